@@ -1,0 +1,49 @@
+"""Durations as people write them: ``"2h 30m 40s"``."""
+
+import re
+
+from qrsession.errors import InvalidValueError
+
+_UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_FORM = re.compile(
+    r"\s*(?:(\d+)\s*d)?\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*m)?\s*(?:(\d+)\s*s)?\s*", re.IGNORECASE
+)
+# Longer numbers are typing errors, and `int` refuses to read some thousands of digits at all.
+_MOST_DIGITS = 12
+
+
+def parse_duration(text: str) -> int:
+    """Read a duration in whole seconds from ``"2h 30m 40s"``, ``"25m"`` or plain ``"1500"``.
+
+    Units are d, h, m and s, in that order, each at most once, in upper or lower case.
+
+    Raises:
+        InvalidValueError: The text has another form, or more than twelve digits in a number.
+    """
+    if re.fullmatch(rf"\s*\d{{1,{_MOST_DIGITS}}}\s*", text, re.ASCII):
+        return int(text)
+    match = _FORM.fullmatch(text) if text.isascii() else None
+    numbers = match.groups() if match else ()
+    if not any(numbers) or any(number and len(number) > _MOST_DIGITS for number in numbers):
+        raise InvalidValueError(
+            f"{text!r} is not a duration.",
+            advice='Write seconds, or hours, minutes and seconds like "2h 30m 40s".',
+        )
+    return sum(
+        int(number) * unit_s
+        for number, unit_s in zip(numbers, _UNIT_S.values(), strict=True)
+        if number
+    )
+
+
+def format_duration(duration_s: float) -> str:
+    """Write a duration the way `parse_duration` reads it, rounded to seconds: ``"2h 30m 40s"``."""
+    left_s = round(duration_s)
+    if left_s <= 0:
+        return "0s"
+    parts = []
+    for unit, unit_s in _UNIT_S.items():
+        count, left_s = divmod(left_s, unit_s)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts)

@@ -1,0 +1,245 @@
+"""Everything that qrsession raises on purpose.
+
+::
+
+    QrsessionError                        internal_error        1
+    ├── UsageError                        usage                 2
+    │   ├── InvalidValueError             invalid_value         2   also ValueError
+    │   │   └── InvalidTypeError          invalid_type          2   also TypeError
+    │   ├── CircuitError                  invalid_circuit       2   also ValueError
+    │   └── RequestRefusedError           request_refused       2
+    ├── NotAuthorizedError                not_authorized        3
+    │   └── NoAccountError                no_account            3
+    ├── NotFoundError                     not_found             4
+    │   ├── SessionNotFoundError          session_not_found     4
+    │   ├── JobNotFoundError              job_not_found         4
+    │   ├── BackendNotFoundError          backend_not_found     4   also ValueError
+    │   └── AccountNotFoundError          account_not_found     4
+    ├── SessionClosedError                session_closed        5
+    ├── JobFailedError                    job_failed            6
+    ├── JobCancelledError                 job_cancelled         7
+    ├── NotFinishedError                  not_finished          8
+    ├── LimitReachedError                 limit_reached         9
+    ├── ServiceError                      service_error        10
+    │   ├── ServiceUnavailableError       service_unavailable  10
+    │   ├── SubmissionUnknownError        submission_unknown   10
+    │   ├── WireFormatError               wire_format          10
+    │   └── LocalRuntimeError             local_runtime        10
+    ├── WaitTimeoutError                  timeout             124   also TimeoutError
+    └── StorageError                      storage               1
+
+The second column is the code in the envelope of ``--json``, the third the exit code of the command
+line. Both are part of the contract. Attributes carry what a program may want to know, so that
+nobody has to parse a message.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class QrsessionError(Exception):
+    """Superclass of all errors of this package. Never raised directly.
+
+    Attributes:
+        message: What happened, and why, in one sentence or two.
+        advice: What to do about it, in one line.
+        details: Facts about the failure by name, fit for JSON and free of secrets.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    exit_code: ClassVar[int] = 1
+    default_advice: ClassVar[str] = "Run the command again with -vv and report what it prints."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = self.default_advice if advice is None else advice
+        self.details: dict[str, Any] = dict(details or {})
+
+
+class UsageError(QrsessionError):
+    """A command or a call was put together wrongly; nothing was done."""
+
+    code = "usage"
+    exit_code = 2
+    default_advice = "See the command's --help."
+
+
+class InvalidValueError(UsageError, ValueError):
+    """A value is out of its range or not of its form. The message names the range or the form."""
+
+    code = "invalid_value"
+
+
+class InvalidTypeError(InvalidValueError, TypeError):
+    """A value is of the wrong type.
+
+    It is a ``ValueError`` too, since that is what Qiskit Runtime documents for a wrong value.
+    """
+
+    code = "invalid_type"
+
+
+class CircuitError(UsageError, ValueError):
+    """A circuit cannot be read, or not be run as it is. ``details`` has ``path`` and ``line``."""
+
+    code = "invalid_circuit"
+    default_advice = "Give an OpenQASM 2, OpenQASM 3 or QPY file; `qrsession run @bell` shows one."
+
+
+class RequestRefusedError(UsageError):
+    """The service looked at a request and refused it (HTTP 400, 409); nothing was accepted."""
+
+    code = "request_refused"
+    default_advice = "Change the request as the service's message says."
+
+
+class NotAuthorizedError(QrsessionError):
+    """The service does not accept the key, or the plan does not allow what was asked for."""
+
+    code = "not_authorized"
+    exit_code = 3
+    default_advice = "Check the account's key, instance and plan."
+
+
+class NoAccountError(NotAuthorizedError):
+    """No account is set up, and none may be assumed."""
+
+    code = "no_account"
+    default_advice = "Set QISKIT_IBM_TOKEN, or add --local to use the local runtime."
+
+
+class NotFoundError(QrsessionError):
+    """What was named does not exist, or not for this account."""
+
+    code = "not_found"
+    exit_code = 4
+    default_advice = "Check the name, and the account that it belongs to."
+
+
+class SessionNotFoundError(NotFoundError):
+    """No such session, or none was named and none is open."""
+
+    code = "session_not_found"
+    default_advice = "Open one with `qrsession open`, or name one: `qrsession status --all`."
+
+
+class JobNotFoundError(NotFoundError):
+    """No such job."""
+
+    code = "job_not_found"
+    default_advice = "`qrsession status` lists the jobs of a session."
+
+
+class BackendNotFoundError(NotFoundError, ValueError):
+    """No such backend. A ``ValueError``, as a wrong argument of `Session` is."""
+
+    code = "backend_not_found"
+    default_advice = "`qrsession backends` lists the backends of an account."
+
+
+class AccountNotFoundError(NotFoundError):
+    """No account of that name is saved."""
+
+    code = "account_not_found"
+    default_advice = "Use a name from ~/.qiskit/qiskit-ibm.json, or `local`."
+
+
+class SessionClosedError(QrsessionError):
+    """The session takes no more jobs: it was closed, or its time is up."""
+
+    code = "session_closed"
+    exit_code = 5
+    default_advice = "Open a new session: `qrsession open`."
+
+
+class JobFailedError(QrsessionError):
+    """The job ran, or was to run, and failed. ``details`` has ``reason`` and ``reason_code``."""
+
+    code = "job_failed"
+    exit_code = 6
+    default_advice = "Change the circuit or the options as the reason says, and run it again."
+
+
+class JobCancelledError(QrsessionError):
+    """The job was cancelled before it gave a result."""
+
+    code = "job_cancelled"
+    exit_code = 7
+    default_advice = "Run it again if it was not you who cancelled it."
+
+
+class NotFinishedError(QrsessionError):
+    """The job has no result yet."""
+
+    code = "not_finished"
+    exit_code = 8
+    default_advice = "Ask again later."
+
+
+class LimitReachedError(QrsessionError):
+    """A limit was reached: of usage, of a budget, or of requests in a span of time."""
+
+    code = "limit_reached"
+    exit_code = 9
+    default_advice = "Wait, or raise the limit where it is yours."
+
+
+class ServiceError(QrsessionError):
+    """The service answered in a way that cannot be used."""
+
+    code = "service_error"
+    exit_code = 10
+    default_advice = "Try again in a while; report it if it stays."
+
+
+class ServiceUnavailableError(ServiceError):
+    """The service cannot be reached, or answers that it is down."""
+
+    code = "service_unavailable"
+    default_advice = "Check the network and the proxy, then try again."
+
+
+class SubmissionUnknownError(ServiceError):
+    """The reply to a submission was lost, and the job was not found since.
+
+    It may yet appear, so it was not submitted again. ``details`` has the ``tag`` to look for.
+    """
+
+    code = "submission_unknown"
+    default_advice = "Do not submit again before the tag has been looked up."
+
+
+class WireFormatError(ServiceError):
+    """A body is not what the protocol says: a field is missing or of another type."""
+
+    code = "wire_format"
+    default_advice = "The other end speaks another protocol, or another version of it."
+
+
+class LocalRuntimeError(ServiceError):
+    """The local runtime could not be started, or what listens at its port is not it."""
+
+    code = "local_runtime"
+    default_advice = "See `qrsession local status` and the log file that it names."
+
+
+class WaitTimeoutError(QrsessionError, TimeoutError):
+    """Waiting took longer than the caller allowed. What was waited for goes on."""
+
+    code = "timeout"
+    exit_code = 124
+    default_advice = "It goes on; ask for its result later."
+
+
+class StorageError(QrsessionError):
+    """A file of ours cannot be read or written, or is not ours to touch."""
+
+    code = "storage"
+    default_advice = "Check the disk, and the owner and mode of the folder."

@@ -1,0 +1,88 @@
+"""The error body of the API: ``{"errors": [{"code", "message", "solution"}], "trace"}``.
+
+IBM documents string codes and sends numeric ones; both are read. Registry of the codes:
+https://quantum.cloud.ibm.com/docs/errors
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+# Codes that a client acts upon, or that the local runtime gives.
+NOT_AUTHORIZED = 1200
+BAD_CREDENTIALS = 1201
+TOO_MANY_REQUESTS = 1202
+TOO_MANY_TAGS = 1204
+TAG_TOO_LONG = 1205
+BAD_REQUEST = 1208
+SESSION_CLOSED = 1217
+RAN_TOO_LONG = 1305
+PLAN_REFUSES_SESSIONS = 1352
+NOT_ISA = 1517
+NOT_QASM = 1603
+SESSION_CLOSED_BEFORE_RUN = 4001
+JOB_FAILED_TO_RUN = 5203
+SIMULATOR_ERROR = 5204
+INTERNAL = 9999
+
+MORE_INFO = "https://quantum.cloud.ibm.com/docs/errors"
+_LONGEST_UNPARSED_MESSAGE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What an error reply says.
+
+    Attributes:
+        status: The HTTP status.
+        code: IBM's numeric code, or a word in its place, or None where the body has neither.
+        message: What happened.
+        solution: What to do about it, as the service sees it; may be empty.
+        trace: The service's id of the failure, for its support; may be empty.
+    """
+
+    status: int
+    code: int | str | None
+    message: str
+    solution: str = ""
+    trace: str = ""
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the body that the service sends for this fault."""
+        error = {"code": self.code, "message": self.message, "more_info": MORE_INFO}
+        if self.solution:
+            error["solution"] = self.solution
+        return {"errors": [error], "trace": self.trace}
+
+    @classmethod
+    def from_reply(cls, status: int, body: str) -> "Fault":
+        """Read an error reply. Never fails: a proxy's HTML page becomes the message, cut short."""
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            return cls(status, None, _one_line(body) or f"HTTP status {status} without a message")
+        errors = document.get("errors")
+        error = errors[0] if isinstance(errors, list) and errors else document.get("error")
+        if isinstance(error, str):
+            error = {"message": error}
+        if not isinstance(error, dict):
+            # IAM's own form has these at the top.
+            error = {"code": document.get("errorCode"), "message": document.get("errorMessage")}
+        code = error.get("code")
+        return cls(
+            status=status,
+            code=code if isinstance(code, int | str) else None,
+            message=_one_line(str(error.get("message") or f"HTTP status {status}")),
+            solution=_one_line(str(error.get("solution") or "")),
+            trace=_one_line(str(document.get("trace") or "")),
+        )
+
+
+def _one_line(text: str) -> str:
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    words = " ".join(printable.split())
+    if len(words) <= _LONGEST_UNPARSED_MESSAGE:
+        return words
+    return words[: _LONGEST_UNPARSED_MESSAGE - 1] + "…"

@@ -1,0 +1,84 @@
+"""Reading typed fields out of JSON that the other end sent.
+
+Every reader raises `WireFormatError` with the field's name when the field is missing or of
+another type, so that neither end goes on with half a record.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from qrsession.errors import WireFormatError
+
+T = TypeVar("T")
+
+
+def as_object(value: Any, what: str) -> dict[str, Any]:
+    """Return a JSON object as it is."""
+    if not isinstance(value, dict):
+        raise WireFormatError(f"{what} is not a JSON object.")
+    return value
+
+
+def required(record: Mapping[str, Any], name: str, kind: type[T]) -> T:
+    """Return a field that must be there. A boolean does not pass for a number."""
+    value = optional(record, name, kind)
+    if value is None:
+        raise WireFormatError(f"The field {name!r} is missing.", details={"field": name})
+    return value
+
+
+def optional(record: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    """Return a field that may be absent or null."""
+    value = record.get(name)
+    if value is None:
+        return None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise WireFormatError(
+            f"The field {name!r} must be of type {kind.__name__}, not {type(value).__name__}.",
+            details={"field": name},
+        )
+    return value
+
+
+def strings(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of strings, empty where the field is absent or null."""
+    values = optional(record, name, list) or []
+    if not all(isinstance(value, str) for value in values):
+        raise WireFormatError(f"The field {name!r} must hold strings.", details={"field": name})
+    return tuple(values)
+
+
+def objects(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return a list of JSON objects, empty where the field is absent or null."""
+    return [
+        as_object(value, f"An entry of {name!r}") for value in optional(record, name, list) or []
+    ]
+
+
+def moment(record: Mapping[str, Any], name: str) -> datetime | None:
+    """Return an RFC 3339 time in UTC; a time without an offset is taken as UTC."""
+    text = optional(record, name, str)
+    if not text:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise WireFormatError(
+            f"The field {name!r} is not a time.", details={"field": name}
+        ) from None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def write_moment(value: datetime | None) -> str | None:
+    """Write a time as IBM does: UTC, milliseconds, ``Z``."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def without_nulls(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop the fields that are None, as the wire wants optional fields."""
+    return {name: value for name, value in record.items() if value is not None}

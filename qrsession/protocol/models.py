@@ -1,0 +1,460 @@
+"""The records of the API, as frozen dataclasses with ``from_wire`` and ``to_wire``.
+
+Field by field they follow the API reference, version 2026-04-15
+(https://quantum.cloud.ibm.com/docs/api/qiskit-runtime-rest); names here carry their units.
+Unknown fields are ignored, so that a newer service does not break an older client.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from qrsession.protocol.fields import (
+    as_object,
+    moment,
+    objects,
+    optional,
+    required,
+    strings,
+    without_nulls,
+    write_moment,
+)
+
+MOST_TAGS = 8
+LONGEST_TAG = 86
+LONGEST_COST_S = 10_800
+DEFAULT_MAX_TTL_S = 28_800
+LARGEST_MAX_TTL_S = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token. Source: "Set up to use the REST API", IAM; seconds since the epoch."""
+
+    access_token: str = field(repr=False)
+    expires_in_s: int
+    expiration_epoch_s: int
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "Token":
+        """Read the reply of ``POST /identity/token``."""
+        record = as_object(body, "The token")
+        return cls(
+            access_token=required(record, "access_token", str),
+            expires_in_s=required(record, "expires_in", int),
+            expiration_epoch_s=required(record, "expiration", int),
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Write the reply of ``POST /identity/token``."""
+        return {
+            "access_token": self.access_token,
+            "refresh_token": "not_supported",
+            "token_type": "Bearer",
+            "expires_in": self.expires_in_s,
+            "expiration": self.expiration_epoch_s,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """The body of ``POST /sessions``."""
+
+    mode: str
+    backend: str | None = None
+    instance: str | None = None
+    max_ttl_s: int | None = None
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "SessionRequest":
+        """Read the body; ``backend_name`` is taken where ``backend`` is absent."""
+        record = as_object(body, "The session")
+        return cls(
+            mode=required(record, "mode", str),
+            backend=optional(record, "backend", str) or optional(record, "backend_name", str),
+            instance=optional(record, "instance", str),
+            max_ttl_s=optional(record, "max_ttl", int),
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Write the body, in the order of IBM's client."""
+        return without_nulls(
+            {
+                "mode": self.mode,
+                "backend": self.backend,
+                "instance": self.instance,
+                "max_ttl": self.max_ttl_s,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session, as ``POST /sessions`` and ``GET /sessions/{id}`` give it.
+
+    ``state`` is text, since a service may know more states than `SessionState`. ``elapsed_time_s``
+    is the usage in seconds, None while it goes on. ``timestamps`` has a (state, time) pair for
+    each transition.
+    """
+
+    session_id: str
+    backend: str | None
+    mode: str
+    state: str
+    accepting_jobs: bool
+    state_reason: str | None = None
+    max_ttl_s: int | None = None
+    interactive_ttl_s: int | None = None
+    active_ttl_s: int | None = None
+    started_at: datetime | None = None
+    activated_at: datetime | None = None
+    closed_at: datetime | None = None
+    last_job_started: datetime | None = None
+    last_job_completed: datetime | None = None
+    timestamps: tuple[tuple[str, datetime], ...] = ()
+    user_id: str | None = None
+    elapsed_time_s: float | None = None
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "SessionRecord":
+        """Read a session. Only the id is required: IBM's client needs no more of a new one."""
+        record = as_object(body, "The session")
+        accepting = optional(record, "accepting_jobs", bool)
+        state = optional(record, "state", str) or "open"
+        return cls(
+            session_id=required(record, "id", str),
+            backend=optional(record, "backend_name", str),
+            mode=optional(record, "mode", str) or "dedicated",
+            state=state,
+            accepting_jobs=state != "closed" if accepting is None else accepting,
+            state_reason=optional(record, "state_reason", str),
+            max_ttl_s=optional(record, "max_ttl", int),
+            interactive_ttl_s=optional(record, "interactive_ttl", int),
+            active_ttl_s=optional(record, "active_ttl", int),
+            started_at=moment(record, "started_at"),
+            activated_at=moment(record, "activated_at"),
+            closed_at=moment(record, "closed_at"),
+            last_job_started=moment(record, "last_job_started"),
+            last_job_completed=moment(record, "last_job_completed"),
+            timestamps=_read_timestamps(record),
+            user_id=optional(record, "user_id", str),
+            elapsed_time_s=optional(record, "elapsed_time", float),
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Write a session; times that have not come are null."""
+        body: dict[str, Any] = {
+            "id": self.session_id,
+            "backend_name": self.backend,
+            "mode": self.mode,
+            "state": self.state,
+            "accepting_jobs": self.accepting_jobs,
+            "max_ttl": self.max_ttl_s,
+            "interactive_ttl": self.interactive_ttl_s,
+            "active_ttl": self.active_ttl_s,
+            "started_at": write_moment(self.started_at),
+            "activated_at": write_moment(self.activated_at),
+            "closed_at": write_moment(self.closed_at),
+            "last_job_started": write_moment(self.last_job_started),
+            "last_job_completed": write_moment(self.last_job_completed),
+            "timestamps": [
+                {"status": state, "timestamp": write_moment(when)}
+                for state, when in self.timestamps
+            ],
+            "user_id": self.user_id,
+            "elapsed_time": self.elapsed_time_s,
+        }
+        if self.state_reason is not None:
+            body["state_reason"] = self.state_reason
+        return body
+
+
+def _read_timestamps(record: dict[str, Any]) -> tuple[tuple[str, datetime], ...]:
+    pairs = []
+    for entry in objects(record, "timestamps"):
+        when = moment(entry, "timestamp")
+        if when is not None:
+            pairs.append((required(entry, "status", str), when))
+    return tuple(pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """The body of ``POST /jobs``. ``cost_s`` is the job's maximum execution time in seconds."""
+
+    program_id: str
+    backend: str
+    params: dict[str, Any] = field(repr=False)
+    session_id: str | None = None
+    log_level: str | None = None
+    cost_s: int | None = None
+    tags: tuple[str, ...] = ()
+    private: bool = False
+    runtime: str | None = None
+    calibration_id: str | None = None
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "JobRequest":
+        """Read the body; bounds are the service's to check."""
+        record = as_object(body, "The job")
+        return cls(
+            program_id=required(record, "program_id", str),
+            backend=required(record, "backend", str),
+            params=optional(record, "params", dict) or {},
+            session_id=optional(record, "session_id", str),
+            log_level=optional(record, "log_level", str),
+            cost_s=optional(record, "cost", int),
+            tags=strings(record, "tags"),
+            private=optional(record, "private", bool) or False,
+            runtime=optional(record, "runtime", str),
+            calibration_id=optional(record, "calibration_id", str),
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Write the body, in the order of IBM's client; what is unset is left out."""
+        return without_nulls(
+            {
+                "program_id": self.program_id,
+                "params": self.params,
+                "log_level": self.log_level,
+                "backend": self.backend,
+                "session_id": self.session_id,
+                "cost": self.cost_s,
+                "tags": list(self.tags) or None,
+                "private": self.private or None,
+                "runtime": self.runtime,
+                "calibration_id": self.calibration_id,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JobCreated:
+    """The reply of ``POST /jobs``. IBM's client insists on both fields."""
+
+    job_id: str
+    backend: str
+    session_id: str | None = None
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "JobCreated":
+        """Read the reply."""
+        record = as_object(body, "The reply to a submission")
+        return cls(
+            job_id=required(record, "id", str),
+            backend=required(record, "backend", str),
+            session_id=optional(record, "session_id", str),
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Write the reply."""
+        return without_nulls(
+            {"id": self.job_id, "backend": self.backend, "session_id": self.session_id}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JobUsage:
+    """What a job is charged: QPU seconds, final once ``is_complete``."""
+
+    qpu_charge_time_s: float = 0.0
+    is_complete: bool = False
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "JobUsage":
+        """Read ``usage``; the older ``quantum_seconds`` is taken where the new field is absent."""
+        record = as_object(body, "The usage")
+        charge_s = optional(record, "qpu_charge_time_seconds", float)
+        if charge_s is None:
+            charge_s = optional(record, "quantum_seconds", float)
+            return cls(charge_s or 0.0, charge_s is not None)
+        return cls(charge_s, optional(record, "status", str) == "complete")
+
+    def to_wire(self) -> dict[str, Any]:
+        """Write ``usage`` as since 2026-03-15."""
+        return {
+            "qpu_charge_time_seconds": self.qpu_charge_time_s,
+            "status": "complete" if self.is_complete else "pending",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job, as ``GET /jobs/{id}`` and ``GET /jobs`` give it.
+
+    ``status`` is ``state.status``, text since a service may know more than `JobStatus`.
+    ``reason_code`` is IBM's number for why a job failed or was cancelled.
+    """
+
+    job_id: str
+    status: str
+    backend: str | None = None
+    program_id: str = ""
+    created: datetime | None = None
+    session_id: str | None = None
+    tags: tuple[str, ...] = ()
+    reason: str | None = None
+    reason_code: int | None = None
+    reason_solution: str | None = None
+    cost_s: int | None = None
+    usage: JobUsage | None = None
+    estimated_running_time_s: float | None = None
+    private: bool = False
+    user_id: str | None = None
+    params: dict[str, Any] | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "JobRecord":
+        """Read a job. ``reasonCode``, an older spelling of ``reason_code``, is read too."""
+        record = as_object(body, "The job")
+        state = as_object(record.get("state"), "The job's state")
+        reason_code = str(state.get("reason_code", state.get("reasonCode")))
+        program = as_object(record.get("program") or {}, "The job's program")
+        usage = record.get("usage")
+        return cls(
+            job_id=required(record, "id", str),
+            status=required(state, "status", str),
+            backend=optional(record, "backend", str),
+            program_id=optional(program, "id", str) or "",
+            created=moment(record, "created"),
+            session_id=optional(record, "session_id", str),
+            tags=strings(record, "tags"),
+            reason=optional(state, "reason", str),
+            reason_code=int(reason_code) if reason_code.isdecimal() else None,
+            reason_solution=optional(state, "reason_solution", str),
+            cost_s=optional(record, "cost", int),
+            usage=None if usage is None else JobUsage.from_wire(usage),
+            estimated_running_time_s=optional(record, "estimated_running_time_seconds", float),
+            private=optional(record, "private", bool) or False,
+            user_id=optional(record, "user_id", str),
+            params=optional(record, "params", dict),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """One page of ``GET /jobs``. ``count`` is the number of jobs that match, on all pages."""
+
+    jobs: tuple[JobRecord, ...]
+    count: int
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "JobPage":
+        """Read a page."""
+        record = as_object(body, "The list of jobs")
+        jobs = tuple(JobRecord.from_wire(job) for job in objects(record, "jobs"))
+        count = optional(record, "count", int)
+        return cls(jobs, len(jobs) if count is None else count)
+
+
+@dataclass(frozen=True, slots=True)
+class JobMetrics:
+    """``GET /jobs/{id}/metrics``: when the job was where, and what it used."""
+
+    created: datetime | None
+    running: datetime | None
+    finished: datetime | None
+    usage: JobUsage
+    circuits_execution_time_ns: int | None = None
+    caller: str | None = None
+    qiskit_version: str | None = None
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "JobMetrics":
+        """Read the metrics."""
+        record = as_object(body, "The metrics")
+        timestamps = as_object(record.get("timestamps") or {}, "The metrics' timestamps")
+        return cls(
+            created=moment(timestamps, "created"),
+            running=moment(timestamps, "running"),
+            finished=moment(timestamps, "finished"),
+            usage=JobUsage.from_wire(record.get("usage") or {}),
+            circuits_execution_time_ns=optional(record, "circuits_execution_time_ns", int),
+            caller=optional(record, "caller", str),
+            qiskit_version=optional(record, "qiskit_version", str),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSummary:
+    """An entry of ``GET /backends``. ``status`` is online, paused or offline."""
+
+    name: str
+    status: str
+    queue_length: int
+    num_qubits: int | None = None
+    is_simulator: bool = False
+    status_reason: str | None = None
+    processor: str | None = None
+    is_mock: bool = False
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "BackendSummary":
+        """Read an entry."""
+        record = as_object(body, "The backend")
+        status = as_object(record.get("status") or {}, "The backend's status")
+        processor = as_object(record.get("processor_type") or {}, "The processor's type")
+        family = optional(processor, "family", str)
+        revision = processor.get("revision")
+        return cls(
+            name=required(record, "name", str),
+            status=optional(status, "name", str) or "offline",
+            queue_length=max(optional(record, "queue_length", int) or 0, 0),
+            num_qubits=optional(record, "qubits", int),
+            is_simulator=optional(record, "is_simulator", bool) or False,
+            status_reason=optional(status, "reason", str),
+            processor=f"{family} r{revision}" if family and revision else family,
+            is_mock=record.get("class") == "mock",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceUsage:
+    """``GET /instances/usage``, in QPU seconds. ``limit_s`` is None where nothing limits it."""
+
+    instance: str
+    plan_id: str
+    consumed_s: float
+    limit_s: float | None = None
+    limit_reached: bool = False
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "InstanceUsage":
+        """Read the usage; the allocation is the limit where no limit is set."""
+        record = as_object(body, "The usage of the instance")
+        period = as_object(record.get("usage_period") or {}, "The period of the usage")
+        limit_s = optional(record, "usage_limit_seconds", float)
+        if limit_s is None:
+            limit_s = optional(record, "usage_allocation_seconds", float)
+        return cls(
+            instance=optional(record, "instance_id", str) or "",
+            plan_id=optional(record, "plan_id", str) or "",
+            consumed_s=optional(record, "usage_consumed_seconds", float) or 0.0,
+            limit_s=limit_s,
+            limit_reached=optional(record, "usage_limit_reached", bool) or False,
+            period_start=moment(period, "start_time"),
+            period_end=moment(period, "end_time"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLimits:
+    """An entry of ``GET /accounts/{id}``: what a plan allows a session. Seconds."""
+
+    plan_id: str
+    max_ttl_s: int | None = None
+    interactive_ttl_s: int | None = None
+
+    @classmethod
+    def list_from_wire(cls, body: Any) -> tuple["PlanLimits", ...]:
+        """Read the plans of an account."""
+        return tuple(
+            cls(
+                plan_id=optional(plan, "plan_id", str) or "",
+                max_ttl_s=optional(plan, "max_ttl", int),
+                interactive_ttl_s=optional(plan, "interactive_ttl", int),
+            )
+            for plan in objects(as_object(body, "The account"), "plans")
+        )

@@ -1,0 +1,74 @@
+"""Where files live, and what the environment says: the only reader of ``QRSESSION_*``.
+
+``QRSESSION_HOME`` puts state, data, cache and config under one folder; without it the folders are
+the user's, as platformdirs names them. See "Files and environment" in docs/reference.md.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# Variables that `exec` and `env` set for the programs they start.
+SESSION_VARIABLE = "QRSESSION_SESSION"
+ACCOUNT_VARIABLE = "QRSESSION_ACCOUNT"
+STATE_VARIABLE = "QRSESSION_STATE"
+HOME_VARIABLE = "QRSESSION_HOME"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process, read once at its edge and handed down.
+
+    Attributes:
+        state_file: The ledger of open sessions (TOML).
+        state_dir: Intents, job records, history; the ledger too, unless it was put elsewhere.
+        data_dir: What the local runtime must not lose.
+        cache_dir: What may be deleted at any moment.
+        runtime_dir: Port, pid and log of the local runtime that is up now.
+        session: The session named by the environment, if any.
+        account: The account named by the environment, if any.
+        in_ci: Whether this is a CI machine, where a fall-back must not hide a missing secret.
+        accounts_file: The accounts shared with qiskit-ibm-runtime (JSON).
+    """
+
+    state_file: Path
+    state_dir: Path
+    data_dir: Path
+    cache_dir: Path
+    runtime_dir: Path
+    session: str | None
+    account: str | None
+    in_ci: bool
+    accounts_file: Path
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings from environment variables. An empty variable counts as unset."""
+        home = environ.get(HOME_VARIABLE)
+        state_dir, data_dir, cache_dir = _folders_in(Path(home)) if home else _user_folders()
+        state_file = environ.get(STATE_VARIABLE)
+        return cls(
+            state_file=Path(state_file).absolute() if state_file else state_dir / "state.toml",
+            state_dir=state_dir,
+            data_dir=data_dir,
+            cache_dir=cache_dir,
+            runtime_dir=state_dir / "local",
+            session=environ.get(SESSION_VARIABLE) or None,
+            account=environ.get(ACCOUNT_VARIABLE) or None,
+            in_ci=environ.get("CI", "").lower() not in {"", "0", "false", "no"},
+            accounts_file=Path.home() / ".qiskit" / "qiskit-ibm.json",
+        )
+
+
+def _folders_in(home: Path) -> tuple[Path, Path, Path]:
+    home = home.absolute()
+    return home / "state", home / "data", home / "cache"
+
+
+def _user_folders() -> tuple[Path, Path, Path]:
+    # Imported here because a home of one's own needs none of it, and start-up time counts.
+    from platformdirs import PlatformDirs  # noqa: PLC0415
+
+    dirs = PlatformDirs("qrsession", appauthor=False)
+    return dirs.user_state_path, dirs.user_data_path, dirs.user_cache_path
