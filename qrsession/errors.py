@@ -22,6 +22,7 @@
     ├── LimitReachedError                 limit_reached         9
     ├── ServiceError                      service_error        10
     │   ├── ServiceUnavailableError       service_unavailable  10
+    │   │   └── ReplyLostError            reply_lost           10
     │   ├── SubmissionUnknownError        submission_unknown   10
     │   ├── WireFormatError               wire_format          10
     │   └── LocalRuntimeError             local_runtime        10
@@ -204,6 +205,12 @@ class ServiceUnavailableError(ServiceError):
 
     code = "service_unavailable"
     default_advice = "Check the network and the proxy, then try again."
+
+
+class ReplyLostError(ServiceUnavailableError):
+    """A request was sent and no reply came back: it may have been handled, or not."""
+
+    code = "reply_lost"
 
 
 class SubmissionUnknownError(ServiceError):

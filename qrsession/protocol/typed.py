@@ -36,7 +36,8 @@ class Array:
 
     def to_wire(self) -> dict[str, Any]:
         """Write ``{"__type__": "ndarray", "__value__": base64(zlib(npy))}``."""
-        header = repr({"descr": self.dtype, "fortran_order": False, "shape": self.shape})
+        # To the letter as numpy writes it, so that equal arrays are equal on the wire.
+        header = f"{{'descr': '{self.dtype}', 'fortran_order': False, 'shape': {self.shape}, }}"
         # Magic, version and length take ten bytes; spaces and a newline fill up to the alignment.
         padding = -(len(_NPY_MAGIC) + 4 + len(header) + 1) % _NPY_ALIGNMENT
         text = f"{header}{' ' * padding}\n".encode("latin-1")
@@ -122,14 +123,18 @@ def join_counts(registers: Mapping[str, BitSamples]) -> dict[str, int]:
     joint = Counter(zip(*(part.ints() for part in parts), strict=True))
     return {
         " ".join(
-            f"{value:0{part.num_bits}b}" for value, part in zip(values, parts, strict=True)
+            _bitstring(value, part.num_bits) for value, part in zip(values, parts, strict=True)
         ): count
         for values, count in _most_frequent_first(joint)
     }
 
 
 def _as_bitstrings(counter: Counter[int], num_bits: int) -> dict[str, int]:
-    return {f"{value:0{num_bits}b}": count for value, count in _most_frequent_first(counter)}
+    return {_bitstring(value, num_bits): count for value, count in _most_frequent_first(counter)}
+
+
+def _bitstring(value: int, num_bits: int) -> str:
+    return f"{value:0{num_bits}b}" if num_bits else ""
 
 
 def _most_frequent_first(counter: Counter[Any]) -> list[tuple[Any, int]]:

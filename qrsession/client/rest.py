@@ -1,0 +1,253 @@
+"""One function for each endpoint, from records to records."""
+
+import json
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from qrsession.client.transport import UPLOAD_TIMEOUT_S, Call, Reply, Transport
+from qrsession.errors import (
+    BackendNotFoundError,
+    JobNotFoundError,
+    LimitReachedError,
+    NotAuthorizedError,
+    NotFoundError,
+    QrsessionError,
+    RequestRefusedError,
+    ServiceError,
+    ServiceUnavailableError,
+    SessionClosedError,
+    SessionNotFoundError,
+)
+from qrsession.protocol import faults, routes
+from qrsession.protocol.faults import Fault
+from qrsession.protocol.models import (
+    BackendSummary,
+    InstanceUsage,
+    JobCreated,
+    JobMetrics,
+    JobPage,
+    JobRecord,
+    JobRequest,
+    PlanLimits,
+    SessionRecord,
+    SessionRequest,
+)
+from qrsession.protocol.routes import Route
+
+_LARGEST_PAGE = 200
+_HOLD_MARGIN_S = 30.0
+
+
+class RestClient:
+    """IBM's Runtime REST API as methods. Raises errors of ours, with the service's words."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    # Sessions
+
+    def create_session(self, request: SessionRequest) -> SessionRecord:
+        """``POST /sessions``: never sent twice by itself, since it creates something."""
+        reply = self._call(routes.CREATE_SESSION, body=request.to_wire(), creates=True)
+        return SessionRecord.from_wire(reply.json())
+
+    def get_session(self, session_id: str) -> SessionRecord:
+        """``GET /sessions/{id}``."""
+        reply = self._call(routes.GET_SESSION, {"session_id": session_id})
+        return SessionRecord.from_wire(reply.json())
+
+    def close_session(self, session_id: str) -> None:
+        """``PATCH /sessions/{id}``: take no more jobs; those queued run."""
+        body = {"accepting_jobs": False}
+        self._call(routes.CLOSE_SESSION, {"session_id": session_id}, body=body)
+
+    def cancel_session(self, session_id: str) -> None:
+        """``DELETE /sessions/{id}/close``: take no more jobs and drop those queued."""
+        self._call(routes.CANCEL_SESSION, {"session_id": session_id})
+
+    # Jobs
+
+    def create_job(self, request: JobRequest) -> JobCreated:
+        """``POST /jobs``: never sent twice by itself, since it creates something."""
+        reply = self._call(
+            routes.CREATE_JOB,
+            body=request.to_wire(),
+            creates=True,
+            read_timeout_s=UPLOAD_TIMEOUT_S,
+        )
+        return JobCreated.from_wire(reply.json())
+
+    def get_job(self, job_id: str, *, with_params: bool = False) -> JobRecord:
+        """``GET /jobs/{id}``, answered at once."""
+        query = {"exclude_params": str(not with_params).lower()}
+        return JobRecord.from_wire(
+            self._call(routes.GET_JOB, {"job_id": job_id}, query=query).json()
+        )
+
+    def await_job(self, job_id: str) -> tuple[JobRecord, bool]:
+        """``GET /jobs/{id}``, and whether the service held the request until a change (RFC 7240).
+
+        A service that holds is asked again at once; one that does not, after a while.
+        """
+        reply = self._call(
+            routes.GET_JOB,
+            {"job_id": job_id},
+            query={"exclude_params": "true"},
+            headers={routes.PREFER_HEADER: routes.PREFER_WAIT},
+            read_timeout_s=routes.LONGEST_HOLD_S + _HOLD_MARGIN_S,
+        )
+        applied = reply.headers.get(routes.PREFERENCE_APPLIED_HEADER, "")
+        return JobRecord.from_wire(reply.json()), routes.PREFERENCE_APPLIED_WAIT in applied
+
+    def list_jobs(
+        self, *, session_id: str | None = None, tags: tuple[str, ...] = (), limit: int = 20
+    ) -> Iterator[JobRecord]:
+        """``GET /jobs``, page by page, newest first; at most ``limit`` jobs."""
+        offset = 0
+        while offset < limit:
+            query = [("exclude_params", "true"), ("offset", str(offset))]
+            query.append(("limit", str(min(limit - offset, _LARGEST_PAGE))))
+            query += [("session_id", session_id)] if session_id else []
+            # The service takes repeated keys; `tags[]=` it ignores and returns everything.
+            query += [("tags", tag) for tag in tags]
+            page = JobPage.from_wire(self._call(routes.LIST_JOBS, query=query).json())
+            yield from page.jobs
+            offset += len(page.jobs)
+            if not page.jobs or offset >= page.count:
+                return
+
+    def get_job_results(self, job_id: str) -> str | None:
+        """``GET /jobs/{id}/results``: the text of the result, None where there is none (yet)."""
+        reply = self._call(routes.GET_JOB_RESULTS, {"job_id": job_id})
+        return reply.text if reply.status != HTTPStatus.NO_CONTENT and reply.text else None
+
+    def cancel_job(self, job_id: str) -> None:
+        """``POST /jobs/{id}/cancel``. Sent again where a reply is lost: cancelling is idempotent.
+
+        Raises:
+            RequestRefusedError: The job is in a final state already (HTTP 409).
+        """
+        self._call(routes.CANCEL_JOB, {"job_id": job_id})
+
+    def delete_job(self, job_id: str) -> None:
+        """``DELETE /jobs/{id}``, which must be in a final state."""
+        self._call(routes.DELETE_JOB, {"job_id": job_id})
+
+    def get_job_logs(self, job_id: str) -> str:
+        """``GET /jobs/{id}/logs``; empty where there are none."""
+        names = {"job_id": job_id}
+        reply = self._send(routes.GET_JOB_LOGS, names, headers={"Accept": "text/plain"})
+        if reply.status == HTTPStatus.NOT_FOUND:
+            return ""
+        return _checked(reply, routes.GET_JOB_LOGS, names).text
+
+    def get_job_metrics(self, job_id: str) -> JobMetrics:
+        """``GET /jobs/{id}/metrics``."""
+        return JobMetrics.from_wire(self._call(routes.GET_JOB_METRICS, {"job_id": job_id}).json())
+
+    def set_job_tags(self, job_id: str, tags: tuple[str, ...]) -> None:
+        """``PUT /jobs/{id}/tags``: replace all tags."""
+        self._call(routes.SET_JOB_TAGS, {"job_id": job_id}, body={"tags": list(tags)})
+
+    # Backends
+
+    def list_backends(self) -> tuple[BackendSummary, ...]:
+        """``GET /backends``."""
+        document = self._call(routes.LIST_BACKENDS).json()
+        devices = document.get("devices") if isinstance(document, dict) else None
+        return tuple(BackendSummary.from_wire(device) for device in devices or [])
+
+    def get_backend_configuration(self, backend: str) -> str:
+        """``GET /backends/{name}/configuration``, as JSON text."""
+        return self._document(routes.GET_BACKEND_CONFIGURATION, backend)
+
+    def get_backend_properties(self, backend: str) -> str:
+        """``GET /backends/{name}/properties``, as JSON text; ``{}`` where a simulator has none."""
+        return self._document(routes.GET_BACKEND_PROPERTIES, backend)
+
+    # Instance
+
+    def get_usage(self) -> InstanceUsage:
+        """``GET /instances/usage``."""
+        return InstanceUsage.from_wire(self._call(routes.GET_USAGE).json())
+
+    def get_plans(self, account_id: str, plan_id: str) -> tuple[PlanLimits, ...]:
+        """``GET /accounts/{id}``: what the plans of an account allow."""
+        names = {"account_id": account_id}
+        query = {"plan_id": plan_id}
+        return PlanLimits.list_from_wire(self._call(routes.GET_ACCOUNT, names, query=query).json())
+
+    def _document(self, route: Route, backend: str) -> str:
+        reply = self._call(route, {"backend": backend})
+        document = reply.json() if reply.text else {}
+        return json.dumps(document or {}, separators=(",", ":"), sort_keys=True)
+
+    def _call(self, route: Route, names: Mapping[str, str] | None = None, **request: Any) -> Reply:
+        return _checked(self._send(route, names, **request), route, names or {})
+
+    def _send(self, route: Route, names: Mapping[str, str] | None = None, **request: Any) -> Reply:
+        query = request.pop("query", ())
+        pairs = query.items() if isinstance(query, Mapping) else query
+        path = route.path(**(names or {}))
+        return self.transport.send(Call(route.method, path, tuple(pairs), **request))
+
+
+_NOT_FOUND: dict[str, type[NotFoundError]] = {
+    "session_id": SessionNotFoundError,
+    "job_id": JobNotFoundError,
+    "backend": BackendNotFoundError,
+}
+
+
+def _checked(reply: Reply, route: Route, names: Mapping[str, str]) -> Reply:
+    if reply.is_success:
+        return reply
+    fault = Fault.from_reply(reply.status, reply.text)
+    error = _error_class(fault, route)
+    message = fault.message
+    if fault.status == HTTPStatus.NOT_FOUND:
+        for name, value in names.items():
+            error = _NOT_FOUND.get(name, NotFoundError)
+            message = f"{message.rstrip('.')} ({value})." if value not in message else message
+    if fault.status // 100 == 3:  # noqa: PLR2004 - the class of a status
+        # Followed, it would carry the bearer token to a host that nobody named.
+        message = "The service sent a redirect, which is not followed."
+    raise error(
+        message,
+        advice=fault.solution or None,
+        details={
+            "http_status": fault.status,
+            "ibm_code": fault.code,
+            "trace": fault.trace or None,
+            **names,
+        },
+    )
+
+
+_CLASS_OF_CODE: dict[int, type[QrsessionError]] = {
+    faults.SESSION_CLOSED: SessionClosedError,
+    faults.PLAN_REFUSES_SESSIONS: NotAuthorizedError,
+    faults.TOO_MANY_REQUESTS: LimitReachedError,
+}
+_CLASS_OF_STATUS: dict[int, type[QrsessionError]] = {
+    HTTPStatus.UNAUTHORIZED: NotAuthorizedError,
+    HTTPStatus.FORBIDDEN: NotAuthorizedError,
+    HTTPStatus.NOT_FOUND: NotFoundError,
+    HTTPStatus.TOO_MANY_REQUESTS: LimitReachedError,
+}
+
+
+def _error_class(fault: Fault, route: Route) -> type[QrsessionError]:
+    if isinstance(fault.code, int) and fault.code in _CLASS_OF_CODE:
+        return _CLASS_OF_CODE[fault.code]
+    if fault.status in _CLASS_OF_STATUS:
+        return _CLASS_OF_STATUS[fault.status]
+    if fault.status == HTTPStatus.CONFLICT and route is routes.CREATE_JOB:
+        # Documented for this route alone: the usage exceeds the instance's limit.
+        return LimitReachedError
+    if fault.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ServiceUnavailableError
+    if fault.status >= HTTPStatus.BAD_REQUEST:
+        return RequestRefusedError
+    return ServiceError

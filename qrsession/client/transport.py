@@ -1,0 +1,270 @@
+"""One HTTP exchange: time-outs, retries, redaction, and errors of ours in place of requests'.
+
+What may be sent twice is decided here, once. GET, PUT, DELETE, PATCH and the cancellation of a
+job are repeated on a lost connection and on answers that say "later"; the two POSTs that create
+something are repeated only on proof that nothing was accepted: no connection came about.
+"""
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from qrsession import __version__
+from qrsession.errors import ReplyLostError, ServiceUnavailableError, WireFormatError
+from qrsession.protocol import routes
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 60.0
+# The service reads up to 50 MB before it answers.
+UPLOAD_TIMEOUT_S = 900.0
+
+_TRANSIENT = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
+_MOST_ATTEMPTS = 5
+_FIRST_BACKOFF_S = 0.25
+_LONGEST_RETRY_AFTER_S = 60.0
+
+
+class Authorizer(Protocol):
+    """Gives bearer tokens, and new ones in place of those that a service refuses."""
+
+    def bearer(self) -> str:
+        """Return a token that should be good now."""
+
+    def renew(self, refused: str) -> str:
+        """Return a token other than the one that was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go and how: the base of the API, its instance, proxies and TLS."""
+
+    base_url: str
+    instance: str | None = None
+    proxies: Mapping[str, str] | None = None
+    verify: bool = True
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the requests stay on this machine."""
+        return is_loopback(self.base_url)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, whatever its status."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is of the 200s."""
+        return self.status // 100 == 2  # noqa: PLR2004 - the class of a status
+
+    def json(self) -> Any:
+        """Parse the body.
+
+        Raises:
+            WireFormatError: It is no JSON.
+        """
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            raise WireFormatError("The service answered with something that is no JSON.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: a route with its names filled in, and what goes with it.
+
+    ``creates`` marks the POSTs that must not be sent twice.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: Any = None
+    headers: Mapping[str, str] | None = None
+    creates: bool = False
+    read_timeout_s: float = READ_TIMEOUT_S
+
+
+class _Bearer(AuthBase):
+    """Sets the header itself, so that a ``.netrc`` of the user cannot replace it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Transport:
+    """Sends calls to one endpoint. Safe to share between threads, as far as requests is."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        authorizer: Authorizer,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.endpoint = endpoint
+        self._authorizer = authorizer
+        self._sleep = sleep
+        self._http = new_http_session(endpoint)
+        self._http.headers.update(
+            {
+                routes.VERSION_HEADER: routes.API_VERSION,
+                routes.CLIENT_HEADER: f"qrsession/{__version__}",
+                "Accept": "application/json",
+            }
+        )
+        if endpoint.instance:
+            self._http.headers[routes.CRN_HEADER] = endpoint.instance
+
+    def send(self, call: Call) -> Reply:
+        """Send a call, again where that is safe, and return the answer whatever its status.
+
+        A token that is refused (401) is renewed once.
+
+        Raises:
+            ServiceUnavailableError: No connection came about.
+            ReplyLostError: The request was sent, and no answer came back.
+            NotAuthorizedError: No token can be had.
+        """
+        token = self._authorizer.bearer()
+        reply = self._send_patiently(call, token)
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            reply = self._send_patiently(call, self._authorizer.renew(token))
+        return reply
+
+    def _send_patiently(self, call: Call, token: str) -> Reply:
+        for backoff_s in _backoffs():
+            try:
+                reply = self._send_once(call, token)
+            except ReplyLostError:
+                if call.creates or backoff_s is None:
+                    raise
+                wait_s = backoff_s
+            except ServiceUnavailableError:
+                if backoff_s is None:
+                    raise
+                wait_s = backoff_s
+            else:
+                if reply.status not in _TRANSIENT or call.creates or backoff_s is None:
+                    return reply
+                wait_s = max(backoff_s, retry_after_s(reply))
+            log.info("%s %s: again in %.1f s", call.method, call.path, wait_s)
+            self._sleep(wait_s)
+        raise AssertionError("the last attempt returns or raises")  # pragma: no cover
+
+    def _send_once(self, call: Call, token: str) -> Reply:
+        started = time.monotonic()
+        try:
+            response = self._http.request(
+                call.method,
+                self.endpoint.base_url + call.path,
+                params=call.query or None,
+                json=call.body,
+                headers=call.headers,
+                auth=_Bearer(token),
+                timeout=(CONNECT_TIMEOUT_S, call.read_timeout_s),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise _as_ours(error, call, self.endpoint) from error
+        log.debug(
+            "%s %s: %d, %d bytes, %.0f ms",
+            call.method,
+            call.path,
+            response.status_code,
+            len(response.content),
+            1000 * (time.monotonic() - started),
+        )
+        return Reply(response.status_code, response.text, response.headers)
+
+
+def new_http_session(endpoint: Endpoint) -> requests.Session:
+    """Make a session of requests that follows no redirect and no ``.netrc``.
+
+    On loopback it ignores the environment too: a proxy must not see what stays on the machine.
+    """
+    http = requests.Session()
+    http.trust_env = not endpoint.is_loopback
+    http.verify = endpoint.verify
+    if endpoint.proxies and not endpoint.is_loopback:
+        http.proxies.update(endpoint.proxies)
+    return http
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine itself."""
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def retry_after_s(reply: Reply) -> float:
+    """Read ``Retry-After`` in seconds, at most a minute; 0 where it is absent or a date."""
+    text = reply.headers.get("Retry-After", "")
+    return min(float(text), _LONGEST_RETRY_AFTER_S) if text.isdecimal() else 0.0
+
+
+def _backoffs() -> Iterator[float | None]:
+    """Yield the seconds to wait after each failed attempt, None after the last."""
+    for attempt in range(_MOST_ATTEMPTS - 1):
+        # Jitter keeps many processes that failed together from coming back together.
+        yield _FIRST_BACKOFF_S * 2**attempt * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+    yield None
+
+
+def _as_ours(
+    error: requests.RequestException, call: Call, endpoint: Endpoint
+) -> ServiceUnavailableError:
+    host = urlsplit(endpoint.base_url).netloc
+    details = {"host": host, "method": call.method, "path": call.path}
+    if _never_sent(error):
+        return ServiceUnavailableError(f"No connection to {host}: {_cause(error)}", details=details)
+    return ReplyLostError(
+        f"The connection to {host} was lost before it answered: {_cause(error)}", details=details
+    )
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    """Whether requests failed before a byte of the request could leave."""
+    from urllib3.exceptions import (  # noqa: PLC0415 - only where something failed
+        ConnectTimeoutError,
+        MaxRetryError,
+        NameResolutionError,
+        NewConnectionError,
+        ProxyError,
+    )
+
+    before = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ProxyError)
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    return isinstance(error, requests.ConnectTimeout) or isinstance(cause, before)
+
+
+def _cause(error: requests.RequestException) -> str:
+    """Name the innermost cause, without addresses of objects and without the URL's query."""
+    cause: BaseException = error
+    while isinstance(inner := cause.__cause__ or cause.__context__, Exception):
+        cause = inner
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return "timed out" if isinstance(error, requests.Timeout) else type(cause).__name__

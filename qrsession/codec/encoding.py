@@ -1,0 +1,123 @@
+"""From Qiskit's objects to typed JSON."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult, SamplerPubResult
+from qiskit.primitives.containers.bindings_array import BindingsArray
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.primitives.containers.sampler_pub import SamplerPub
+from qiskit.quantum_info import PauliList, SparsePauliOp
+from qiskit.transpiler import CouplingMap
+
+from qrsession.codec.qpy import circuits_to_qpy
+from qrsession.errors import InvalidTypeError
+from qrsession.protocol.typed import Array, deflate
+
+
+def encode(value: Any) -> Any:
+    """Turn a tree of Qiskit, numpy and Python objects into what ``json.dumps`` takes.
+
+    Pubs become lists as the primitives' schemas want them: ``[circuit, parameters, shots]`` and
+    ``[circuit, observables, parameters, precision]``, parameters in the order of
+    ``circuit.parameters`` with shape ``(…, num_parameters)``.
+
+    Raises:
+        InvalidTypeError: There is an object with no place on the wire.
+        CircuitError: A circuit cannot be written as QPY.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        # A subclass, such as an enum, is written as the plain value it is.
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): encode(entry) for key, entry in value.items()}
+    for kind, writer in _WRITERS.items():
+        if isinstance(value, kind):
+            return writer(value)
+    if isinstance(value, list | tuple):
+        return [encode(entry) for entry in value]
+    raise InvalidTypeError(
+        f"An object of type {type(value).__name__} cannot be sent to the service.",
+        advice="Send numbers, strings, arrays, circuits, observables, and lists or dicts of them.",
+    )
+
+
+def _typed(name: str, value: Any) -> dict[str, Any]:
+    return {"__type__": name, "__value__": value}
+
+
+def _encode_array(array: np.ndarray) -> dict[str, Any]:
+    if array.dtype == object:
+        return _typed("ndarray", encode(array.tolist()))
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return Array(array.tobytes(order="C"), array.shape, array.dtype.str).to_wire()
+
+
+def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
+    values = pub.parameter_values.as_array(pub.circuit.parameters)
+    return [encode(pub.circuit), encode(values), pub.shots]
+
+
+def _encode_estimator_pub(pub: EstimatorPub) -> list[Any]:
+    values = pub.parameter_values.as_array(pub.circuit.parameters)
+    observables = encode(pub.observables.tolist())
+    return [encode(pub.circuit), observables, encode(values), pub.precision]
+
+
+def _encode_bindings(bindings: BindingsArray) -> dict[str, Any]:
+    import json  # noqa: PLC0415 - rare: pubs carry their values as plain arrays
+
+    data = {json.dumps(list(names)): encode(values) for names, values in bindings.data.items()}
+    return _typed("BindingsArray", {"shape": list(bindings.shape), "data": data})
+
+
+def _encode_data_bin(data: DataBin) -> dict[str, Any]:
+    fields = {name: encode(value) for name, value in data.items()}
+    shape = list(data.shape)
+    return _typed("DataBin", {"field_names": list(fields), "shape": shape, "fields": fields})
+
+
+def _encode_pub_result(result: PubResult) -> dict[str, Any]:
+    name = "SamplerPubResult" if isinstance(result, SamplerPubResult) else "PubResult"
+    return _typed(name, {"data": encode(result.data), "metadata": encode(result.metadata)})
+
+
+def _encode_result(result: PrimitiveResult[Any]) -> dict[str, Any]:
+    pubs = [encode(pub) for pub in result]
+    return _typed("PrimitiveResult", {"pub_results": pubs, "metadata": encode(result.metadata)})
+
+
+def _encode_settings(value: Any) -> dict[str, Any]:
+    return {
+        "__type__": "settings",
+        "__module__": type(value).__module__,
+        "__class__": type(value).__name__,
+        "__value__": encode(value.settings),
+    }
+
+
+_WRITERS: dict[type | tuple[type, ...], Callable[[Any], Any]] = {
+    QuantumCircuit: lambda circuit: _typed("QuantumCircuit", deflate(circuits_to_qpy([circuit]))),
+    np.ndarray: _encode_array,
+    np.generic: lambda number: encode(number.item()),
+    SamplerPub: _encode_sampler_pub,
+    EstimatorPub: _encode_estimator_pub,
+    ObservablesArray: lambda array: _typed("ObservablesArray", encode(array.tolist())),
+    BindingsArray: _encode_bindings,
+    BitArray: lambda bits: _typed(
+        "BitArray", {"array": encode(bits.array), "num_bits": bits.num_bits}
+    ),
+    DataBin: _encode_data_bin,
+    PubResult: _encode_pub_result,
+    PrimitiveResult: _encode_result,
+    (SparsePauliOp, PauliList): _encode_settings,
+    CouplingMap: lambda coupling: [list(edge) for edge in coupling.get_edges()],
+    complex: lambda number: _typed("complex", [number.real, number.imag]),
+    date: lambda when: _typed("datetime", when.isoformat()),
+    set: lambda values: _typed("set", [encode(value) for value in values]),
+}
