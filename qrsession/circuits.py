@@ -1,0 +1,138 @@
+"""From circuit files to what a service takes: read, check, transpile, encode."""
+
+import re
+from contextlib import redirect_stderr
+from io import StringIO
+
+from qiskit import QuantumCircuit, qasm2
+from qiskit.circuit import ControlFlowOp
+from qiskit.exceptions import QiskitError
+from qiskit.transpiler import Target
+
+from qrsession.codec import circuits_from_qpy, encode
+from qrsession.errors import CircuitError
+from qrsession.prepared import PreparedCircuit
+from qrsession.sources import Source, SourceFormat, Transpilation
+from qrsession.transpilation import transpile
+
+_LINE = re.compile(r"(?:<input>:|^|L)(\d+)[,:]C?(\d+):?\s*")
+
+
+def prepare_source(
+    source: Source, target: Target | None, transpilation: Transpilation
+) -> list[PreparedCircuit]:
+    """Read the circuits of a source, and make them fit a backend.
+
+    Raises:
+        CircuitError: One cannot be read, or does not fit the backend.
+    """
+    return [
+        prepare_circuit(circuit, target, transpilation, source.name)
+        for circuit in read_circuits(source)
+    ]
+
+
+def prepare_circuit(
+    circuit: QuantumCircuit, target: Target | None, transpilation: Transpilation, name: str
+) -> PreparedCircuit:
+    """Transpile a circuit to a target, where a level asks for it, and encode it.
+
+    Raises:
+        CircuitError: It is wider than the target, or cannot be transpiled to it.
+    """
+    if transpilation.optimization_level is not None and target is not None:
+        circuit = transpile(circuit, target, transpilation, name)
+    return PreparedCircuit(
+        wire=encode(circuit),
+        parameters=tuple(parameter.name for parameter in circuit.parameters),
+        num_qubits=circuit.num_qubits,
+        num_clbits=circuit.num_clbits,
+        has_measurement=measures(circuit),
+    )
+
+
+def read_circuits(source: Source) -> list[QuantumCircuit]:
+    """Parse a source; OpenQASM holds one circuit, QPY one or more.
+
+    Raises:
+        CircuitError: It does not parse. ``details`` has ``path`` and, for OpenQASM, ``line``.
+    """
+    try:
+        if source.format is SourceFormat.QPY:
+            return circuits_from_qpy(source.data)
+        reader = _read_qasm2 if source.format is SourceFormat.QASM2 else _read_qasm3
+        return [reader(source)]
+    except CircuitError as error:
+        error.details.setdefault("path", source.name)
+        if source.name not in error.message:
+            raise CircuitError(f"{source.name}: {error.message}", details=error.details) from error
+        raise
+
+
+def measures(circuit: QuantumCircuit) -> bool:
+    """Return whether the sampler has something to sample: a measurement into a register."""
+    return bool(circuit.cregs) and _has_measurement(circuit)
+
+
+def _has_measurement(circuit: QuantumCircuit) -> bool:
+    for instruction in circuit.data:
+        operation = instruction.operation
+        if operation.name == "measure":
+            return True
+        if isinstance(operation, ControlFlowOp):
+            if any(_has_measurement(block) for block in operation.blocks):
+                return True
+        elif instruction.clbits and _has_measurement(operation.definition or QuantumCircuit()):
+            # A composite instruction that was given bits, such as a circuit appended as a whole.
+            return True
+    return False
+
+
+def _read_qasm2(source: Source) -> QuantumCircuit:
+    try:
+        return qasm2.loads(
+            source.text(),
+            include_path=(source.folder,),
+            # What Qiskit's older reader took, and so what files out there contain.
+            custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS,
+            custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
+        )
+    except (QiskitError, RecursionError, MemoryError, OverflowError) as error:
+        raise _parse_error(source, str(error.args[0] if error.args else error)) from error
+
+
+def _read_qasm3(source: Source) -> QuantumCircuit:
+    # Imported here: reading OpenQASM 2 and QPY needs no ANTLR.
+    from qiskit_qasm3_import import parse  # noqa: PLC0415
+
+    try:
+        # ANTLR prints what it then raises.
+        with redirect_stderr(StringIO()):
+            circuit: QuantumCircuit = parse(source.text())
+            return circuit
+    except RecursionError as error:
+        raise _parse_error(source, "it is nested too deeply") from error
+    except Exception as error:
+        # The importer has errors of its own without a common base, and lets Qiskit's through.
+        raise _parse_error(source, str(error) or _antlr_words(error)) from error
+
+
+def _antlr_words(error: Exception) -> str:
+    """Say where the parser stopped, where ANTLR cancelled without a word."""
+    inner = error.__cause__.args[0] if error.__cause__ and error.__cause__.args else None
+    token = getattr(inner, "offendingToken", None)
+    if token is None:
+        return "it does not parse"
+    return f"{token.line},{token.column}: {token.text!r} is not expected here"
+
+
+def _parse_error(source: Source, words: str) -> CircuitError:
+    match = _LINE.search(words)
+    line = int(match[1]) if match else None
+    reason = (words[match.end() :] if match else words).strip(" \"'\n").rstrip(".")
+    where = f"{source.name}, line {line}" if line else source.name
+    return CircuitError(
+        f"{where}: {' '.join(reason.split())}.",
+        advice=f"It was read as {source.format}.",
+        details={"path": source.name, "line": line},
+    )

@@ -1,0 +1,331 @@
+"""`RuntimeJob`: a job at the service."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from qrsession.client import poll
+from qrsession.errors import (
+    JobCancelledError,
+    JobFailedError,
+    NotFinishedError,
+    ServiceUnavailableError,
+    WaitTimeoutError,
+)
+from qrsession.protocol import faults
+from qrsession.protocol.models import JobMetrics, JobRecord
+from qrsession.protocol.routes import LONGEST_HOLD_S
+from qrsession.protocol.status import FINAL_JOB_STATUSES, RAN_TOO_LONG_STATUS, JobStatus
+from qrsession.service import RuntimeService
+from qrsession.submit import without_own_tag
+
+# How long a service may be out of reach in one go while someone waits for a job of it.
+PATIENCE_S = 600.0
+# What qiskit-ibm-runtime and the primitives of Qiskit call the states.
+_QISKIT_STATUS = {
+    JobStatus.QUEUED: "QUEUED",
+    JobStatus.RUNNING: "RUNNING",
+    JobStatus.COMPLETED: "DONE",
+    JobStatus.FAILED: "ERROR",
+    JobStatus.CANCELLED: "CANCELLED",
+}
+
+OnChange = Callable[[JobRecord], None]
+
+
+class RuntimeJob:
+    """A job: its state, its result, and what it used.
+
+    Made by a primitive's ``run``, by `Session.run`, or by `RuntimeService.job`.
+    """
+
+    def __init__(self, service: RuntimeService, record: JobRecord) -> None:
+        self._service = service
+        self._record = record
+
+    @classmethod
+    def from_record(cls, service: RuntimeService, record: JobRecord) -> "RuntimeJob":
+        """Make a job of what the service says of it."""
+        return cls(service, record)
+
+    def __repr__(self) -> str:
+        return f"<RuntimeJob({self.job_id()!r}, {self._record.program_id!r}, {self._name()!r})>"
+
+    def job_id(self) -> str:
+        """Return its id."""
+        return self._record.job_id
+
+    @property
+    def session_id(self) -> str | None:
+        """The id of its session, None in job mode."""
+        return self._record.session_id
+
+    @property
+    def primitive(self) -> str:
+        """The program that it runs: ``sampler`` or ``estimator``."""
+        return self._record.program_id
+
+    @property
+    def tags(self) -> list[str]:
+        """Its tags, as they were when the service was last asked."""
+        return list(without_own_tag(self._record.tags))
+
+    @property
+    def creation_date(self) -> datetime | None:
+        """When it was created, UTC."""
+        return self._record.created
+
+    @property
+    def service(self) -> RuntimeService:
+        """The service that runs it."""
+        return self._service
+
+    def backend(self) -> str | None:
+        """Return the name of its backend."""
+        return self._record.backend
+
+    def record(self) -> JobRecord:
+        """Return what was last known of it, without asking."""
+        return self._record
+
+    def refresh(self) -> JobRecord:
+        """Ask the service, unless the job's last known state is final."""
+        if self._record.status not in FINAL_JOB_STATUSES:
+            self._record = self._service.client.get_job(self.job_id())
+        return self._record
+
+    def status(self) -> str:
+        """Return its state: QUEUED, RUNNING, DONE, ERROR or CANCELLED.
+
+        A state that this version does not know is passed on in upper case.
+        """
+        self.refresh()
+        return self._name()
+
+    def done(self) -> bool:
+        """Return whether it completed."""
+        return self.status() == _QISKIT_STATUS[JobStatus.COMPLETED]
+
+    def running(self) -> bool:
+        """Return whether it runs."""
+        return self.status() == _QISKIT_STATUS[JobStatus.RUNNING]
+
+    def errored(self) -> bool:
+        """Return whether it failed."""
+        return self.status() == _QISKIT_STATUS[JobStatus.FAILED]
+
+    def cancelled(self) -> bool:
+        """Return whether it was cancelled."""
+        return self.status() == _QISKIT_STATUS[JobStatus.CANCELLED]
+
+    def in_final_state(self) -> bool:
+        """Return whether its state will not change any more."""
+        return self.refresh().status in FINAL_JOB_STATUSES
+
+    def error_message(self) -> str | None:
+        """Return why it failed or was cancelled, None where it was not."""
+        record = self.refresh()
+        if not record.reason:
+            return None
+        return (
+            f"{record.reason} (code {record.reason_code})" if record.reason_code else record.reason
+        )
+
+    def wait_for_final_state(
+        self, timeout: float | None = None, *, on_change: OnChange | None = None
+    ) -> JobRecord:
+        """Wait until it has completed, failed or was cancelled, and return what it came to.
+
+        A service that is out of reach for less than ten minutes does not end the waiting.
+
+        Args:
+            timeout: The longest to wait, in seconds; None: as long as it takes.
+            on_change: Called with what is known whenever the state has changed.
+
+        Raises:
+            WaitTimeoutError: The time ran out; the job goes on.
+            ServiceUnavailableError: The service stayed out of reach.
+        """
+        waiting = _Waiting(timeout, in_session=self.session_id is not None)
+        while self._record.status not in FINAL_JOB_STATUSES:
+            before = self._record.status
+            try:
+                record, was_held = self._ask(waiting)
+            except ServiceUnavailableError as error:
+                waiting.pause_after(error)
+                self._service.reconnect()
+                continue
+            waiting.reached()
+            self._record = record
+            if record.status != before and on_change is not None:
+                on_change(record)
+            if record.status not in FINAL_JOB_STATUSES:
+                waiting.check(self.job_id(), record.status)
+                if not was_held:
+                    waiting.pause()
+        return self._record
+
+    def result(
+        self,
+        timeout: float | None = None,
+        decoder: Callable[[str], Any] | None = None,
+    ) -> Any:
+        """Wait for its result and return it: for a primitive, Qiskit's ``PrimitiveResult``.
+
+        Args:
+            timeout: The longest to wait, in seconds.
+            decoder: Makes the result of the service's text, in place of our own decoder.
+
+        Raises:
+            JobFailedError: It failed, or exceeded its maximum execution time.
+            JobCancelledError: It was cancelled.
+            WaitTimeoutError: The time ran out; the job goes on.
+        """
+        self.wait_for_final_state(timeout)
+        text = self.result_text()
+        if decoder is not None:
+            return decoder(text)
+        from qrsession.codec import decode  # noqa: PLC0415 - the room of Qiskit
+
+        return decode(json.loads(text))
+
+    def result_text(self) -> str:
+        """Return the result as the service sends it: JSON text.
+
+        Raises:
+            NotFinishedError: It is not finished yet.
+            JobFailedError: It failed, or exceeded its maximum execution time.
+            JobCancelledError: It was cancelled.
+        """
+        record = self.refresh()
+        details = _failure_details(record)
+        if record.status == JobStatus.FAILED or record.reason_code == faults.RAN_TOO_LONG:
+            reason = record.reason or RAN_TOO_LONG_STATUS
+            code = f" (code {record.reason_code})" if record.reason_code else ""
+            raise JobFailedError(
+                f"Job {record.job_id} failed: {reason.rstrip('.')}{code}.",
+                advice=record.reason_solution,
+                details=details,
+            )
+        if record.status == JobStatus.CANCELLED:
+            why = f": {record.reason}" if record.reason else "."
+            raise JobCancelledError(f"Job {record.job_id} was cancelled{why}", details=details)
+        if record.status not in FINAL_JOB_STATUSES:
+            raise NotFinishedError(
+                f"Job {record.job_id} is not finished: it is {record.status.lower()}.",
+                details=details,
+            )
+        text = self._service.client.get_job_results(record.job_id)
+        if text is None:
+            raise NotFinishedError(
+                f"Job {record.job_id} is completed, but the service has no result of it.",
+                advice="The result of a private job can be read once.",
+                details=details,
+            )
+        return text
+
+    def cancel(self) -> None:
+        """Cancel it.
+
+        Raises:
+            RequestRefusedError: It is finished already.
+        """
+        self._service.client.cancel_job(self.job_id())
+
+    def metrics(self) -> JobMetrics:
+        """Return when it was created, ran and finished, and what it used."""
+        return self._service.client.get_job_metrics(self.job_id())
+
+    def usage(self) -> float:
+        """Return what it used, in QPU seconds; 0 while that is not settled."""
+        usage = self.metrics().usage
+        return usage.qpu_charge_time_s if usage.is_complete else 0.0
+
+    def logs(self) -> str:
+        """Return what it logged."""
+        return self._service.client.get_job_logs(self.job_id())
+
+    def update_tags(self, new_tags: list[str]) -> list[str]:
+        """Replace its tags, and return them; the tag of its submission stays."""
+        from qrsession.options import check_tags  # noqa: PLC0415 - seldom needed
+
+        tags = check_tags(new_tags)
+        record = self._service.client.get_job(self.job_id())
+        own = tuple(tag for tag in record.tags if tag not in without_own_tag(record.tags))
+        self._service.client.set_job_tags(self.job_id(), (*tags, *own))
+        self._record = self._service.client.get_job(self.job_id())
+        return self.tags
+
+    def _name(self) -> str:
+        try:
+            status = JobStatus(self._record.status)
+        except ValueError:
+            return self._record.status.upper()
+        if self._record.reason_code == faults.RAN_TOO_LONG:
+            status = JobStatus.FAILED
+        return _QISKIT_STATUS[status]
+
+    def _ask(self, waiting: "_Waiting") -> tuple[JobRecord, bool]:
+        client = self._service.client
+        if waiting.may_hold():
+            return client.await_job(self.job_id())
+        return client.get_job(self.job_id()), False
+
+
+class _Waiting:
+    """The clock of one wait: its time-out, its pauses, and its patience with a lost service."""
+
+    def __init__(self, timeout_s: float | None, *, in_session: bool) -> None:
+        self._started = time.monotonic()
+        self._timeout_s = timeout_s
+        self._in_session = in_session
+        self._delays = poll.delays(in_session=in_session)
+        self._lost_since: float | None = None
+
+    def may_hold(self) -> bool:
+        """Whether there is time enough for a request that the service may hold."""
+        return self._left_s() > LONGEST_HOLD_S
+
+    def pause(self) -> None:
+        """Wait before the next question, and not beyond the time-out."""
+        time.sleep(min(next(self._delays), max(self._left_s(), 0.0)))
+
+    def pause_after(self, error: ServiceUnavailableError) -> None:
+        """Wait for a service that is out of reach, and give up after ten minutes."""
+        now = time.monotonic()
+        self._lost_since = now if self._lost_since is None else self._lost_since
+        if now - self._lost_since > PATIENCE_S or self._left_s() <= 0:
+            raise error
+        self.pause()
+
+    def reached(self) -> None:
+        """Note that the service answered."""
+        if self._lost_since is not None:
+            self._lost_since = None
+            self._delays = poll.delays(in_session=self._in_session)
+
+    def check(self, job_id: str, status: str) -> None:
+        """Raise when the time is up."""
+        if self._left_s() <= 0:
+            raise WaitTimeoutError(
+                f"Job {job_id} is still {status.lower()} after {self._timeout_s:g} s.",
+                advice=f"It goes on; take it up again: qrsession result {job_id}",
+                details={"job_id": job_id, "status": status},
+            )
+
+    def _left_s(self) -> float:
+        if self._timeout_s is None:
+            return float("inf")
+        return self._timeout_s - (time.monotonic() - self._started)
+
+
+def _failure_details(record: JobRecord) -> dict[str, Any]:
+    return {
+        "job_id": record.job_id,
+        "session_id": record.session_id,
+        "status": record.status,
+        "reason": record.reason,
+        "reason_code": record.reason_code,
+    }

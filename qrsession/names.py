@@ -1,0 +1,76 @@
+"""Names of sessions: their form, and word pairs for those who give none."""
+
+import os
+import re
+from collections.abc import Callable, Container
+
+from qrsession.errors import InvalidValueError
+
+_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_LONGEST = 63
+
+_FIRST = (
+    "able amber ample azure bold brave brief bright brisk broad calm civil clean clear close cool "
+    "coral crisp dapper deft eager early even fair fast fine firm fond free fresh gentle glad "
+    "gold grand green happy hardy humble ivory jolly keen kind lively loyal lucid lunar mellow "
+    "merry mild modest neat noble novel olive pale placid polar proud quick quiet rapid rare "
+    "ready regal rosy sage sharp silver sleek smart smooth snug solar solid spry steady still "
+    "stout sunny sure swift tidy true vivid warm wise witty young zesty"
+)
+_SECOND = (
+    "acorn ant aspen badger basil bat bear beaver birch bison brook cedar cliff clover cobra crab "
+    "crane creek crow deer delta dove duck eagle elk elm ember falcon fern finch fir fjord fox "
+    "frog gecko geyser glade goose grove gull hare hawk hazel heron hill horse ibex inlet iris "
+    "ivy jay koala lagoon lake lark lemur lily lion llama lotus lynx maple marsh meadow mole "
+    "moose moss newt oak orca otter owl panda peak pearl pine plover pond poppy puma quail rabbit "
+    "raven reef ridge river robin rose salmon seal shore sparrow spruce stork swan tapir tern "
+    "thyme tiger toad trout tulip viper walnut wasp whale willow wolf wren yak zebra"
+)
+_TRIES = 20
+
+
+def check_name(name: str) -> str:
+    """Return a session's name if it has the form of one.
+
+    Raises:
+        InvalidValueError: It has another form.
+    """
+    if not _FORM.fullmatch(name):
+        raise InvalidValueError(
+            f"{name[:80]!r} cannot be the name of a session.",
+            advice=f"Use 1 to {_LONGEST} letters, digits, '.', '_' and '-'; "
+            "a letter or digit comes first.",
+            details={"name": name},
+        )
+    return name
+
+
+def _random_below(limit: int) -> int:
+    return int.from_bytes(os.urandom(8), "big") % limit
+
+
+def new_name(taken: Container[str], pick: Callable[[int], int] = _random_below) -> str:
+    """Return a word pair like ``calm-otter`` that is not taken.
+
+    Args:
+        taken: Names in use.
+        pick: Returns a random integer from 0 up to, not including, its argument.
+    """
+    first, second = _FIRST.split(), _SECOND.split()
+    pair = ""
+    for _ in range(_TRIES):
+        pair = f"{first[pick(len(first))]}-{second[pick(len(second))]}"
+        if pair not in taken:
+            return pair
+    return free_name(pair, taken)
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return the name, with the lowest number from 2 added if it is taken."""
+    free = name
+    number = 2
+    while free in taken:
+        ending = f"-{number}"
+        free = f"{name[: _LONGEST - len(ending)]}{ending}"
+        number += 1
+    return free

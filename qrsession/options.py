@@ -1,0 +1,137 @@
+"""`Options`: how a primitive's work is to be done, checked before anything is sent."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from qrsession.errors import InvalidTypeError, InvalidValueError
+from qrsession.protocol.models import LONGEST_COST_S, LONGEST_TAG, MOST_TAGS
+from qrsession.protocol.options import (
+    OPTIONS_OF,
+    RESILIENCE_LEVELS,
+    Field,
+    Table,
+    check_options,
+)
+
+OPTIMIZATION_LEVELS = (0, 1, 2, 3)
+# One of the service's eight is this package's own: the tag by which a lost reply is looked up.
+MOST_USER_TAGS = MOST_TAGS - 1
+
+_ENVIRONMENT: Table = {
+    "job_tags": Field(str, many="list", nullable=True),
+    "private": Field(bool),
+    "log_level": Field(str, choices=("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")),
+}
+
+
+class Options:
+    """The options of `Sampler` and `Estimator`, one tree for both.
+
+    Args:
+        optimization_level: 0 to 3: transpile each circuit once for the session, at this level.
+            None: send circuits as they are.
+        resilience_level: 0 to 2, for the estimator: how much error mitigation.
+        seed_transpiler: The seed of the transpiler's random choices.
+        max_execution_time: The longest a job may take on the backend, in seconds, up to 10,800.
+        environment: ``job_tags``, up to seven words of at most 86 characters to find jobs by;
+            ``private``, whether the service shall show inputs to nobody and results once;
+            ``log_level``, how much the job logs (``"WARNING"``).
+        fields: The primitives' own options, such as ``default_shots=1024`` or
+            ``twirling={"enable_gates": True}``. Source: "SamplerOptions" and "EstimatorOptions"
+            in the API reference.
+
+    Raises:
+        InvalidValueError: An option is unknown, or its value is out of bounds.
+        InvalidTypeError: A value is of the wrong type.
+    """
+
+    def __init__(
+        self,
+        *,
+        optimization_level: int | None = None,
+        resilience_level: int | None = None,
+        seed_transpiler: int | None = None,
+        max_execution_time: int | None = None,
+        environment: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> None:
+        _check_level("optimization_level", optimization_level, OPTIMIZATION_LEVELS)
+        _check_level("resilience_level", resilience_level, RESILIENCE_LEVELS)
+        _check_whole("seed_transpiler", seed_transpiler, 0, 2**63 - 1)
+        _check_whole("max_execution_time", max_execution_time, 1, LONGEST_COST_S)
+        known = OPTIONS_OF["sampler"] | OPTIONS_OF["estimator"]
+        check_options(fields, known)
+        self.optimization_level = optimization_level
+        self.resilience_level = resilience_level
+        self.seed_transpiler = seed_transpiler
+        self.max_execution_time = max_execution_time
+        self.environment = _checked_environment(environment or {})
+        self.fields = fields
+
+    def __repr__(self) -> str:
+        given = {name: value for name, value in vars(self).items() if value not in (None, (), {})}
+        return f"Options({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+    @classmethod
+    def of(cls, options: "Options | Mapping[str, Any] | None") -> "Options":
+        """Take options as they come: an `Options`, a dict of its arguments, or None.
+
+        Raises:
+            InvalidTypeError: It is something else.
+        """
+        if options is None:
+            return cls()
+        if isinstance(options, Options):
+            return options
+        if isinstance(options, Mapping):
+            return cls(**options)
+        raise InvalidTypeError(f"options must be Options or a dict, not {type(options).__name__}.")
+
+    def for_primitive(self, primitive: str) -> dict[str, Any]:
+        """Return the fields that go to a primitive, and refuse those that it does not know.
+
+        Raises:
+            InvalidValueError: A field belongs to the other primitive.
+        """
+        check_options(self.fields, OPTIONS_OF[primitive])
+        return self.fields
+
+
+def check_tags(tags: Any) -> tuple[str, ...]:
+    """Hold a user's tags against the service's bounds.
+
+    Raises:
+        InvalidValueError: There are more than seven, or one is empty or longer than 86 characters.
+        InvalidTypeError: They are not strings.
+    """
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+        raise InvalidTypeError("tags must be a list of strings.")
+    if len(tags) > MOST_USER_TAGS:
+        raise InvalidValueError(
+            f"There are {len(tags)} tags; at most {MOST_USER_TAGS} are taken.",
+            advice="The service takes eight, of which qrsession needs one to find a lost job.",
+        )
+    for tag in tags:
+        if not 0 < len(tag) <= LONGEST_TAG:
+            raise InvalidValueError(f"A tag must have 1 to {LONGEST_TAG} characters: {tag!r}.")
+    return tuple(tags)
+
+
+def _checked_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
+    check_options(environment, _ENVIRONMENT, "environment")
+    checked = {"log_level": "WARNING", "private": False, **environment}
+    checked["job_tags"] = check_tags(environment.get("job_tags") or ())
+    return checked
+
+
+def _check_level(name: str, value: int | None, allowed: tuple[int, ...]) -> None:
+    _check_whole(name, value, allowed[0], allowed[-1])
+
+
+def _check_whole(name: str, value: Any, low: int, high: int) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidTypeError(f"{name} must be a whole number, not {value!r}.")
+    if not low <= value <= high:
+        raise InvalidValueError(f"{name} is {value}; it must be {low} to {high}.")

@@ -1,0 +1,150 @@
+"""Circuits as they go over the wire, kept under their content key. No Qiskit on a hit.
+
+The cache is that of the session's service, so a circuit that was transpiled once is found by the
+command line and by the library alike, whichever of them came first.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from qrsession.errors import CircuitError, StorageError
+from qrsession.service import BackendDocuments, RuntimeService
+from qrsession.sources import Source, Transpilation, circuit_key
+
+if TYPE_CHECKING:
+    from qiskit.transpiler import Target
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCircuit:
+    """A circuit on the wire, and what must be known of it without parsing it again.
+
+    Attributes:
+        wire: The typed JSON of the circuit.
+        parameters: Names of its parameters, in the order in which values are given.
+        num_qubits: Its width.
+        num_clbits: The classical bits that it has.
+        has_measurement: Whether the sampler has something to sample.
+    """
+
+    wire: dict[str, Any]
+    parameters: tuple[str, ...]
+    num_qubits: int
+    num_clbits: int
+    has_measurement: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What circuits are prepared for: a service, and the fingerprint and documents of a backend.
+
+    The documents are asked for only where a circuit is not in the cache.
+    """
+
+    service: RuntimeService
+    fingerprint: str
+    documents: Callable[[], BackendDocuments]
+
+    @classmethod
+    def of_session(cls, service: RuntimeService, session_id: str, backend: str) -> "Place":
+        """Return the place of a session; its documents are asked for once in its life."""
+        return cls(
+            service,
+            service.session_fingerprint(session_id, backend),
+            lambda: service.session_documents(session_id, backend),
+        )
+
+    @classmethod
+    def of_backend(cls, service: RuntimeService, backend: str) -> "Place":
+        """Return the place of a job without a session."""
+        documents = service.fetch_documents(backend)
+        return cls(service, documents.fingerprint, lambda: documents)
+
+
+class Preparation:
+    """Prepares circuits for one place, and counts what was found in the cache."""
+
+    def __init__(self, place: Place, transpilation: Transpilation) -> None:
+        self._place = place
+        self._transpilation = transpilation
+        self._target: Target | None = None
+        self.misses = 0
+
+    @property
+    def outcome(self) -> str:
+        """``hit`` where every source was in the cache, else ``miss``."""
+        return "miss" if self.misses else "hit"
+
+    def prepare_all(self, sources: Iterable[Source]) -> list[PreparedCircuit]:
+        """Return the circuits of sources for the sampler, in order.
+
+        Raises:
+            CircuitError: A circuit cannot be read, measures nothing, or does not fit.
+        """
+        prepared = []
+        for source in sources:
+            for circuit in self.prepare(source):
+                if not circuit.has_measurement:
+                    raise no_measurement(source.name)
+                prepared.append(circuit)
+        return prepared
+
+    def prepare(self, source: Source) -> list[PreparedCircuit]:
+        """Return the circuits of one source, from the cache or else read and transpiled.
+
+        OpenQASM holds one circuit, QPY one or more.
+
+        Raises:
+            CircuitError: A circuit cannot be read, or does not fit.
+        """
+        key = circuit_key(source, self._place.fingerprint, self._transpilation)
+        if source.is_self_contained:
+            found = _read(self._place.service, key)
+            if found is not None:
+                return found
+        self.misses += 1
+        # Only here is Qiskit imported.
+        from qrsession.circuits import prepare_source  # noqa: PLC0415
+
+        circuits = prepare_source(source, self._backend_target(), self._transpilation)
+        if source.is_self_contained:
+            data = json.dumps([asdict(circuit) for circuit in circuits]).encode()
+            self._place.service.keep(key, data)
+        return circuits
+
+    def _backend_target(self) -> "Target | None":
+        if self._transpilation.optimization_level is None:
+            return None
+        if self._target is None:
+            documents = self._place.documents()
+            self._target = self._place.service.build_backend(documents).target
+        return self._target
+
+
+def no_measurement(name: str) -> CircuitError:
+    """Return the error for a circuit that gives the sampler nothing to sample."""
+    return CircuitError(
+        f"{name}: the circuit measures nothing, so there is nothing to sample.",
+        advice="Add measurements into a classical register, as `qrsession run @bell` has them.",
+        details={"path": name},
+    )
+
+
+def _read(service: RuntimeService, key: str) -> list[PreparedCircuit] | None:
+    try:
+        data = service.cache.get(key)
+        records = json.loads(data) if data else None
+    except (StorageError, ValueError):
+        return None
+    if records is None:
+        return None
+    try:
+        return [
+            PreparedCircuit(**{**record, "parameters": tuple(record["parameters"])})
+            for record in records
+        ]
+    except (TypeError, KeyError):
+        # Kept by a version with other fields.
+        return None

@@ -1,0 +1,229 @@
+"""`Sampler` and `Estimator`: Qiskit's primitives, V2, run by a service.
+
+Source: ``qiskit.primitives.BaseSamplerV2`` and ``BaseEstimatorV2``; "Get started with primitives"
+in IBM's guides.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from qiskit import QuantumCircuit
+from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.sampler_pub import SamplerPub
+
+from qrsession.backend import Backend
+from qrsession.circuits import measures
+from qrsession.codec import circuits_to_qpy, decode, encode
+from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
+from qrsession.job import RuntimeJob
+from qrsession.options import Options
+from qrsession.prepared import Place, Preparation, no_measurement
+from qrsession.protocol.models import JobRequest
+from qrsession.service import RuntimeService, service_of
+from qrsession.session import Session, job_of
+from qrsession.sources import Source, SourceFormat, Transpilation
+from qrsession.submit import submit
+
+_PROGRAM_VERSION = 2
+_NAME = "the circuit"
+
+
+class _Primitive:
+    """What both primitives share: where their jobs go, and their options.
+
+    Args:
+        mode: A `Session`, a `Batch`, or a backend (then each job stands alone).
+        options: `Options`, or a dict of its arguments.
+        session: An older spelling of ``mode``.
+    """
+
+    program_id: ClassVar[str]
+
+    def __init__(
+        self,
+        mode: "Session | Backend | str | None" = None,
+        options: Options | Mapping[str, Any] | None = None,
+        *,
+        session: Session | None = None,
+    ) -> None:
+        if mode is not None and session is not None:
+            raise InvalidValueError("Give mode or session, not both: they are the same.")
+        self._session, self._service, self._backend = _resolve(session or mode)
+        self.options = Options.of(options)
+        self._prepares: Preparation | None = None
+        self._transpiled: dict[bytes, QuantumCircuit] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def session(self) -> Session | None:
+        """The session that its jobs run in, None in job mode."""
+        return self._session
+
+    def backend(self) -> str:
+        """Return the name of the backend that its jobs run on."""
+        return self._backend
+
+    def _submit(self, pubs: list[Any], extra: Mapping[str, Any]) -> RuntimeJob:
+        params = {
+            "pubs": encode(pubs),
+            "options": encode(self.options.for_primitive(self.program_id)),
+            "version": _PROGRAM_VERSION,
+            "support_qiskit": True,
+            **extra,
+        }
+        if self._session is not None:
+            return self._session.submit(self.program_id, params, self.options)
+        request = JobRequest(
+            program_id=self.program_id,
+            backend=self._backend,
+            params=params,
+            log_level=self.options.environment["log_level"],
+            cost_s=self.options.max_execution_time,
+            tags=self.options.environment["job_tags"],
+            private=self.options.environment["private"],
+        )
+        return job_of(self._service, request, submit(self._service, request))
+
+    def _fitted(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """Transpile a circuit where the options ask for it, once for this session.
+
+        The cache is the one that the command line uses too.
+        """
+        if self.options.optimization_level is None:
+            return circuit
+        source = Source(_NAME, circuits_to_qpy([circuit]), SourceFormat.QPY)
+        with self._lock:
+            if source.data not in self._transpiled:
+                (prepared,) = self._preparation().prepare(source)
+                self._transpiled[source.data] = decode(prepared.wire)
+            return self._transpiled[source.data]
+
+    def _preparation(self) -> Preparation:
+        if self._prepares is None:
+            if self._session is not None:
+                session_id = self._session.session_id
+                place = Place.of_session(self._service, session_id, self._backend)
+            else:
+                place = Place.of_backend(self._service, self._backend)
+            transpilation = Transpilation(
+                self.options.optimization_level, self.options.seed_transpiler
+            )
+            self._prepares = Preparation(place, transpilation)
+        return self._prepares
+
+
+class Sampler(_Primitive, BaseSamplerV2):
+    """Samples the classical registers of circuits. Arguments are those of both primitives.
+
+    Results are Qiskit's ``PrimitiveResult``: ``result[0].data.<register>`` is a ``BitArray`` of
+    shape ``pub.shape``, whose bitstrings have classical bit 0 on the right.
+    """
+
+    program_id = "sampler"
+
+    def run(self, pubs: Any, *, shots: int | None = None) -> RuntimeJob:
+        """Run pubs: circuits, or tuples of circuit, parameter values and shots.
+
+        Args:
+            pubs: A list of pubs; one bare circuit will do.
+            shots: The shots of pubs that name none; None: ``default_shots``, else 4096.
+
+        Raises:
+            CircuitError: A circuit measures nothing, or has parameters without values.
+            InvalidValueError: Shots are out of range.
+            SessionClosedError: The session takes no more jobs.
+        """
+        if shots is not None and (isinstance(shots, bool) or not isinstance(shots, int)):
+            raise InvalidTypeError(f"shots must be a whole number, not {shots!r}.")
+        if shots is not None and shots < 1:
+            raise InvalidValueError(f"shots is {shots}; it must be at least 1.")
+        coerced = []
+        for pub in _as_list(pubs):
+            sampler_pub = _coerced(SamplerPub, pub, shots)
+            if not measures(sampler_pub.circuit):
+                raise no_measurement(_NAME)
+            coerced.append(
+                SamplerPub(
+                    self._fitted(sampler_pub.circuit),
+                    sampler_pub.parameter_values,
+                    shots=sampler_pub.shots,
+                    validate=False,
+                )
+            )
+        return self._submit(coerced, {})
+
+
+class Estimator(_Primitive, BaseEstimatorV2):
+    """Estimates expectation values of observables. Arguments are those of both primitives.
+
+    Results are Qiskit's ``PrimitiveResult``: ``result[0].data.evs`` and ``.stds`` are arrays of
+    the pub's shape, broadcast from observables and parameter values.
+    """
+
+    program_id = "estimator"
+
+    def run(self, pubs: Any, *, precision: float | None = None) -> RuntimeJob:
+        """Run pubs: tuples of circuit, observables, parameter values and precision.
+
+        Args:
+            pubs: A list of pubs.
+            precision: The standard error aimed at by pubs that name none; None:
+                ``default_precision``, else 0.015625.
+
+        Raises:
+            CircuitError: A circuit has parameters without values, or observables do not fit it.
+            InvalidValueError: The precision is not above 0.
+            SessionClosedError: The session takes no more jobs.
+        """
+        if precision is not None and not precision > 0:
+            raise InvalidValueError(f"precision is {precision}; it must be above 0.")
+        coerced = []
+        for pub in _as_list(pubs):
+            estimator_pub = _coerced(EstimatorPub, pub, precision)
+            circuit = self._fitted(estimator_pub.circuit)
+            observables = estimator_pub.observables
+            if circuit.layout is not None:
+                observables = observables.apply_layout(circuit.layout)
+            coerced.append(
+                EstimatorPub(
+                    circuit,
+                    observables,
+                    estimator_pub.parameter_values,
+                    precision=estimator_pub.precision,
+                    validate=False,
+                )
+            )
+        level = self.options.resilience_level
+        return self._submit(coerced, {} if level is None else {"resilience_level": level})
+
+
+def _resolve(mode: Any) -> tuple[Session | None, RuntimeService, str]:
+    """Return the session, the service and the backend's name that a mode stands for."""
+    if isinstance(mode, Session):
+        return mode, mode.service, mode.backend()
+    if isinstance(mode, Backend):
+        return None, service_of(mode) or RuntimeService(), mode.name
+    if isinstance(mode, str):
+        return None, RuntimeService(), mode
+    raise InvalidTypeError(
+        f"A primitive needs a session, a batch or a backend, not {type(mode).__name__}.",
+        advice="Open one: Session(backend=...), and give it as mode=session.",
+    )
+
+
+def _as_list(pubs: Any) -> Iterable[Any]:
+    # Programs from before the pubs hand over a bare circuit.
+    return [pubs] if isinstance(pubs, QuantumCircuit) else pubs
+
+
+def _coerced(kind: Any, pub: Any, default: float | None) -> Any:
+    """Make a pub of what stands for one, with errors of ours in place of Qiskit's."""
+    try:
+        return kind.coerce(pub, default)
+    except (TypeError, ValueError) as error:
+        raise CircuitError(
+            f"A pub cannot be read: {error}",
+            advice="Give (circuit, …) with as many values as the circuit has parameters.",
+        ) from error

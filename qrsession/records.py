@@ -1,0 +1,199 @@
+"""What is kept of submissions: intents, job records and results, all below the state folder.
+
+- ``pending/<tag>.json``, an intent: a submission that may be on its way; gone when settled.
+- ``jobs/<session>.ndjson``, a line for each job of a session and for each change of one.
+- ``results/<job>.json``, a job's result as it was handed in.
+
+Nothing here takes the ledger's lock, so submissions do not wait for each other.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from qrsession import storage
+from qrsession.entries import Intent, JobEntry
+from qrsession.errors import InvalidValueError, JobNotFoundError, StorageError, WireFormatError
+from qrsession.protocol.fields import as_object, required
+
+SCHEMA_VERSION = 1
+_PLAIN_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
+# Of jobs that ran in no session. No stem of an id has a dot in it.
+_WITHOUT_SESSION = "without.session"
+_MOST_CANDIDATES = 5
+
+
+class Records:
+    """The intents, jobs and results of a state folder."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._pending = state_dir / "pending"
+        self._jobs = state_dir / "jobs"
+        self._results = state_dir / "results"
+
+    def write_intent(self, intent: Intent) -> None:
+        """Keep an intent; when this returns it is on the disk, and the job may be sent."""
+        self._ensure(self._pending)
+        storage.write_atomically(self._intent_path(intent.tag), _line_of(intent))
+
+    def drop_intent(self, tag: str) -> bool:
+        """Forget an intent whose job is recorded or known not to exist; return if it was there."""
+        return storage.remove_file(self._intent_path(tag))
+
+    def intents(self) -> list[Intent]:
+        """Return the intents that are open, oldest first."""
+        storage.check_private_folder(self._pending)
+        found = []
+        for path in self._pending.glob("*.json") if self._pending.is_dir() else ():
+            data = storage.read_bytes(path)
+            # Another process may have settled it since the folder was listed.
+            if data is not None:
+                with suppress(WireFormatError):
+                    found.append(Intent.from_record(_record_of(data, path)))
+        return sorted(found, key=lambda intent: (intent.created_at, intent.tag))
+
+    def add_job(self, entry: JobEntry) -> None:
+        """Keep a job, or what is now known of it; when this returns it is on the disk."""
+        self._ensure(self._jobs)
+        storage.append_line(self._jobs_path(entry.session_id), _line_of(entry))
+
+    def jobs(self, session_id: str | None) -> list[JobEntry]:
+        """Return the jobs of a session, of job mode where it is None, in order of submission."""
+        storage.check_private_folder(self._jobs)
+        return _read_jobs(self._jobs_path(session_id))
+
+    def last_job(self, session_id: str | None) -> JobEntry:
+        """Return the job of a session that was submitted last.
+
+        Raises:
+            JobNotFoundError: It has none.
+        """
+        jobs = self.jobs(session_id)
+        if not jobs:
+            raise JobNotFoundError("No job was run yet in this session.")
+        return jobs[-1]
+
+    def find_job(self, key: str) -> JobEntry:
+        """Return the job with this id, or the only one whose id begins so, of any session.
+
+        Raises:
+            JobNotFoundError: There is none.
+            InvalidValueError: Several begin so; ``details`` has their ids.
+        """
+        storage.check_private_folder(self._jobs)
+        found = [job for job in self._all_jobs() if key and job.job_id.startswith(key)]
+        for job in found:
+            if job.job_id == key:
+                return job
+        if not found:
+            raise JobNotFoundError(f"No job of this ledger is {key!r}.", details={"job_id": key})
+        if len(found) > 1:
+            names = [job.job_id for job in found]
+            raise InvalidValueError(
+                f"{key!r} may be any of {', '.join(names[:_MOST_CANDIDATES])}.",
+                advice="Write more of the id.",
+                details={"candidates": names},
+            )
+        return found[0]
+
+    def result_path(self, job_id: str) -> Path:
+        """Return where a job's result is kept."""
+        return self._results / f"{file_stem(job_id)}.json"
+
+    def write_result(self, job_id: str, data: bytes) -> Path:
+        """Keep a result; when this returns it is on the disk."""
+        self._ensure(self._results)
+        path = self.result_path(job_id)
+        storage.write_atomically(path, data)
+        return path
+
+    def read_result(self, job_id: str) -> bytes | None:
+        """Return a result that was kept, else None."""
+        storage.check_private_folder(self._results)
+        return storage.read_bytes(self.result_path(job_id))
+
+    def forget_jobs(self, stem: str) -> None:
+        """Remove the jobs of a session of the past, and their results, by the stem of its id."""
+        path = self._jobs / f"{stem}.ndjson"
+        with suppress(StorageError):
+            for job in _read_jobs(path):
+                storage.remove_file(self.result_path(job.job_id))
+            storage.remove_file(path)
+
+    def prune_results(self, oldest_s: float) -> None:
+        """Remove results, of whatever job, that were kept before a time (seconds of the epoch)."""
+        for path in list(self._results.glob("*.json")) if self._results.is_dir() else ():
+            with suppress(OSError):
+                if path.lstat().st_mtime < oldest_s:
+                    path.unlink()
+
+    def _all_jobs(self) -> Iterator[JobEntry]:
+        for path in sorted(self._jobs.glob("*.ndjson")) if self._jobs.is_dir() else ():
+            yield from _read_jobs(path)
+
+    def _ensure(self, folder: Path) -> None:
+        storage.ensure_private_folder(self._state_dir)
+        storage.ensure_private_folder(folder)
+
+    def _intent_path(self, tag: str) -> Path:
+        return self._pending / f"{file_stem(tag)}.json"
+
+    def _jobs_path(self, session_id: str | None) -> Path:
+        stem = _WITHOUT_SESSION if session_id is None else file_stem(session_id)
+        return self._jobs / f"{stem}.ndjson"
+
+
+def file_stem(identifier: str) -> str:
+    """Return a file name's stem for an id. One that a service made up strangely is hashed."""
+    if _PLAIN_STEM.fullmatch(identifier):
+        return identifier
+    return f"+{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _read_jobs(path: Path) -> list[JobEntry]:
+    merged: dict[str, dict[str, Any]] = {}
+    for line in (storage.read_bytes(path) or b"").splitlines():
+        # Half a line is what a killed writer left; its submission is still an open intent.
+        with suppress(WireFormatError):
+            record = _record_of(line, path)
+            job_id = required(record, "job_id", str)
+            merged[job_id] = merged.get(job_id, {}) | record
+    jobs = []
+    for record in merged.values():
+        with suppress(WireFormatError):
+            jobs.append(JobEntry.from_record(record))
+    return jobs
+
+
+def _record_of(data: bytes, path: Path) -> dict[str, Any]:
+    try:
+        record = as_object(json.loads(data), "A record")
+    except (ValueError, RecursionError):
+        raise WireFormatError("A record is not JSON.") from None
+    version = required(record, "schema_version", int)
+    if version > SCHEMA_VERSION:
+        raise StorageError(
+            f"{path} was written by a newer qrsession (schema {version}).",
+            advice="Update qrsession.",
+            details={"path": str(path), "schema_version": version},
+        )
+    return record
+
+
+def _line_of(record: Intent | JobEntry) -> bytes:
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    known = {name: value for name, value in values.items() if value is not None}
+    return json.dumps({"schema_version": SCHEMA_VERSION, **known}, default=_as_text).encode()
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a record")

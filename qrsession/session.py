@@ -1,0 +1,350 @@
+"""`Session` and `Batch`: jobs that belong together, on one backend.
+
+Source: "Introduction to execution modes" and "Run jobs in a session" in IBM's guides.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from qrsession.duration import format_duration, parse_duration
+from qrsession.errors import (
+    BackendNotFoundError,
+    InvalidTypeError,
+    InvalidValueError,
+    SessionClosedError,
+)
+from qrsession.job import RuntimeJob
+from qrsession.options import Options
+from qrsession.protocol.models import (
+    LARGEST_MAX_TTL_S,
+    JobCreated,
+    JobRecord,
+    JobRequest,
+    SessionRecord,
+    SessionRequest,
+)
+from qrsession.protocol.status import JobStatus, SessionMode, SessionState
+from qrsession.service import BackendDocuments, RuntimeService, service_of
+from qrsession.submit import submit
+
+SHORTEST_SESSION_S = 300
+_DURATION_FORM = 'seconds, or a string like "2h 30m 40s"'
+
+
+class Session:
+    """A session: exclusive, prioritised use of one backend for jobs that follow each other.
+
+    It starts when its first job starts; data used in it, such as transpiled circuits, is cached.
+    Making one asks the service for it, which costs nothing until a job runs. As a context manager
+    it is closed at the end, whatever happened inside. Threads may share it.
+
+    Args:
+        service: The service; None: the one that the backend belongs to, if known, else the one of
+            the default account (see `RuntimeService`).
+        backend: A backend, or the name of one; None: the least busy.
+        max_time: The longest it may last, counted from its first job: seconds, or a string like
+            ``"2h 30m 40s"``; at least 300 s and at most what the plan allows. Past it the session
+            is closed by force. None: the service's maximum.
+
+    Raises:
+        InvalidValueError: ``max_time`` is out of range or not of its form (a ``ValueError``).
+        InvalidTypeError: An argument is of the wrong type (a ``ValueError`` and ``TypeError``).
+        BackendNotFoundError: There is no such backend (a ``ValueError``).
+        NotAuthorizedError: The plan does not allow it.
+    """
+
+    mode = SessionMode.DEDICATED
+
+    def __init__(
+        self,
+        service: RuntimeService | None = None,
+        backend: Any = None,
+        max_time: int | str | None = None,
+    ) -> None:
+        # What needs no request first: nothing is asked of anyone for a call that cannot succeed.
+        max_time_s = parse_max_time(max_time)
+        name = _name_of(backend)
+        service = _service_for(service, backend)
+        _check_longest(max_time_s, service)
+        name = name or service.least_busy()
+        documents = service.fetch_documents(name)
+        record = service.client.create_session(
+            SessionRequest(
+                mode=self.mode, backend=name, instance=service.instance, max_ttl_s=max_time_s
+            )
+        )
+        # A service may name the backend only once a job of the session runs.
+        self._bind(service, replace(record, backend=record.backend or name))
+        service.keep_documents(self._session_id, self._backend, documents)
+
+    @classmethod
+    def from_id(cls, session_id: str, service: RuntimeService | None = None) -> Self:
+        """Take up a session that is there already.
+
+        Raises:
+            SessionNotFoundError: There is none of that id.
+            InvalidValueError: It is of the other mode.
+        """
+        service = service or RuntimeService()
+        record = service.client.get_session(session_id)
+        if record.mode != cls.mode:
+            other = "Batch" if record.mode == SessionMode.BATCH else "Session"
+            raise InvalidValueError(
+                f"{session_id} is of mode {record.mode!r}.", advice=f"Use {other}.from_id."
+            )
+        return cls.of_record(service, record)
+
+    @classmethod
+    def of_record(cls, service: RuntimeService, record: SessionRecord) -> Self:
+        """Make a session of what is known of it, without a request."""
+        session = cls.__new__(cls)
+        cls._bind(session, service, record)
+        return session
+
+    def _bind(self, service: RuntimeService, record: SessionRecord) -> None:
+        self._service = service
+        self._session_id = record.session_id
+        self._backend = record.backend or ""
+        self._record = record
+        self._is_closed = record.state == SessionState.CLOSED
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}({self._session_id!r}, backend={self._backend!r})>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def service(self) -> RuntimeService:
+        """The service that it belongs to."""
+        return self._service
+
+    @property
+    def session_id(self) -> str:
+        """Its id."""
+        return self._session_id
+
+    def backend(self) -> str:
+        """Return the name of its backend."""
+        return self._backend
+
+    def record(self) -> SessionRecord:
+        """Return what the service last said of it, without asking."""
+        return self._record
+
+    def refresh(self) -> SessionRecord:
+        """Ask the service what it is now."""
+        self._record = self._service.client.get_session(self._session_id)
+        return self._record
+
+    def documents(self) -> BackendDocuments:
+        """Return its backend's documents: asked for once in its life, by whichever process."""
+        return self._service.session_documents(self._session_id, self._backend)
+
+    def run(
+        self,
+        program_id: str,
+        inputs: Mapping[str, Any],
+        options: Options | Mapping[str, Any] | None = None,
+        result_decoder: Callable[[str], Any] | None = None,
+        callback: Callable[[str, Any], None] | None = None,
+    ) -> RuntimeJob:
+        """Run a program of the service in this session.
+
+        Args:
+            program_id: ``sampler`` or ``estimator``.
+            inputs: The program's parameters, such as ``{"pubs": [...]}``, with Qiskit's objects
+                or as JSON.
+            options: Options of the job: maximum execution time, tags, and so on.
+            result_decoder: Makes the result that ``callback`` gets of the service's text.
+            callback: Called once with the job's id and its result, when that is there.
+
+        Raises:
+            SessionClosedError: The session takes no more jobs.
+        """
+        from qrsession.codec import encode  # noqa: PLC0415 - the room of Qiskit
+
+        params = encode(dict(inputs))
+        job = self.submit(program_id, params, Options.of(options))
+        if callback is not None:
+            _call_back(job, result_decoder, callback)
+        return job
+
+    def submit(self, program_id: str, params: dict[str, Any], options: Options) -> RuntimeJob:
+        """Submit a job whose parameters are JSON already.
+
+        Raises:
+            SessionClosedError: The session takes no more jobs.
+        """
+        if self._is_closed:
+            raise SessionClosedError(
+                f"The session {self._session_id} is closed.",
+                details={"session_id": self._session_id},
+            )
+        request = JobRequest(
+            program_id=program_id,
+            backend=self._backend,
+            params=params,
+            session_id=self._session_id,
+            log_level=options.environment["log_level"],
+            cost_s=options.max_execution_time,
+            tags=options.environment["job_tags"],
+            private=options.environment["private"],
+        )
+        return job_of(self._service, request, submit(self._service, request))
+
+    def close(self) -> None:
+        """Take no more jobs; those queued run to their end. Closing twice is no error."""
+        if not self._is_closed:
+            self._service.client.close_session(self._session_id)
+            self._is_closed = True
+
+    def cancel(self) -> None:
+        """Take no more jobs and drop those queued; one that runs runs to its end."""
+        self._service.client.cancel_session(self._session_id)
+        self._is_closed = True
+
+    def status(self) -> str:
+        """Return its state in the words of qiskit-ibm-runtime, such as ``"Pending"``."""
+        record = self.refresh()
+        if record.state in {SessionState.OPEN, SessionState.INACTIVE}:
+            return "Pending"
+        accepting = {
+            SessionState.PENDING_INACTIVE.value: True,
+            SessionState.PENDING_CLOSED.value: False,
+            SessionState.ACTIVE.value: record.accepting_jobs,
+        }.get(record.state)
+        if accepting is None:
+            return record.state.capitalize()
+        return f"In progress, {'' if accepting else 'not '}accepting new jobs"
+
+    def details(self) -> dict[str, Any]:
+        """Return what the service knows of it, by the names of qiskit-ibm-runtime; seconds, UTC."""
+        record = self.refresh()
+        return {
+            "id": record.session_id,
+            "backend_name": record.backend,
+            "interactive_timeout": record.interactive_ttl_s,
+            "max_time": record.max_ttl_s,
+            "active_timeout": record.active_ttl_s,
+            "state": record.state,
+            "accepting_jobs": record.accepting_jobs,
+            "last_job_started": record.last_job_started,
+            "last_job_completed": record.last_job_completed,
+            "started_at": record.started_at,
+            "closed_at": record.closed_at,
+            "activated_at": record.activated_at,
+            "mode": record.mode,
+            "usage_time": record.elapsed_time_s,
+        }
+
+    def usage(self) -> float | None:
+        """Return what it has used, in seconds; None while the service has not settled it."""
+        return self.refresh().elapsed_time_s
+
+
+class Batch(Session):
+    """A batch: jobs that are independent of each other, run side by side as lanes are free.
+
+    Arguments and errors are those of `Session`.
+    """
+
+    mode = SessionMode.BATCH
+
+
+def parse_max_time(max_time: Any) -> int | None:
+    """Read a session's maximum time, and return it in seconds.
+
+    Raises:
+        InvalidTypeError: It is neither a whole number nor a string.
+        InvalidValueError: It is shorter than 300 s, or not of the form of a duration.
+    """
+    if max_time is None:
+        return None
+    if isinstance(max_time, bool) or not isinstance(max_time, int | str):
+        raise InvalidTypeError(
+            f"max_time must be {_DURATION_FORM}, not {max_time!r}.",
+            advice=f"It must be at least {SHORTEST_SESSION_S} s.",
+        )
+    max_time_s = parse_duration(max_time) if isinstance(max_time, str) else max_time
+    if not SHORTEST_SESSION_S <= max_time_s <= LARGEST_MAX_TTL_S:
+        raise InvalidValueError(
+            f"max_time is {max_time!r}; it must be at least {SHORTEST_SESSION_S} s (5 minutes) and "
+            "at most what the service allows.",
+            advice=f"Give {_DURATION_FORM}.",
+        )
+    return max_time_s
+
+
+def job_of(service: RuntimeService, request: JobRequest, created: JobCreated) -> RuntimeJob:
+    """Make a job of a submission that was accepted."""
+    record = JobRecord(
+        job_id=created.job_id,
+        status=JobStatus.QUEUED,
+        backend=created.backend,
+        program_id=request.program_id,
+        session_id=request.session_id,
+        tags=request.tags,
+        private=request.private,
+    )
+    return RuntimeJob.from_record(service, record)
+
+
+def _check_longest(max_time_s: int | None, service: RuntimeService) -> None:
+    longest_s = None if max_time_s is None else service.longest_session_s()
+    if max_time_s is not None and longest_s is not None and max_time_s > longest_s:
+        raise InvalidValueError(
+            f"max_time is {max_time_s} s; it must be {SHORTEST_SESSION_S} s to {longest_s} s "
+            f"({format_duration(longest_s)}), the longest that the plan allows.",
+            details={"longest_s": longest_s},
+        )
+
+
+def _name_of(backend: Any) -> str | None:
+    if backend is None:
+        return None
+    name = backend if isinstance(backend, str) else getattr(backend, "name", None)
+    # Backends of Qiskit's older interface had a method there.
+    name = name() if callable(name) else name
+    if not isinstance(name, str):
+        raise InvalidTypeError(
+            f"backend must be a backend or the name of one, not {type(backend).__name__}."
+        )
+    if not name.strip():
+        raise BackendNotFoundError("The name of the backend is empty.")
+    return name
+
+
+def _service_for(service: Any, backend: Any) -> RuntimeService:
+    if service is None:
+        return service_of(backend) or RuntimeService()
+    if isinstance(service, RuntimeService):
+        return service
+    if isinstance(service, str) or hasattr(service, "target"):
+        raise InvalidTypeError(
+            "The first argument of Session is the service.",
+            advice='Name the backend: Session(backend="...").',
+        )
+    raise InvalidTypeError(f"service must be a RuntimeService, not {type(service).__name__}.")
+
+
+def _call_back(
+    job: RuntimeJob,
+    decoder: Callable[[str], Any] | None,
+    callback: Callable[[str, Any], None],
+) -> None:
+    def deliver() -> None:
+        callback(job.job_id(), job.result(decoder=decoder))
+
+    threading.Thread(target=deliver, name=f"callback of {job.job_id()}", daemon=True).start()

@@ -1,0 +1,228 @@
+"""The ledger on disk: which sessions are open, and which one is current.
+
+Read without a lock, since the file is only ever replaced as a whole; changed under one. See
+"Files and environment" in docs/reference.md.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from qrsession import storage
+from qrsession.entries import SessionEntry
+from qrsession.errors import InvalidValueError, StorageError, WireFormatError
+from qrsession.history import History
+from qrsession.ledger import (
+    SCHEMA_VERSION,
+    LedgerView,
+    parse_document,
+    view_of,
+)
+from qrsession.names import check_name, free_name, new_name
+from qrsession.settings import Settings
+
+Warn = Callable[[str], None]
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def log_warning(text: str) -> None:
+    """Pass a warning to the log of this package, where no one else takes it."""
+    import logging  # noqa: PLC0415 - seldom needed, and start-up time counts
+
+    logging.getLogger("qrsession").warning(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A ledger that is being changed: everything in the file, and its sessions by name."""
+
+    everything: dict[str, Any]
+    sessions: dict[str, Any]
+
+
+class Ledger:
+    """The ledger of open sessions. Any number of processes and threads may use it at once.
+
+    Args:
+        settings: Where it lives.
+        warn: Takes a sentence about something that the user should know.
+        now: Returns the time, in UTC.
+        lock_timeout_s: How long a change waits for the changes of others.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        warn: Warn = log_warning,
+        now: Callable[[], datetime] = utc_now,
+        lock_timeout_s: float = storage.LOCK_TIMEOUT_S,
+    ) -> None:
+        self._path = settings.state_file
+        self._state_dir = settings.state_dir
+        self._warn = warn
+        self._now = now
+        self._lock_timeout_s = lock_timeout_s
+        self.history = History(settings.state_dir, now=now)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def read(self) -> LedgerView:
+        """Return the open sessions.
+
+        Raises:
+            StorageError: The file is damaged, was written by a newer version, or may not be
+                trusted. It stays as it is.
+        """
+        self._check_folder()
+        try:
+            return view_of(self._load())
+        except WireFormatError as error:
+            raise StorageError(
+                f"{self._path} is damaged. {error}",
+                advice="Mend it, or open a session: that sets the file aside and begins a new one.",
+                details={"path": str(self._path), "damaged": True},
+            ) from None
+
+    def find(self, key: str) -> SessionEntry:
+        """Return an open session by name, id or unique prefix of either; see `LedgerView.find`."""
+        return self.read().find(key)
+
+    def choose(
+        self, explicit: str | None, environment: str | None, *, interactive: bool
+    ) -> SessionEntry:
+        """Return the session that a command is to work on; see `LedgerView.choose`."""
+        return self.read().choose(explicit, environment, interactive=interactive)
+
+    def check_free(self, name: str) -> None:
+        """Check, before a session is opened, that it may have this name.
+
+        Raises:
+            InvalidValueError: An open session has it, or it is no name at all.
+        """
+        if check_name(name) in self.read().sessions:
+            raise InvalidValueError(
+                f"A session named {name!r} is open already.",
+                advice=f"Choose another name, or close it: qrsession close {name}",
+                details={"name": name},
+            )
+
+    def add(self, entry: SessionEntry, *, make_current: bool = True) -> SessionEntry:
+        """Enter a session that was opened, and return the entry with the name that it got.
+
+        It never fails for the sake of a name, for the session is there already: an empty name
+        is replaced by a word pair, and a number is added to one that was taken meanwhile. A
+        session whose id is in the ledger keeps its name.
+        """
+        with self._changing() as document:
+            names = {record["session_id"]: name for name, record in document.sessions.items()}
+            name = names.get(entry.session_id)
+            if name is None:
+                wanted = check_name(entry.name) if entry.name else new_name(document.sessions)
+                name = free_name(wanted, document.sessions)
+                if entry.name not in {"", name}:
+                    self._warn(f"The name {entry.name!r} was taken meanwhile; it is {name!r}.")
+            document.sessions[name] = document.sessions.get(name, {}) | entry.to_record()
+            if make_current:
+                document.everything["current"] = name
+        return replace(entry, name=name)
+
+    def update(self, entry: SessionEntry) -> bool:
+        """Replace what is known of a session, if it is still open; return whether it is."""
+        with self._changing() as document:
+            record = document.sessions.get(entry.name, {})
+            is_open = bool(record.get("session_id") == entry.session_id)
+            if is_open:
+                document.sessions[entry.name] = record | entry.to_record()
+        return is_open
+
+    def set_current(self, key: str) -> SessionEntry:
+        """Make a session the current one; ``key`` as in `find`."""
+        with self._changing() as document:
+            entry = view_of(document.everything).find(key)
+            document.everything["current"] = entry.name
+        return entry
+
+    def remove(self, session_ids: Iterable[str]) -> tuple[SessionEntry, ...]:
+        """Move sessions that are closed to the history; return those that were still here.
+
+        Where the current one is among them, none is current afterwards.
+        """
+        wanted = frozenset(session_ids)
+        removed = []
+        with self._changing() as document:
+            for entry in view_of(document.everything).sessions.values():
+                if entry.session_id in wanted:
+                    # First the history, then the ledger: killed in between, it is in both.
+                    self.history.add(entry, document.sessions.pop(entry.name))
+                    removed.append(entry)
+            if document.everything.get("current") not in document.sessions:
+                document.everything.pop("current", None)
+        self.history.prune()
+        return tuple(removed)
+
+    @contextmanager
+    def _changing(self) -> Iterator[_Document]:
+        import tomli_w  # noqa: PLC0415 - reading needs none of it, and start-up time counts
+
+        self._ensure_folder()
+        with storage.locked(self._path, timeout_s=self._lock_timeout_s):
+            try:
+                everything = self._load()
+                view_of(everything)
+            except WireFormatError as error:
+                self._set_aside(str(error))
+                everything = _empty_document()
+            before = tomli_w.dumps(everything)
+            document = _Document(everything, everything.setdefault("sessions", {}))
+            yield document
+            after = tomli_w.dumps(everything)
+            if after != before:
+                storage.write_atomically(self._path, after.encode())
+
+    def _load(self) -> dict[str, Any]:
+        data = storage.read_bytes(self._path)
+        # An empty file is what `mktemp` makes for --state.
+        if data is None or not data.strip():
+            return _empty_document()
+        return parse_document(data, str(self._path))
+
+    def _set_aside(self, reason: str) -> None:
+        stem = f"{self._path.name}.damaged-{self._now():%Y%m%dT%H%M%SZ}"
+        aside = self._path.with_name(stem)
+        number = 2
+        while aside.exists() or aside.is_symlink():
+            aside = self._path.with_name(f"{stem}-{number}")
+            number += 1
+        storage.move_file(self._path, aside)
+        self._warn(
+            f"{self._path} was damaged and is now {aside}. {reason} "
+            "Sessions that it held may still be open."
+        )
+
+    def _check_folder(self) -> None:
+        if self._path.parent == self._state_dir:
+            storage.check_private_folder(self._state_dir)
+        else:
+            storage.check_folder_of_ours(self._path.parent)
+
+    def _ensure_folder(self) -> None:
+        storage.ensure_private_folder(self._state_dir)
+        if self._path.parent != self._state_dir:
+            if not self._path.parent.exists():
+                storage.ensure_private_folder(self._path.parent)
+            storage.check_folder_of_ours(self._path.parent)
+
+
+def _empty_document() -> dict[str, Any]:
+    return {"schema_version": SCHEMA_VERSION, "sessions": {}}

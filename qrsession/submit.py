@@ -1,0 +1,139 @@
+"""Submission of jobs: an intent on disk before, a record after, and never a blind second try.
+
+The service has no idempotency key, so each job bears a tag of its own by which it can be found
+where the reply to its submission was lost. See "Exactly once" in docs/explanation.md.
+"""
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from qrsession.entries import Intent, JobEntry
+from qrsession.errors import (
+    LimitReachedError,
+    QrsessionError,
+    ReplyLostError,
+    ServiceUnavailableError,
+    SubmissionUnknownError,
+)
+from qrsession.protocol.models import JobCreated, JobRequest
+from qrsession.service import RuntimeService
+
+TAG_PREFIX = "qrs-"
+_TAG_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_TAG_LENGTH = 26
+# A service shows a new job in its list after a while; a proxy delivers a request late.
+_LOOK_UP_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 3.0, 4.0)
+
+
+def new_tag() -> str:
+    """Return a tag that no other submission bears: 130 random bits."""
+    return TAG_PREFIX + "".join(secrets.choice(_TAG_ALPHABET) for _ in range(_TAG_LENGTH))
+
+
+def without_own_tag(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the user's tags, without the one of the submission."""
+    return tuple(tag for tag in tags if not _is_own(tag))
+
+
+def submit(
+    service: RuntimeService,
+    request: JobRequest,
+    *,
+    files: tuple[str, ...] = (),
+    detached: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> JobCreated:
+    """Submit a job so that it exists once, and record its id before returning.
+
+    Args:
+        service: Where to.
+        request: The job, with the user's tags alone.
+        files: The circuit files that it was made of, for the record.
+        detached: Whether nobody is going to wait for it, for the record.
+        sleep: How to wait between two looks for a job whose reply was lost.
+
+    Raises:
+        SubmissionUnknownError: The reply was lost and the job was not found since. It is not
+            submitted again; its intent stays on disk under the tag in ``details``.
+        QrsessionError: The service did not accept it.
+    """
+    tag = new_tag()
+    tagged = replace(request, tags=(*request.tags, tag))
+    intent = Intent(
+        tag=tag,
+        account=service.account.name,
+        instance=service.instance,
+        session_id=request.session_id,
+        backend=request.backend,
+        program_id=request.program_id,
+        created_at=datetime.now(UTC),
+        pid=os.getpid(),
+        host=socket.gethostname(),
+    )
+    service.records.write_intent(intent)
+    try:
+        created = service.client.create_job(tagged)
+    except ServiceUnavailableError as error:
+        if not _is_in_doubt(error):
+            service.records.drop_intent(tag)
+            raise
+        created = _look_up(service, tagged, tag, sleep)
+    except QrsessionError as error:
+        if not isinstance(error, LimitReachedError) and "http_status" not in error.details:
+            # No answer of the service's says that it refused: the intent stays.
+            raise
+        service.records.drop_intent(tag)
+        raise
+    service.records.add_job(
+        JobEntry(
+            job_id=created.job_id,
+            session_id=request.session_id,
+            backend=created.backend,
+            primitive=request.program_id,
+            account=service.account.name,
+            instance=intent.instance,
+            submitted_at=intent.created_at,
+            tag=tag,
+            tags=request.tags,
+            files=files,
+            detached=detached,
+        )
+    )
+    service.records.drop_intent(tag)
+    return created
+
+
+def _is_in_doubt(error: ServiceUnavailableError) -> bool:
+    """Whether the job may exist: the reply was lost, or a server answered 5xx after the fact."""
+    return isinstance(error, ReplyLostError) or "http_status" in error.details
+
+
+def _look_up(
+    service: RuntimeService, request: JobRequest, tag: str, sleep: Callable[[float], None]
+) -> JobCreated:
+    """Find the job that bears the tag, in the ten seconds or so in which it should show."""
+    for delay_s in _LOOK_UP_DELAYS_S:
+        sleep(delay_s)
+        try:
+            for job in service.client.list_jobs(tags=(tag,), limit=1):
+                return JobCreated(job.job_id, job.backend or request.backend, job.session_id)
+        except ServiceUnavailableError:
+            service.reconnect()
+    raise SubmissionUnknownError(
+        f"The reply to the submission was lost, and no job with the tag {tag} was found since.",
+        advice="It may still appear, so it was not sent again; its tag is in the message.",
+        details={"tag": tag, "backend": request.backend, "session_id": request.session_id},
+    )
+
+
+def _is_own(tag: str) -> bool:
+    return (
+        tag.startswith(TAG_PREFIX)
+        and len(tag) == len(TAG_PREFIX) + _TAG_LENGTH
+        and all(letter in _TAG_ALPHABET for letter in tag[len(TAG_PREFIX) :])
+    )

@@ -1,0 +1,129 @@
+"""Circuits to a target, by Qiskit's own stages without its search for plug-ins.
+
+Qiskit's preset pass managers load every transpiler plug-in that is installed, by entry point:
+where IBM's client is installed that takes a second, for stages that are not used. So the built-in
+stages are put together here, and the optimization stage, which searches by itself, is made of its
+passes. Source: "Transpiler stages" in Qiskit's guides.
+"""
+
+from typing import Any
+
+from qiskit import QuantumCircuit
+from qiskit.exceptions import QiskitError
+from qiskit.passmanager import ConditionalController, DoWhileController
+from qiskit.transpiler import (
+    InstructionDurations,
+    PassManager,
+    PassManagerConfig,
+    StagedPassManager,
+    Target,
+)
+from qiskit.transpiler.passes import (
+    CommutativeCancellation,
+    ConsolidateBlocks,
+    Depth,
+    FixedPoint,
+    GatesInBasis,
+    InverseCancellation,
+    Optimize1qGatesDecomposition,
+    RemoveIdentityEquivalent,
+    Size,
+    UnitarySynthesis,
+)
+from qiskit.transpiler.preset_passmanagers import builtin_plugins as stages
+from qiskit.transpiler.timing_constraints import TimingConstraints
+
+from qrsession.errors import CircuitError
+from qrsession.sources import Transpilation
+
+_CANCEL_COMMUTING_LEVEL = 2
+_RESYNTHESIZE_LEVEL = 3
+
+
+def transpile(
+    circuit: QuantumCircuit, target: Target, transpilation: Transpilation, name: str
+) -> QuantumCircuit:
+    """Rewrite a circuit in the instructions and on the qubits of a target.
+
+    Raises:
+        CircuitError: It is wider than the target, or there is no way to rewrite it.
+    """
+    if target.num_qubits is not None and circuit.num_qubits > target.num_qubits:
+        raise CircuitError(
+            f"{name}: the circuit has {circuit.num_qubits} qubits, the backend "
+            f"{target.num_qubits}.",
+            advice="Choose a wider backend: `qrsession backends`.",
+            details={"path": name},
+        )
+    level = transpilation.optimization_level or 0
+    try:
+        return pass_manager(target, level, transpilation.seed).run(circuit)
+    except QiskitError as error:
+        raise CircuitError(
+            f"{name}: the circuit cannot be transpiled to the backend: {error.message}",
+            details={"path": name},
+        ) from error
+
+
+def pass_manager(target: Target, level: int, seed: int | None) -> StagedPassManager:
+    """Compose the stages of an optimization level, 0 to 3, for a target."""
+    config = PassManagerConfig(
+        target=target,
+        basis_gates=list(target.operation_names),
+        coupling_map=target.build_coupling_map(),
+        instruction_durations=_durations(target),
+        timing_constraints=_timing_constraints(target),
+        seed_transpiler=seed,
+    )
+    translation = stages.BasisTranslatorPassManager().pass_manager(config, level)
+    is_all_to_all = config.coupling_map is None
+    return StagedPassManager(
+        init=stages.DefaultInitPassManager().pass_manager(config, level),
+        layout=None
+        if is_all_to_all
+        else stages.DefaultLayoutPassManager().pass_manager(config, level),
+        routing=None
+        if is_all_to_all
+        else stages.SabreSwapPassManager().pass_manager(config, level),
+        translation=translation,
+        optimization=_optimization(target, level, translation) if level else None,
+        scheduling=stages.DefaultSchedulingPassManager().pass_manager(config, level),
+    )
+
+
+def _optimization(target: Target, level: int, translation: PassManager) -> PassManager:
+    """Repeat the passes of a level until neither depth nor size changes."""
+    passes: list[Any] = []
+    if level >= _RESYNTHESIZE_LEVEL:
+        passes += [ConsolidateBlocks(target=target), UnitarySynthesis(target=target)]
+    if level >= _CANCEL_COMMUTING_LEVEL:
+        passes += [RemoveIdentityEquivalent(target=target), CommutativeCancellation(target=target)]
+    passes += [InverseCancellation(), Optimize1qGatesDecomposition(target=target)]
+    in_basis = [
+        GatesInBasis(target=target),
+        ConditionalController(
+            translation.to_flow_controller(),
+            condition=lambda properties: not properties["all_gates_in_basis"],
+        ),
+    ]
+    measures = [
+        Depth(recurse=True),
+        FixedPoint("depth"),
+        Size(recurse=True),
+        FixedPoint("size"),
+    ]
+
+    def improves(properties: Any) -> bool:
+        return not (properties["depth_fixed_point"] and properties["size_fixed_point"])
+
+    optimization = PassManager(measures)
+    optimization.append(DoWhileController([*passes, *in_basis, *measures], do_while=improves))
+    return optimization
+
+
+def _durations(target: Target) -> InstructionDurations | None:
+    return None if target.dt is None else target.durations()
+
+
+def _timing_constraints(target: Target) -> TimingConstraints:
+    return target.timing_constraints()
