@@ -27,6 +27,7 @@
     │   ├── WireFormatError               wire_format          10
     │   └── LocalRuntimeError             local_runtime        10
     ├── WaitTimeoutError                  timeout             124   also TimeoutError
+    ├── WaitInterruptedError              interrupted         130
     └── StorageError                      storage               1
 
 The second column is the code in the envelope of ``--json``, the third the exit code of the command
@@ -242,6 +243,14 @@ class WaitTimeoutError(QrsessionError, TimeoutError):
 
     code = "timeout"
     exit_code = 124
+    default_advice = "It goes on; ask for its result later."
+
+
+class WaitInterruptedError(QrsessionError):
+    """The user interrupted a wait. What was waited for goes on."""
+
+    code = "interrupted"
+    exit_code = 130
     default_advice = "It goes on; ask for its result later."
 
 

@@ -311,7 +311,7 @@ class _Waiting:
         if self._left_s() <= 0:
             raise WaitTimeoutError(
                 f"Job {job_id} is still {status.lower()} after {self._timeout_s:g} s.",
-                advice=f"It goes on; take it up again: qrsession result {job_id}",
+                advice=f"It goes on; take it up again: qrsession result {job_id} --wait",
                 details={"job_id": job_id, "status": status},
             )
 

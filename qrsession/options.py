@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qrsession.errors import InvalidTypeError, InvalidValueError
-from qrsession.protocol.models import LONGEST_COST_S, LONGEST_TAG, MOST_TAGS
+from qrsession.protocol.models import LONGEST_COST_S, LONGEST_TAG, MOST_TAGS, JobRequest
 from qrsession.protocol.options import (
     OPTIONS_OF,
     RESILIENCE_LEVELS,
@@ -86,6 +86,26 @@ class Options:
         if isinstance(options, Mapping):
             return cls(**options)
         raise InvalidTypeError(f"options must be Options or a dict, not {type(options).__name__}.")
+
+    def to_request(
+        self,
+        program_id: str,
+        params: dict[str, Any],
+        *,
+        backend: str,
+        session_id: str | None = None,
+    ) -> JobRequest:
+        """Return the submission of a job with these options."""
+        return JobRequest(
+            program_id=program_id,
+            backend=backend,
+            params=params,
+            session_id=session_id,
+            log_level=self.environment["log_level"],
+            cost_s=self.max_execution_time,
+            tags=self.environment["job_tags"],
+            private=self.environment["private"],
+        )
 
     def for_primitive(self, primitive: str) -> dict[str, Any]:
         """Return the fields that go to a primitive, and refuse those that it does not know.

@@ -64,11 +64,18 @@ class Place:
 
 
 class Preparation:
-    """Prepares circuits for one place, and counts what was found in the cache."""
+    """Prepares circuits for one place, and counts what was not in the cache.
 
-    def __init__(self, place: Place, transpilation: Transpilation) -> None:
+    Args:
+        place: What they are prepared for.
+        transpilation: How they are made to fit.
+        keeps: Whether they are put into the cache; private ones are not.
+    """
+
+    def __init__(self, place: Place, transpilation: Transpilation, *, keeps: bool = True) -> None:
         self._place = place
         self._transpilation = transpilation
+        self._keeps = keeps
         self._target: Target | None = None
         self.misses = 0
 
@@ -109,7 +116,7 @@ class Preparation:
         from qrsession.circuits import prepare_source  # noqa: PLC0415
 
         circuits = prepare_source(source, self._backend_target(), self._transpilation)
-        if source.is_self_contained:
+        if source.is_self_contained and self._keeps:
             data = json.dumps([asdict(circuit) for circuit in circuits]).encode()
             self._place.service.keep(key, data)
         return circuits

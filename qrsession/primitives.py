@@ -20,7 +20,6 @@ from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
 from qrsession.job import RuntimeJob
 from qrsession.options import Options
 from qrsession.prepared import Place, Preparation, no_measurement
-from qrsession.protocol.models import JobRequest
 from qrsession.service import RuntimeService, service_of
 from qrsession.session import Session, job_of
 from qrsession.sources import Source, SourceFormat, Transpilation
@@ -75,15 +74,7 @@ class _Primitive:
         }
         if self._session is not None:
             return self._session.submit(self.program_id, params, self.options)
-        request = JobRequest(
-            program_id=self.program_id,
-            backend=self._backend,
-            params=params,
-            log_level=self.options.environment["log_level"],
-            cost_s=self.options.max_execution_time,
-            tags=self.options.environment["job_tags"],
-            private=self.options.environment["private"],
-        )
+        request = self.options.to_request(self.program_id, params, backend=self._backend)
         return job_of(self._service, request, submit(self._service, request))
 
     def _fitted(self, circuit: QuantumCircuit) -> QuantumCircuit:

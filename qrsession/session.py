@@ -192,15 +192,8 @@ class Session:
                 f"The session {self._session_id} is closed.",
                 details={"session_id": self._session_id},
             )
-        request = JobRequest(
-            program_id=program_id,
-            backend=self._backend,
-            params=params,
-            session_id=self._session_id,
-            log_level=options.environment["log_level"],
-            cost_s=options.max_execution_time,
-            tags=options.environment["job_tags"],
-            private=options.environment["private"],
+        request = options.to_request(
+            program_id, params, backend=self._backend, session_id=self._session_id
         )
         return job_of(self._service, request, submit(self._service, request))
 

@@ -1,0 +1,259 @@
+"""Running circuit files: what goes into a job, what becomes of it, and its result on disk."""
+
+import math
+import struct
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from qrsession.entries import JobEntry, SessionEntry
+from qrsession.errors import (
+    CircuitError,
+    InvalidValueError,
+    QrsessionError,
+    WaitInterruptedError,
+    WaitTimeoutError,
+)
+from qrsession.job import OnChange, RuntimeJob
+from qrsession.options import Options
+from qrsession.prepared import Place, Preparation, PreparedCircuit
+from qrsession.protocol.typed import Array
+from qrsession.records import Records
+from qrsession.reports import JobReport
+from qrsession.results import Pub, read_pubs
+from qrsession.service import RuntimeService
+from qrsession.session import job_of
+from qrsession.sources import Source, Transpilation
+from qrsession.submit import submit
+
+PROGRAM_VERSION = 2
+MOST_SHOTS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What is to be sampled, and how.
+
+    Attributes:
+        sources: The circuit files.
+        shots: Shots of each circuit; None: the service's default (4096).
+        values: Values of parameters by name, for all circuits that have one of that name.
+        transpilation: How circuits are made to fit the backend.
+        options: Options of the job.
+        separate: Whether each file makes a job of its own, in place of one job for all.
+        detached: Whether nobody waits for the result.
+    """
+
+    sources: Sequence[Source]
+    shots: int | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
+    transpilation: Transpilation = field(default_factory=Transpilation)
+    options: Options = field(default_factory=Options)
+    separate: bool = False
+    detached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """Jobs that were accepted, and whether their circuits came out of the cache."""
+
+    jobs: Sequence[RuntimeJob]
+    circuit_cache: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A job with its result, if it has one."""
+
+    job: JobReport
+    pubs: Sequence[Pub] = ()
+
+
+def check_shots(shots: int | None) -> int | None:
+    """Hold a number of shots against its bounds.
+
+    Raises:
+        InvalidValueError: It is out of range.
+    """
+    if shots is not None and not 1 <= shots <= MOST_SHOTS:
+        raise InvalidValueError(f"shots is {shots}; it must be 1 to {MOST_SHOTS}.")
+    return shots
+
+
+def run_in_session(service: RuntimeService, entry: SessionEntry, request: RunRequest) -> Submitted:
+    """Submit circuit files to a session.
+
+    Raises:
+        CircuitError: A circuit cannot be read, measures nothing, or lacks a parameter's value.
+        SessionClosedError: The session takes no more jobs.
+    """
+    backend = entry.backend or service.client.get_session(entry.session_id).backend or ""
+    place = Place.of_session(service, entry.session_id, backend)
+    return _submit(place, request, backend, entry.session_id)
+
+
+def run_on_backend(service: RuntimeService, backend: str, request: RunRequest) -> Submitted:
+    """Submit circuit files to a backend, in no session.
+
+    Raises:
+        CircuitError: A circuit cannot be read, measures nothing, or lacks a parameter's value.
+        BackendNotFoundError: There is no such backend.
+    """
+    return _submit(Place.of_backend(service, backend), request, backend, None)
+
+
+def collect(
+    jobs: Sequence[RuntimeJob],
+    *,
+    timeout_s: float | None = None,
+    cancel_on_timeout: bool = False,
+    on_change: OnChange | None = None,
+) -> Iterator[Outcome]:
+    """Wait for jobs, one after another, and yield their results as they were kept on disk.
+
+    Raises:
+        JobFailedError: One failed.
+        JobCancelledError: One was cancelled.
+        WaitTimeoutError: The time ran out; the jobs go on, or were cancelled where asked for.
+        WaitInterruptedError: The user interrupted the waiting; the jobs go on.
+    """
+    waiting = _Budget(timeout_s)
+    for job in jobs:
+        try:
+            job.wait_for_final_state(waiting.left_s(), on_change=on_change)
+        except WaitTimeoutError:
+            if cancel_on_timeout:
+                raise _cancelled(jobs) from None
+            raise
+        except KeyboardInterrupt:
+            raise WaitInterruptedError(
+                f"Interrupted; job {job.job_id()} goes on.",
+                advice=f"Take it up again: qrsession result {job.job_id()} --wait",
+                details={"job_id": job.job_id()},
+            ) from None
+        yield read_outcome(job)
+
+
+def read_outcome(job: RuntimeJob) -> Outcome:
+    """Return a finished job's result. Unless it is private, it is on disk before it is read.
+
+    Raises:
+        NotFinishedError: It is not finished yet.
+        JobFailedError: It failed.
+        JobCancelledError: It was cancelled.
+    """
+    text = job.result_text()
+    if not job.record().private:
+        job.service.records.write_result(job.job_id(), text.encode())
+    return Outcome(JobReport.of_record(job.record()), read_pubs(text))
+
+
+def recall_outcome(records: Records, entry: JobEntry) -> Outcome | None:
+    """Return a result that was kept on disk, None where there is none."""
+    data = records.read_result(entry.job_id)
+    if data is None:
+        return None
+    report = replace(JobReport.of_entry(entry), status="Completed")
+    return Outcome(report, read_pubs(data.decode()))
+
+
+def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[str, Any]:
+    """Build the parameters of the program ``sampler`` for circuits.
+
+    Raises:
+        CircuitError: A circuit has a parameter without a value, or none has one of a name given.
+    """
+    known = {name for circuit in circuits for name in circuit.parameters}
+    for name in request.values:
+        if name not in known:
+            raise CircuitError(
+                f"No circuit has a parameter {name!r}.",
+                advice=f"Parameters are: {', '.join(sorted(known)) or 'none'}.",
+            )
+    return {
+        "pubs": [
+            [circuit.wire, _values_of(circuit, request.values), request.shots]
+            for circuit in circuits
+        ],
+        "options": request.options.for_primitive("sampler"),
+        "version": PROGRAM_VERSION,
+        "support_qiskit": True,
+    }
+
+
+def _values_of(circuit: PreparedCircuit, values: Mapping[str, float]) -> dict[str, Any]:
+    missing = [name for name in circuit.parameters if name not in values]
+    if missing:
+        raise CircuitError(
+            f"The circuit's parameters have no values: {', '.join(missing)}.",
+            advice=f"Give each one: {' '.join(f'--param {name}=0.5' for name in missing)}",
+            details={"parameters": missing},
+        )
+    numbers = [values[name] for name in circuit.parameters]
+    return Array(struct.pack(f"<{len(numbers)}d", *numbers), (len(numbers),), "<f8").to_wire()
+
+
+def parse_values(assignments: Sequence[str]) -> dict[str, float]:
+    """Read values of parameters from ``name=0.3``.
+
+    Raises:
+        InvalidValueError: One is of another form, or no finite number.
+    """
+    values = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not name.strip() or not equals or not math.isfinite(value):
+            raise InvalidValueError(
+                f"{assignment!r} gives no parameter a value.", advice="Write --param theta=0.3"
+            )
+        values[name.strip()] = value
+    return values
+
+
+def _submit(place: Place, request: RunRequest, backend: str, session_id: str | None) -> Submitted:
+    keeps = not request.options.environment["private"]
+    preparation = Preparation(place, request.transpilation, keeps=keeps)
+    groups = [[source] for source in request.sources] if request.separate else [request.sources]
+    # All circuits are prepared before the first job is sent: a mistake in the last file must not
+    # leave the jobs of the others behind.
+    prepared = [params_of(preparation.prepare_all(group), request) for group in groups]
+    jobs = []
+    for group, params in zip(groups, prepared, strict=True):
+        job_request = request.options.to_request(
+            "sampler", params, backend=backend, session_id=session_id
+        )
+        files = tuple(source.name for source in group)
+        created = submit(place.service, job_request, files=files, detached=request.detached)
+        jobs.append(job_of(place.service, job_request, created))
+    return Submitted(jobs, preparation.outcome)
+
+
+def _cancelled(jobs: Sequence[RuntimeJob]) -> WaitTimeoutError:
+    ids = [job.job_id() for job in jobs]
+    for job in jobs:
+        try:
+            job.cancel()
+        except QrsessionError:
+            # Finished in the meantime, or out of reach: the message says what was tried.
+            continue
+    return WaitTimeoutError(
+        f"The time ran out; cancelled: {', '.join(ids)}.",
+        advice="Give more time with --timeout.",
+        details={"job_ids": ids},
+    )
+
+
+class _Budget:
+    """What is left of a time-out that several waits share."""
+
+    def __init__(self, timeout_s: float | None) -> None:
+        self._ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+
+    def left_s(self) -> float | None:
+        """Return the seconds left, None where there is no end."""
+        return None if self._ends_at is None else max(self._ends_at - time.monotonic(), 0.0)

@@ -1,0 +1,269 @@
+"""A person's sessions on this machine: the ledger, and the services that its sessions are at.
+
+What the verbs of the command line do, without what they print.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from qrsession.entries import SessionEntry
+from qrsession.errors import (
+    InvalidValueError,
+    SessionClosedError,
+    SessionNotFoundError,
+    UsageError,
+    WaitTimeoutError,
+)
+from qrsession.names import check_name
+from qrsession.protocol.models import SessionRecord
+from qrsession.protocol.status import SessionMode, SessionState
+from qrsession.records import Records
+from qrsession.reports import JobReport, SessionReport
+from qrsession.service import RuntimeService
+from qrsession.settings import Settings
+from qrsession.state import Ledger, Warn, log_warning, utc_now
+
+_MOST_JOBS_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """What a session is opened with; None where the service shall choose."""
+
+    backend: str | None = None
+    max_time: str | None = None
+    mode: SessionMode = SessionMode.DEDICATED
+    name: str | None = None
+    account: str | None = None
+
+
+class Workspace:
+    """The sessions of this machine's user.
+
+    Args:
+        settings: Where files live.
+        warn: Takes a sentence that the user should see.
+        now: Returns the time, in UTC.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        warn: Warn = log_warning,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.settings = settings
+        self.ledger = Ledger(settings, warn=warn, now=now)
+        self.records = Records(settings.state_dir)
+        self._warn = warn
+        self._now = now
+        self._services: dict[str | None, RuntimeService] = {}
+
+    def service(self, account: str | None) -> RuntimeService:
+        """Return the service of an account, by name or by precedence; said where it is assumed."""
+        if account not in self._services:
+            service = RuntimeService(account, settings=self.settings)
+            if service.account.is_local and account is None and self.settings.account is None:
+                self._warn("No account is set up, so this uses the local runtime.")
+            self._services[account] = service
+        return self._services[account]
+
+    def service_of(self, entry: SessionEntry, account: str | None = None) -> RuntimeService:
+        """Return the service that a session is at.
+
+        Raises:
+            UsageError: The user named another account.
+        """
+        if account is not None and account != entry.account:
+            raise UsageError(
+                f"The session {entry.name} belongs to the account {entry.account!r}, "
+                f"not {account!r}.",
+                advice="Leave the account out: a session's own is always used.",
+            )
+        return self.service(entry.account)
+
+    def choose(self, key: str | None, *, interactive: bool) -> SessionEntry:
+        """Return the open session that a command is to work on, by the precedence of names.
+
+        Raises:
+            SessionClosedError: The one named is closed.
+            SessionNotFoundError: It is not known, or none was named and none is open.
+            UsageError: None was named, and which one is meant cannot be told.
+        """
+        named = key or self.settings.session
+        try:
+            return self.ledger.choose(key, self.settings.session, interactive=interactive)
+        except SessionNotFoundError:
+            closed = self.ledger.history.find(named) if named else None
+            if closed is None:
+                raise
+            raise SessionClosedError(
+                f"The session {closed.entry.name} is closed.",
+                details={"session_id": closed.entry.session_id},
+            ) from None
+
+    def open(self, request: OpenRequest, *, make_current: bool = True) -> SessionReport:
+        """Open a session and enter it into the ledger.
+
+        Raises:
+            InvalidValueError: The name is taken, or the maximum time out of range.
+            BackendNotFoundError: There is no such backend.
+            NotAuthorizedError: The plan does not allow it.
+        """
+        from qrsession.session import Batch, Session, parse_max_time  # noqa: PLC0415
+
+        # All that can be wrong here is looked at before anything is opened.
+        parse_max_time(request.max_time)
+        if request.name is not None:
+            check_name(request.name)
+            self.ledger.check_free(request.name)
+        service = self.service(request.account)
+        kind = Batch if request.mode is SessionMode.BATCH else Session
+        session = kind(service=service, backend=request.backend, max_time=request.max_time)
+        entry = SessionEntry(
+            name=request.name or "",
+            session_id=session.session_id,
+            backend=session.backend(),
+            mode=request.mode,
+            account=service.account.name,
+            instance=service.instance,
+            opened_at=self._now(),
+            max_time_s=session.record().max_ttl_s,
+        )
+        seen = _seen(entry, session.record(), self._now())
+        return self._report(self.ledger.add(seen, make_current=make_current))
+
+    def look(self, entry: SessionEntry) -> SessionReport:
+        """Ask the service for a session's state, and keep what it says."""
+        record = self.service_of(entry).client.get_session(entry.session_id)
+        seen = _seen(entry, record, self._now())
+        if seen.state == SessionState.CLOSED:
+            self.ledger.update(seen)
+            self.ledger.remove([seen.session_id])
+        elif seen != replace(entry, seen_at=seen.seen_at):
+            # Looking again and again need not write again and again.
+            self.ledger.update(seen)
+        return self._report(seen)
+
+    def recall(self, entry: SessionEntry) -> SessionReport:
+        """Report on a session as the ledger knows it, without the network."""
+        return self._report(entry)
+
+    def find_any(self, key: str | None, *, interactive: bool) -> SessionEntry:
+        """Return a session to look at: an open one as `choose`, or else a closed one by its name.
+
+        Raises:
+            SessionNotFoundError: It is not known, or none was named and none is open.
+            UsageError: None was named, and which one is meant cannot be told.
+        """
+        try:
+            return self.choose(key, interactive=interactive)
+        except SessionClosedError as error:
+            closed = self.ledger.history.find(error.details["session_id"])
+            if closed is None:
+                raise
+            return replace(closed.entry, state=SessionState.CLOSED, accepting_jobs=False)
+
+    def jobs_of(self, entry: SessionEntry, *, cached: bool) -> list[JobReport]:
+        """Return a session's jobs, newest first, as the service or as our own records know them."""
+        if cached:
+            return [JobReport.of_entry(job) for job in self.records.jobs(entry.session_id)][::-1]
+        client = self.service_of(entry).client
+        records = client.list_jobs(session_id=entry.session_id, limit=_MOST_JOBS_SHOWN)
+        return [JobReport.of_record(record) for record in records]
+
+    def select_to_close(
+        self, keys: Iterable[str], *, everything: bool, interactive: bool
+    ) -> list[SessionEntry]:
+        """Return the sessions that ``close`` is to close.
+
+        Raises:
+            SessionNotFoundError: One is not known, or none was named and none is open.
+            UsageError: Names and ``--all`` contradict each other, or none can be told.
+        """
+        named = list(dict.fromkeys(keys))
+        if everything:
+            if named:
+                raise UsageError("Name sessions or give --all, not both.")
+            return list(self.ledger.read().sessions.values())
+        if not named:
+            return [self.find_any(None, interactive=interactive)]
+        return [self.find_any(key, interactive=interactive) for key in named]
+
+    def close(self, entry: SessionEntry, *, cancel: bool = False) -> SessionReport:
+        """Close a session, by draining it or by dropping its queued jobs. Twice is no error."""
+        client = self.service_of(entry).client
+        if entry.state != SessionState.CLOSED:
+            if cancel:
+                client.cancel_session(entry.session_id)
+            else:
+                client.close_session(entry.session_id)
+        seen = _seen(entry, client.get_session(entry.session_id), self._now())
+        self.ledger.update(seen)
+        self.ledger.remove([seen.session_id])
+        return self._report(seen)
+
+    def wait_until_closed(
+        self, report: SessionReport, timeout_s: float | None, sleep: Callable[[float], None]
+    ) -> SessionReport:
+        """Wait until a session that was closed has drained.
+
+        Raises:
+            WaitTimeoutError: The time ran out; the session drains on.
+        """
+        from qrsession.client import poll  # noqa: PLC0415 - only for those who wait
+
+        client = self.service(report.account).client
+        deadline = None if timeout_s is None else self._now() + timedelta(seconds=timeout_s)
+        for delay_s in poll.delays(in_session=True):
+            record = client.get_session(report.session_id)
+            if record.state == SessionState.CLOSED:
+                return replace(
+                    report,
+                    state=record.state,
+                    accepting_jobs=False,
+                    usage_s=record.elapsed_time_s,
+                    time_left_s=None if report.time_left_s is None else 0.0,
+                )
+            if deadline is not None and self._now() >= deadline:
+                raise WaitTimeoutError(
+                    f"The session {report.name} has not drained after {timeout_s:g} s.",
+                    advice=f"It drains on; look again: qrsession status {report.name}",
+                    details={"session_id": report.session_id, "state": record.state},
+                )
+            sleep(delay_s)
+        raise AssertionError("the delays have no end")  # pragma: no cover
+
+    def _report(self, entry: SessionEntry) -> SessionReport:
+        return SessionReport.of(entry, self._now())
+
+
+def parse_mode(mode: str) -> SessionMode:
+    """Read a session's mode.
+
+    Raises:
+        InvalidValueError: There is no such mode.
+    """
+    try:
+        return SessionMode(mode)
+    except ValueError:
+        known = ", ".join(SessionMode)
+        raise InvalidValueError(f"mode is {mode!r}; it must be one of {known}.") from None
+
+
+def _seen(entry: SessionEntry, record: SessionRecord, now: datetime) -> SessionEntry:
+    expires_at = entry.expires_at
+    if record.started_at is not None and record.max_ttl_s is not None:
+        expires_at = record.started_at.astimezone(UTC) + timedelta(seconds=record.max_ttl_s)
+    return replace(
+        entry,
+        backend=record.backend or entry.backend,
+        state=record.state,
+        accepting_jobs=record.accepting_jobs and record.state != SessionState.CLOSED,
+        max_time_s=record.max_ttl_s or entry.max_time_s,
+        expires_at=expires_at,
+        usage_s=record.elapsed_time_s if record.elapsed_time_s is not None else entry.usage_s,
+        seen_at=now,
+    )
