@@ -259,3 +259,18 @@ class StorageError(QrsessionError):
 
     code = "storage"
     default_advice = "Check the disk, and the owner and mode of the folder."
+
+
+class InterruptedCommandError(QrsessionError):
+    """A command was stopped by Ctrl-C (SIGINT). What it had begun elsewhere may go on."""
+
+    code = "interrupted"
+    exit_code = 130
+    default_advice = "Jobs that were submitted go on: see `qrsession status`."
+
+
+class TerminatedCommandError(InterruptedCommandError):
+    """A command was stopped by SIGTERM."""
+
+    code = "terminated"
+    exit_code = 143

@@ -19,7 +19,7 @@ from qrsession.protocol.models import JobMetrics, JobRecord
 from qrsession.protocol.routes import LONGEST_HOLD_S
 from qrsession.protocol.status import FINAL_JOB_STATUSES, RAN_TOO_LONG_STATUS, JobStatus
 from qrsession.service import RuntimeService
-from qrsession.submit import without_own_tag
+from qrsession.tags import is_own_tag, without_own_tag
 
 # How long a service may be out of reach in one go while someone waits for a job of it.
 PATIENCE_S = 600.0
@@ -253,7 +253,7 @@ class RuntimeJob:
 
         tags = check_tags(new_tags)
         record = self._service.client.get_job(self.job_id())
-        own = tuple(tag for tag in record.tags if tag not in without_own_tag(record.tags))
+        own = tuple(tag for tag in record.tags if is_own_tag(tag))
         self._service.client.set_job_tags(self.job_id(), (*tags, *own))
         self._record = self._service.client.get_job(self.job_id())
         return self.tags

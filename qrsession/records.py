@@ -7,7 +7,6 @@
 Nothing here takes the ledger's lock, so submissions do not wait for each other.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -63,6 +62,15 @@ class Records:
         """Keep a job, or what is now known of it; when this returns it is on the disk."""
         self._ensure(self._jobs)
         storage.append_line(self._jobs_path(entry.session_id), _line_of(entry))
+
+    def settle_job(
+        self, session_id: str | None, job_id: str, *, status: str, usage_s: float | None
+    ) -> None:
+        """Keep what a job that was entered before came to."""
+        known = {"job_id": job_id, "status": status, "usage_s": usage_s}
+        self._ensure(self._jobs)
+        line = json.dumps({"schema_version": SCHEMA_VERSION, **known}).encode()
+        storage.append_line(self._jobs_path(session_id), line)
 
     def jobs(self, session_id: str | None) -> list[JobEntry]:
         """Return the jobs of a session, of job mode where it is None, in order of submission."""
@@ -154,6 +162,8 @@ def file_stem(identifier: str) -> str:
     """Return a file name's stem for an id. One that a service made up strangely is hashed."""
     if _PLAIN_STEM.fullmatch(identifier):
         return identifier
+    import hashlib  # noqa: PLC0415 - no service makes such ids today, and it takes 4 ms
+
     return f"+{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from qrsession.entries import JobEntry, SessionEntry
 from qrsession.protocol.models import JobRecord
 from qrsession.protocol.status import SessionState
-from qrsession.submit import without_own_tag
+from qrsession.tags import without_own_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class SessionReport:
             opened_at=entry.opened_at,
         )
 
-    def to_data(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """Return the fields by name."""
         return asdict(self)
 
@@ -103,7 +103,7 @@ class JobReport:
             tags=entry.tags,
         )
 
-    def to_data(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """Return what ``run`` and ``result`` say of a job."""
         return {
             "job_id": self.job_id,

@@ -34,7 +34,7 @@ class SampledPub:
     counts: Mapping[str, int]
     registers: Mapping[str, Mapping[str, int]]
 
-    def to_data(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """Return the pub as the envelope has it."""
         return {"shots": self.shots, "counts": self.counts, "registers": self.registers}
 
@@ -46,7 +46,7 @@ class EstimatedPub:
     evs: Nested
     stds: Nested
 
-    def to_data(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         """Return the pub as the envelope has it."""
         return {"evs": self.evs, "stds": self.stds}
 

@@ -18,6 +18,7 @@ from qrsession.errors import (
 from qrsession.job import OnChange, RuntimeJob
 from qrsession.options import Options
 from qrsession.prepared import Place, Preparation, PreparedCircuit
+from qrsession.protocol.status import JobStatus
 from qrsession.protocol.typed import Array
 from qrsession.records import Records
 from qrsession.reports import JobReport
@@ -37,6 +38,7 @@ class RunRequest:
 
     Attributes:
         sources: The circuit files.
+        primitive: The program that runs them.
         shots: Shots of each circuit; None: the service's default (4096).
         values: Values of parameters by name, for all circuits that have one of that name.
         transpilation: How circuits are made to fit the backend.
@@ -46,6 +48,7 @@ class RunRequest:
     """
 
     sources: Sequence[Source]
+    primitive: str = "sampler"
     shots: int | None = None
     values: Mapping[str, float] = field(default_factory=dict)
     transpilation: Transpilation = field(default_factory=Transpilation)
@@ -144,9 +147,14 @@ def read_outcome(job: RuntimeJob) -> Outcome:
         JobCancelledError: It was cancelled.
     """
     text = job.result_text()
+    report = JobReport.of_record(job.record())
+    records = job.service.records
     if not job.record().private:
-        job.service.records.write_result(job.job_id(), text.encode())
-    return Outcome(JobReport.of_record(job.record()), read_pubs(text))
+        records.write_result(job.job_id(), text.encode())
+    records.settle_job(
+        report.session_id, report.job_id, status=report.status, usage_s=report.usage_s
+    )
+    return Outcome(report, read_pubs(text))
 
 
 def recall_outcome(records: Records, entry: JobEntry) -> Outcome | None:
@@ -154,12 +162,12 @@ def recall_outcome(records: Records, entry: JobEntry) -> Outcome | None:
     data = records.read_result(entry.job_id)
     if data is None:
         return None
-    report = replace(JobReport.of_entry(entry), status="Completed")
+    report = replace(JobReport.of_entry(entry), status=entry.status or JobStatus.COMPLETED)
     return Outcome(report, read_pubs(data.decode()))
 
 
 def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[str, Any]:
-    """Build the parameters of the program ``sampler`` for circuits.
+    """Build the parameters of the sampler for circuits.
 
     Raises:
         CircuitError: A circuit has a parameter without a value, or none has one of a name given.
@@ -176,7 +184,7 @@ def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[
             [circuit.wire, _values_of(circuit, request.values), request.shots]
             for circuit in circuits
         ],
-        "options": request.options.for_primitive("sampler"),
+        "options": request.options.for_primitive(request.primitive),
         "version": PROGRAM_VERSION,
         "support_qiskit": True,
     }
@@ -225,7 +233,7 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
     jobs = []
     for group, params in zip(groups, prepared, strict=True):
         job_request = request.options.to_request(
-            "sampler", params, backend=backend, session_id=session_id
+            request.primitive, params, backend=backend, session_id=session_id
         )
         files = tuple(source.name for source in group)
         created = submit(place.service, job_request, files=files, detached=request.detached)

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrsession import storage
 from qrsession.entries import SessionEntry
 from qrsession.errors import InvalidValueError, StorageError, WireFormatError
-from qrsession.history import History
 from qrsession.ledger import (
     SCHEMA_VERSION,
     LedgerView,
@@ -23,6 +22,9 @@ from qrsession.ledger import (
 )
 from qrsession.names import check_name, free_name, new_name
 from qrsession.settings import Settings
+
+if TYPE_CHECKING:
+    from qrsession.history import History
 
 Warn = Callable[[str], None]
 
@@ -70,7 +72,13 @@ class Ledger:
         self._warn = warn
         self._now = now
         self._lock_timeout_s = lock_timeout_s
-        self.history = History(settings.state_dir, now=now)
+
+    @property
+    def history(self) -> "History":
+        """The sessions that are closed."""
+        from qrsession.history import History  # noqa: PLC0415 - reading the ledger needs none
+
+        return History(self._state_dir, now=self._now)
 
     @property
     def path(self) -> Path:

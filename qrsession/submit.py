@@ -5,7 +5,6 @@ where the reply to its submission was lost. See "Exactly once" in docs/explanati
 """
 
 import os
-import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -22,22 +21,10 @@ from qrsession.errors import (
 )
 from qrsession.protocol.models import JobCreated, JobRequest
 from qrsession.service import RuntimeService
+from qrsession.tags import new_tag
 
-TAG_PREFIX = "qrs-"
-_TAG_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_TAG_LENGTH = 26
 # A service shows a new job in its list after a while; a proxy delivers a request late.
 _LOOK_UP_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 3.0, 4.0)
-
-
-def new_tag() -> str:
-    """Return a tag that no other submission bears: 130 random bits."""
-    return TAG_PREFIX + "".join(secrets.choice(_TAG_ALPHABET) for _ in range(_TAG_LENGTH))
-
-
-def without_own_tag(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the user's tags, without the one of the submission."""
-    return tuple(tag for tag in tags if not _is_own(tag))
 
 
 def submit(
@@ -128,12 +115,4 @@ def _look_up(
         f"The reply to the submission was lost, and no job with the tag {tag} was found since.",
         advice="It may still appear, so it was not sent again; its tag is in the message.",
         details={"tag": tag, "backend": request.backend, "session_id": request.session_id},
-    )
-
-
-def _is_own(tag: str) -> bool:
-    return (
-        tag.startswith(TAG_PREFIX)
-        and len(tag) == len(TAG_PREFIX) + _TAG_LENGTH
-        and all(letter in _TAG_ALPHABET for letter in tag[len(TAG_PREFIX) :])
     )

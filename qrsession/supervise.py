@@ -5,14 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TypeAlias
-
-_Handler: TypeAlias = Callable[[int, FrameType | None], None]
+from typing import Any, Self
 
 EXIT_NOT_EXECUTABLE = 126
 EXIT_NOT_FOUND = 127
@@ -35,26 +33,54 @@ class ChildEnd:
         return self.exit_code == 0
 
 
-def run_child(arguments: Sequence[str], environment: Mapping[str, str]) -> ChildEnd:
-    """Run a command to its end, on our own standard streams and terminal.
+class Supervisor:
+    """Runs a command as a child, and outlives the signals that are meant for it.
 
-    SIGTERM and SIGHUP are passed on to it. So is SIGINT, unless there is a terminal: that has
-    sent it to the command already.
+    As a context manager it takes SIGINT, SIGTERM and SIGHUP. While the command runs they are
+    passed on to it, but for a SIGINT where there is a terminal, which has sent it to the command
+    already. One that comes before the command is there waits for it; one that comes after it has
+    ended changes nothing, so that what must be done at the end is done.
     """
-    try:
-        with _passing_signals() as passed:
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        # A keyboard's interrupt reaches the whole foreground group, the command included.
+        at_keyboard = {signal.SIGINT} if os.isatty(0) else set()
+        for number in _ended_by():
+            handler = _ignore if number in at_keyboard else self._pass_on
+            self._before[number] = signal.signal(number, handler)
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ChildEnd:
+        """Run a command to its end, on our own standard streams and terminal."""
+        try:
             # Found by the PATH that the command itself sees, as a shell would.
-            child = subprocess.Popen(_resolved(arguments, environment), env=environment)  # noqa: S603
-            passed.to(child)
-            status = child.wait()
-    except FileNotFoundError:
-        return ChildEnd(EXIT_NOT_FOUND, f"{arguments[0]}: no such command.")
-    except PermissionError:
-        return ChildEnd(EXIT_NOT_EXECUTABLE, f"{arguments[0]}: it may not be executed.")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        return ChildEnd(EXIT_NOT_EXECUTABLE, f"{arguments[0]}: {reason}.")
-    return ChildEnd(EXIT_SIGNALLED - status if status < 0 else status)
+            command = _resolved(arguments, environment)
+            self._child = subprocess.Popen(command, env=environment)  # noqa: S603 - what was asked
+        except FileNotFoundError:
+            return ChildEnd(EXIT_NOT_FOUND, f"{arguments[0]}: no such command.")
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            return ChildEnd(EXIT_NOT_EXECUTABLE, f"{arguments[0]}: {reason}.")
+        for number in self._early:
+            self._child.send_signal(number)
+        status = self._child.wait()
+        return ChildEnd(EXIT_SIGNALLED - status if status < 0 else status)
+
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+        if self._child is None:
+            self._early.append(number)
+        else:
+            with suppress(ProcessLookupError):
+                self._child.send_signal(number)
 
 
 def with_own_scripts(environment: Mapping[str, str]) -> dict[str, str]:
@@ -65,46 +91,8 @@ def with_own_scripts(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, "PATH": f"{folder.absolute()}{os.pathsep}{path}"}
 
 
-class _Passed:
-    """Signals on their way to a child; one that comes before the child is there waits for it."""
-
-    def __init__(self) -> None:
-        self._child: subprocess.Popen[bytes] | None = None
-        self._early: list[int] = []
-
-    def to(self, child: "subprocess.Popen[bytes]") -> None:
-        """Name the child."""
-        self._child = child
-        for number in self._early:
-            self._send(child, number)
-
-    def handle(self, number: int, _frame: FrameType | None) -> None:
-        """Pass a signal on."""
-        if self._child is None:
-            self._early.append(number)
-        else:
-            self._send(self._child, number)
-
-    @staticmethod
-    def _send(child: "subprocess.Popen[bytes]", number: int) -> None:
-        # It may have ended since.
-        with suppress(ProcessLookupError):
-            child.send_signal(number)
-
-
-@contextmanager
-def _passing_signals() -> Iterator[_Passed]:
-    passed = _Passed()
-    handlers: dict[signal.Signals, _Handler] = dict.fromkeys(_ended_by(), passed.handle)
-    if os.isatty(0):
-        # A keyboard's interrupt has reached the whole foreground group, the command included.
-        handlers[signal.SIGINT] = lambda _number, _frame: None
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield passed
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Take a signal, and leave it at that. Unlike SIG_IGN this is not inherited by the command."""
 
 
 def _ended_by() -> list[signal.Signals]:

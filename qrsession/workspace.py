@@ -6,10 +6,12 @@ What the verbs of the command line do, without what they print.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from qrsession.entries import SessionEntry
 from qrsession.errors import (
     InvalidValueError,
+    JobNotFoundError,
     SessionClosedError,
     SessionNotFoundError,
     UsageError,
@@ -24,6 +26,11 @@ from qrsession.service import RuntimeService
 from qrsession.settings import Settings
 from qrsession.state import Ledger, Warn, log_warning, utc_now
 
+if TYPE_CHECKING:
+    from qrsession.job import RuntimeJob
+    from qrsession.runs import Outcome
+
+LAST_JOB = "@last"
 _MOST_JOBS_SHOWN = 200
 
 
@@ -173,6 +180,33 @@ class Workspace:
         client = self.service_of(entry).client
         records = client.list_jobs(session_id=entry.session_id, limit=_MOST_JOBS_SHOWN)
         return [JobReport.of_record(record) for record in records]
+
+    def find_result(
+        self, key: str, session: str | None, account: str | None, *, interactive: bool
+    ) -> "Outcome | RuntimeJob":
+        """Find a job by its id, the beginning of it, or ``@last``.
+
+        Returns its result where that was kept on disk, else the job.
+
+        Raises:
+            JobNotFoundError: It is known neither here nor to the service.
+            InvalidValueError: Several jobs begin so.
+        """
+        from qrsession.runs import recall_outcome  # noqa: PLC0415 - most commands run nothing
+
+        try:
+            if key == LAST_JOB:
+                chosen = self.find_any(session, interactive=interactive)
+                entry = self.records.last_job(chosen.session_id)
+            else:
+                entry = self.records.find_job(key)
+        except JobNotFoundError:
+            if key == LAST_JOB:
+                raise
+            # Another machine may have submitted it.
+            return self.service(account).job(key)
+        kept = recall_outcome(self.records, entry)
+        return kept or self.service(entry.account).job(entry.job_id)
 
     def select_to_close(
         self, keys: Iterable[str], *, everything: bool, interactive: bool

@@ -1,0 +1,22 @@
+"""The command ``qrsession``, and ``python -m qrsession``."""
+
+import gc
+import sys
+
+
+def main() -> None:
+    """Run the command line, and end with its exit code."""
+    # Nothing that is imported is garbage; looking for some takes a tenth of the start. It is
+    # looked for from when the command itself begins.
+    gc.disable()
+    try:
+        from qrsession.cli.boundary import run  # noqa: PLC0415 - Ctrl-C counts from here on
+
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

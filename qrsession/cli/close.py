@@ -1,0 +1,50 @@
+"""``qrsession close``: take no more jobs."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from qrsession.cli import options
+from qrsession.cli.context import Context
+
+
+def command(
+    context: Context,
+    sessions: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SESSION...]", help="Names, ids, or their beginnings."),
+    ] = None,
+    *,
+    session: options.Session = None,
+    close_all: Annotated[bool, typer.Option("--all", help="All sessions of the ledger.")] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Drop queued jobs; by default they run.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has drained.")] = False,
+    timeout: options.Timeout = None,
+) -> None:
+    """Close sessions: no new jobs are taken, and those queued run to their end.
+
+    Without a name it closes the current one. Closing what is closed is no error. Prints the ids.
+
+    Examples:
+        qrsession close --all
+        qrsession close --all --cancel --wait --timeout 60
+    """
+    timeout_s = options.seconds_of(timeout)
+    keys = [*(sessions or []), *([session] if session else [])]
+    workspace = context.workspace
+    entries = workspace.select_to_close(
+        keys, everything=close_all, interactive=context.is_interactive
+    )
+    closed = [workspace.close(entry, cancel=cancel) for entry in entries]
+    if wait:
+        closed = [workspace.wait_until_closed(report, timeout_s, time.sleep) for report in closed]
+    data = [
+        {"name": report.name, "session_id": report.session_id, "state": report.state}
+        for report in closed
+    ]
+    context.show(
+        {"closed": data}, lambda _terminal: "\n".join(report.session_id for report in closed)
+    )

@@ -1,0 +1,85 @@
+"""What a command is given: settings, streams, and the rooms of the library, made when used."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from qrsession.render.output import Output
+from qrsession.render.terminal import Terminal
+from qrsession.settings import Settings
+
+if TYPE_CHECKING:
+    from qrsession.cache import Cache
+    from qrsession.entries import SessionEntry
+    from qrsession.records import Records
+    from qrsession.state import Ledger
+    from qrsession.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One call of one command.
+
+    Attributes:
+        command: Its name, as the envelope has it: ``status``, ``cache info``.
+        settings: Where files live, and what the environment names.
+        output: Where everything that it prints goes.
+    """
+
+    command: str
+    settings: Settings
+    output: Output
+
+    @property
+    def ledger(self) -> "Ledger":
+        """The ledger of open sessions; what is wrong with it is said on stderr."""
+        from qrsession.state import Ledger  # noqa: PLC0415 - commands load what they use
+
+        return Ledger(self.settings, warn=self.output.warn)
+
+    @property
+    def workspace(self) -> "Workspace":
+        """The user's sessions, and the services that they are at."""
+        from qrsession.workspace import Workspace  # noqa: PLC0415 - commands load what they use
+
+        return Workspace(self.settings, warn=self.output.warn)
+
+    @property
+    def records(self) -> "Records":
+        """Intents, job records and results."""
+        from qrsession.records import Records  # noqa: PLC0415 - commands load what they use
+
+        return Records(self.settings.state_dir)
+
+    @property
+    def cache(self) -> "Cache":
+        """The cache that all commands share."""
+        from qrsession.cache import Cache  # noqa: PLC0415 - commands load what they use
+
+        return Cache.of(self.settings)
+
+    @property
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether a person sits at a terminal. Some CI machines lend their jobs one."""
+        streams = (sys.stdin, sys.stdout, sys.stderr)
+        return not self.settings.in_ci and any(stream and stream.isatty() for stream in streams)
+
+    def choose_session(self, explicit: str | None) -> "SessionEntry":
+        """Return the session to work on: the one named, the environment's, the current one.
+
+        Raises:
+            SessionNotFoundError: There is none.
+            UsageError: Which one is meant cannot be told.
+        """
+        return self.ledger.choose(explicit, self.settings.session, interactive=self.is_interactive)
+
+    def show(self, data: Mapping[str, Any], text: Callable[[Terminal], str]) -> None:
+        """Print what the command came to: ``data`` for ``--json``, else the text."""
+        self.output.result(self.command, data, text)

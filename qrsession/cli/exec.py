@@ -1,0 +1,133 @@
+"""``qrsession exec``: a session around a command."""
+
+import os
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qrsession.cli import options
+from qrsession.cli.context import Context
+from qrsession.errors import QrsessionError, UsageError
+from qrsession.render.envelope import envelope_of, to_json
+from qrsession.reports import SessionReport
+from qrsession.settings import ACCOUNT_VARIABLE, SESSION_VARIABLE, STATE_VARIABLE
+from qrsession.storage import write_atomically
+from qrsession.supervise import Supervisor, with_own_scripts
+from qrsession.workspace import OpenRequest, Workspace, parse_mode
+
+EXIT_NOT_OPENED = 125
+_RETRY_S = 1.0
+
+
+class OnFailure(StrEnum):
+    """What becomes of queued jobs when the command failed."""
+
+    DRAIN = "drain"
+    CANCEL = "cancel"
+
+
+def command(
+    context: Context,
+    arguments: Annotated[list[str], typer.Argument(metavar="CMD [ARGS...]", help="The command.")],
+    *,
+    backend: options.Backend = None,
+    max_time: options.MaxTime = None,
+    mode: options.Mode = "dedicated",
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The session's name.")
+    ] = None,
+    account: options.Account = None,
+    local: options.Local = False,
+    on_failure: Annotated[
+        OnFailure,
+        typer.Option("--on-failure", help="What becomes of queued jobs if the command fails."),
+    ] = OnFailure.CANCEL,
+    close_timeout: Annotated[
+        str, typer.Option("--close-timeout", metavar="TIME", help="How long closing is tried.")
+    ] = "60",
+    summary: Annotated[
+        Path | None,
+        typer.Option("--summary", metavar="FILE", help="Write the session's end as JSON there."),
+    ] = None,
+) -> None:
+    """Open a session, run a command in it, and close the session whatever happens.
+
+    The command finds the session in its environment, and this qrsession first in its PATH. The
+    exit code is the command's own; 125 if no session could be opened, 126 or 127 if the command
+    cannot be executed or found, 128+n if signal n ended it.
+
+    Examples:
+        qrsession exec --local -- qrsession run @bell
+        qrsession exec --local --max-time "10m" -- sh -c 'qrsession run @ghz && qrsession status'
+    """
+    close_timeout_s = options.seconds_of(close_timeout) or 0.0
+    request = OpenRequest(
+        backend, max_time, parse_mode(mode), name, options.account_of(account, local=local)
+    )
+    workspace = context.workspace
+    session = _open(context, workspace, request)
+    with Supervisor() as supervisor:
+        end = supervisor.run(arguments, _environment(context, session))
+        if end.trouble:
+            context.output.warn(end.trouble)
+        is_dropping = not end.is_success and on_failure is OnFailure.CANCEL
+        closed = _close(context, workspace, session, close_timeout_s, cancel=is_dropping)
+    if summary is not None:
+        data = {"session": closed.document(), "exit_code": end.exit_code}
+        text = to_json(envelope_of(context.command, data))
+        write_atomically(summary.absolute(), f"{text}\n".encode())
+    raise typer.Exit(end.exit_code)
+
+
+def _open(context: Context, workspace: Workspace, request: OpenRequest) -> SessionReport:
+    try:
+        return workspace.open(request, make_current=False)
+    except UsageError:
+        raise
+    except QrsessionError as error:
+        context.output.fail(context.command, error)
+        raise typer.Exit(EXIT_NOT_OPENED) from error
+
+
+def _environment(context: Context, session: SessionReport) -> dict[str, str]:
+    return {
+        **with_own_scripts(os.environ),
+        SESSION_VARIABLE: session.session_id,
+        ACCOUNT_VARIABLE: session.account,
+        STATE_VARIABLE: str(context.settings.state_file),
+    }
+
+
+def _close(
+    context: Context,
+    workspace: Workspace,
+    session: SessionReport,
+    timeout_s: float,
+    *,
+    cancel: bool,
+) -> SessionReport:
+    """Close the session, trying for a while; what stays open is said, and until when."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return workspace.close(
+                workspace.find_any(session.session_id, interactive=False), cancel=cancel
+            )
+        except QrsessionError as error:
+            if time.monotonic() >= deadline:
+                context.output.warn(_still_open(session, error))
+                return session
+        time.sleep(_RETRY_S)
+
+
+def _still_open(session: SessionReport, error: QrsessionError) -> str:
+    until = "its maximum time is up"
+    if session.max_time_s is not None:
+        until += f", {session.max_time_s} s after its first job"
+    return (
+        f"The session {session.name} ({session.session_id}) could not be closed: {error.message} "
+        f"It stays open until {until}. Close it: qrsession close {session.session_id}"
+    )

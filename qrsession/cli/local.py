@@ -1,0 +1,75 @@
+"""``qrsession local``: the local runtime in the background, by hand."""
+
+from typing import Any
+
+from qrsession.cli.context import Context
+from qrsession.local import daemon
+from qrsession.render.tables import Column, table_text
+from qrsession.render.terminal import Terminal
+
+_COLUMNS = (
+    Column("STATE"),
+    Column("URL"),
+    Column("PID", is_quantity=True),
+    Column("VERSION"),
+    Column("LOG"),
+)
+
+
+def start(context: Context) -> None:
+    """Start the local runtime, if it is not up, and print its URL.
+
+    Commands start it by themselves when they need it. It ends when it has been idle for ten
+    minutes, with no session open and no job left.
+
+    Examples:
+        qrsession local start
+        qrsession local start --json
+    """
+    address = daemon.ensure(context.settings)
+    context.show({"runtime": _document(address)}, lambda _terminal: address.url)
+
+
+def stop(context: Context) -> None:
+    """Stop the local runtime. Jobs that were running are run again when it starts next.
+
+    Examples:
+        qrsession local stop
+        qrsession local stop --json
+    """
+    was_up = daemon.stop(context.settings)
+    context.output.say("Stopped." if was_up else "It was not up.")
+    context.show({"runtime": _document(None), "was_up": was_up}, lambda _terminal: "")
+
+
+def status(context: Context) -> None:
+    """Show whether the local runtime is up, and where.
+
+    Examples:
+        qrsession local status
+        qrsession local status --json
+    """
+    address = daemon.find(context.settings)
+    context.show({"runtime": _document(address)}, lambda terminal: _text(address, terminal))
+
+
+COMMANDS = {"start": start, "stop": stop, "status": status}
+
+
+def _document(address: daemon.RuntimeAddress | None) -> dict[str, Any]:
+    if address is None:
+        return {"state": "down", "url": None, "pid": None, "version": None, "log_file": None}
+    return {
+        "state": "up",
+        "url": address.url,
+        "pid": address.pid,
+        "version": address.version,
+        "log_file": str(address.log_file),
+    }
+
+
+def _text(address: daemon.RuntimeAddress | None, terminal: Terminal) -> str:
+    if address is None:
+        return table_text(_COLUMNS, [("down", "", "", "", "")], terminal)
+    row = ("up", address.url, str(address.pid), address.version, str(address.log_file))
+    return table_text(_COLUMNS, [row], terminal)

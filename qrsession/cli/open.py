@@ -1,0 +1,39 @@
+"""``qrsession open``: a new session."""
+
+from typing import Annotated
+
+import typer
+
+from qrsession.cli import options
+from qrsession.cli.context import Context
+from qrsession.workspace import OpenRequest, parse_mode
+
+
+def command(
+    context: Context,
+    *,
+    backend: options.Backend = None,
+    max_time: options.MaxTime = None,
+    mode: options.Mode = "dedicated",
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Its name; by default a short word pair."),
+    ] = None,
+    account: options.Account = None,
+    local: options.Local = False,
+) -> None:
+    """Open a session, and print its id. It becomes the current one.
+
+    Its time begins when its first job starts. Close it with `qrsession close`, or let
+    `qrsession exec` do both.
+
+    Examples:
+        qrsession open --local --max-time "1h"
+        session=$(qrsession open --local --name vqe --json)
+    """
+    request = OpenRequest(
+        backend, max_time, parse_mode(mode), name, options.account_of(account, local=local)
+    )
+    session = context.workspace.open(request)
+    context.output.say(f"Opened {session.name} on {session.backend}.")
+    context.show({"session": session.document()}, lambda _terminal: session.session_id)

@@ -1,0 +1,92 @@
+"""Options that several verbs have, and what they mean together."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qrsession.accounts import LOCAL
+from qrsession.duration import parse_duration
+from qrsession.errors import InvalidValueError, UsageError
+
+Session = Annotated[
+    str | None,
+    typer.Option(
+        "--session", "-s", metavar="SESSION", help="A name, an id, or the beginning of one."
+    ),
+]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", metavar="NAME", help="The account, in place of QRSESSION_ACCOUNT."),
+]
+Local = Annotated[bool, typer.Option("--local", help="Use the local runtime: --account local.")]
+Backend = Annotated[
+    str | None,
+    typer.Option("--backend", "-b", metavar="NAME", help="The backend; by default the least busy."),
+]
+MaxTime = Annotated[
+    str | None,
+    typer.Option(
+        "--max-time", metavar="TIME", help='The longest it may last: "1h 30m", or seconds from 300.'
+    ),
+]
+Mode = Annotated[
+    str, typer.Option("--mode", metavar="MODE", help="dedicated or batch: see docs/explanation.md.")
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="TIME", help="Stop waiting after so long; exit code 124."),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="counts, histogram or json. On a terminal a histogram by default, else counts.",
+    ),
+]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write the result to a file, by default as JSON."
+    ),
+]
+
+
+def account_of(account: str | None, *, local: bool) -> str | None:
+    """Return the account that two options name together.
+
+    Raises:
+        UsageError: They contradict each other.
+    """
+    if local and account not in {None, LOCAL}:
+        raise UsageError(f"--local and --account {account} contradict each other.")
+    return LOCAL if local else account
+
+
+def one_of(argument: str | None, option: str | None) -> str | None:
+    """Return what is named by an argument, or by an option that means the same.
+
+    Raises:
+        UsageError: Both are given, and differ.
+    """
+    if argument and option and argument != option:
+        raise UsageError(f"Two sessions are named: {argument!r} and {option!r}.")
+    return argument or option
+
+
+def seconds_of(timeout: str | None) -> float | None:
+    """Read a time-out: seconds, which may have a fraction, or ``"5m"``.
+
+    Raises:
+        InvalidValueError: It has another form.
+    """
+    if timeout is None:
+        return None
+    try:
+        timeout_s = float(timeout)
+    except ValueError:
+        return float(parse_duration(timeout))
+    if not 0 <= timeout_s < float("inf"):
+        raise InvalidValueError(f"--timeout is {timeout}; it must be 0 or more seconds.")
+    return timeout_s

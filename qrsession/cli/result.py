@@ -1,0 +1,61 @@
+"""``qrsession result``: the result of a job, at any time later."""
+
+from typing import Annotated
+
+import typer
+
+from qrsession.cli import options
+from qrsession.cli.context import Context
+from qrsession.cli.outcomes import ResultForm, show_outcomes
+from qrsession.runs import Outcome, collect, read_outcome
+
+
+def command(
+    context: Context,
+    job: Annotated[
+        str, typer.Argument(metavar="[JOB]", help="An id, its beginning, or @last of the session.")
+    ] = "@last",
+    *,
+    session: options.Session = None,
+    account: options.Account = None,
+    local: options.Local = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is finished.")] = False,
+    timeout: options.Timeout = None,
+    form: options.Format = None,
+    output: options.OutputFile = None,
+) -> None:
+    """Print a job's result, from our own copy or from the service.
+
+    A job that is not finished yet is exit code 8, unless --wait is given.
+
+    Examples:
+        qrsession result
+        qrsession result @last --wait --format json
+    """
+    result_form = ResultForm.of(form, output, context)
+    timeout_s = options.seconds_of(timeout)
+    named_account = options.account_of(account, local=local)
+    outcome = _outcome(context, job, session, named_account, wait=wait, timeout_s=timeout_s)
+    show_outcomes(context, [outcome], result_form)
+
+
+def _outcome(
+    context: Context,
+    key: str,
+    session: str | None,
+    account: str | None,
+    *,
+    wait: bool,
+    timeout_s: float | None,
+) -> Outcome:
+    found = context.workspace.find_result(key, session, account, interactive=context.is_interactive)
+    if isinstance(found, Outcome):
+        return found
+    if not wait:
+        return read_outcome(found)
+    with context.output.progress(f"job {found.job_id()}") as progress:
+        progress.show(found.record().status)
+        (outcome,) = collect(
+            [found], timeout_s=timeout_s, on_change=lambda record: progress.show(record.status)
+        )
+    return outcome

@@ -1,0 +1,171 @@
+"""``qrsession run``: circuit files into jobs, and jobs into results."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from qrsession.cli import options
+from qrsession.cli.context import Context
+from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted
+from qrsession.errors import UsageError
+from qrsession.options import Options
+from qrsession.runs import (
+    RunRequest,
+    Submitted,
+    check_shots,
+    collect,
+    parse_values,
+    run_in_session,
+    run_on_backend,
+)
+from qrsession.sources import Transpilation, read_sources
+
+DEFAULT_OPTIMIZATION_LEVEL = 2
+
+
+class Primitive(StrEnum):
+    """The primitives that circuits can be run with from the shell."""
+
+    SAMPLER = "sampler"
+
+
+class OnTimeout(StrEnum):
+    """What becomes of a job when the time to wait for it is over."""
+
+    DETACH = "detach"
+    CANCEL = "cancel"
+
+
+def command(
+    context: Context,
+    circuits: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CIRCUIT...", help="OpenQASM 2 or 3 or QPY: files, globs, -, or @bell."
+        ),
+    ],
+    *,
+    primitive: Annotated[
+        Primitive, typer.Option("--primitive", help="What to run the circuits with.")
+    ] = Primitive.SAMPLER,
+    shots: Annotated[
+        int | None, typer.Option("--shots", metavar="N", help="Shots of each circuit; 4096.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", metavar="NAME=VALUE", help="A parameter's value; repeatable."),
+    ] = None,
+    session: options.Session = None,
+    backend: Annotated[
+        str | None,
+        typer.Option("--backend", "-b", metavar="NAME", help="Run on it without a session."),
+    ] = None,
+    account: options.Account = None,
+    local: options.Local = False,
+    optimization_level: Annotated[
+        int | None,
+        typer.Option("--optimization-level", metavar="0-3", help="Of the transpiler; 2."),
+    ] = None,
+    seed_transpiler: Annotated[
+        int | None, typer.Option("--seed-transpiler", metavar="N", help="Makes it repeatable.")
+    ] = None,
+    no_transpile: Annotated[
+        bool, typer.Option("--no-transpile", help="Send circuits as they are.")
+    ] = False,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="To find it by; repeatable.")
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Keep nothing here; the result can be read once.")
+    ] = False,
+    max_execution_time: Annotated[
+        int | None,
+        typer.Option("--max-execution-time", metavar="S", help="Of a job on the backend; seconds."),
+    ] = None,
+    separate: Annotated[
+        bool, typer.Option("--separate", help="A job for each file, not one for all.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Print the job's id, and do not wait.")
+    ] = False,
+    timeout: options.Timeout = None,
+    on_timeout: Annotated[
+        OnTimeout, typer.Option("--on-timeout", help="What becomes of the job then.")
+    ] = OnTimeout.DETACH,
+    form: options.Format = None,
+    output: options.OutputFile = None,
+) -> None:
+    """Run circuits in the session, wait for the result and print it.
+
+    Bitstrings have classical bit 0 on the right; several registers are joined by a space, the last
+    declared first. Ctrl-C leaves the job running.
+
+    Examples:
+        qrsession exec --local -- qrsession run @bell --shots 1000
+        qrsession run --local --backend aer_simulator @bell @ghz --format counts
+    """
+    result_form = ResultForm.of(form, output, context)
+    timeout_s = options.seconds_of(timeout)
+    request = RunRequest(
+        sources=read_sources(circuits),
+        primitive=primitive,
+        shots=check_shots(shots),
+        values=parse_values(param or []),
+        transpilation=_transpilation(optimization_level, seed_transpiler, as_is=no_transpile),
+        options=Options(
+            max_execution_time=max_execution_time,
+            environment={"job_tags": tag or [], "private": private},
+        ),
+        separate=separate,
+        detached=detach,
+    )
+    named_account = options.account_of(account, local=local)
+    submitted = _submit(context, request, session, backend, named_account)
+    if detach:
+        show_submitted(context, submitted)
+        return
+    first = submitted.jobs[0].job_id()
+    subject = f"job {first}" if len(submitted.jobs) == 1 else f"{len(submitted.jobs)} jobs"
+    with context.output.progress(subject) as progress:
+        progress.show("Queued")
+        outcomes = list(
+            collect(
+                submitted.jobs,
+                timeout_s=timeout_s,
+                cancel_on_timeout=on_timeout is OnTimeout.CANCEL,
+                on_change=lambda record: progress.show(record.status),
+            )
+        )
+    show_outcomes(
+        context, outcomes, result_form, circuit_cache=submitted.circuit_cache, is_many=separate
+    )
+
+
+def _submit(
+    context: Context,
+    request: RunRequest,
+    session: str | None,
+    backend: str | None,
+    account: str | None,
+) -> Submitted:
+    workspace = context.workspace
+    if backend is not None:
+        if session is not None:
+            raise UsageError(
+                "--backend runs without a session, and --session names one.",
+                advice="Leave one of them out.",
+            )
+        return run_on_backend(workspace.service(account), backend, request)
+    entry = workspace.choose(session, interactive=context.is_interactive)
+    return run_in_session(workspace.service_of(entry, account), entry, request)
+
+
+def _transpilation(level: int | None, seed: int | None, *, as_is: bool) -> Transpilation:
+    if as_is:
+        if level is not None or seed is not None:
+            raise UsageError("--no-transpile leaves no level and no seed to choose.")
+        return Transpilation(None)
+    options_of_level = Options(optimization_level=level, seed_transpiler=seed)
+    chosen = options_of_level.optimization_level
+    return Transpilation(DEFAULT_OPTIMIZATION_LEVEL if chosen is None else chosen, seed)

@@ -1,0 +1,39 @@
+"""``qrsession serve``: the local runtime in the foreground."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qrsession.cli.context import Context
+
+
+def command(
+    context: Context,
+    *,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="N", help="By default the last one, or any that is free."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="A folder for its database.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="How many jobs run at once.")
+    ] = None,
+) -> None:
+    """Run the local runtime in the foreground; it prints its URL when it is ready.
+
+    With --data it has a home of its own, beside the one that commands start by themselves.
+
+    Examples:
+        qrsession serve --port 0
+        qrsession serve --data ./runtime --workers 1
+    """
+    # Imported here because the help of this command needs no server.
+    from qrsession.local import serving  # noqa: PLC0415
+
+    settings = context.settings
+    if data is not None:
+        settings = serving.settings_under(settings, data)
+    serving.serve(serving.ServeOptions(settings, port, workers, on_ready=serving.print_url))

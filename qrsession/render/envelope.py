@@ -1,0 +1,71 @@
+"""The envelope of ``--json``: one object on stdout, on failure too."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from qrsession.errors import QrsessionError
+
+SCHEMA_VERSION = 1
+
+
+def envelope_of(command: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the envelope of a command that did what it was asked for."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "status": "ok",
+        "data": data,
+        "error": None,
+    }
+
+
+def failure_of(command: str, error: QrsessionError) -> dict[str, Any]:
+    """Return the envelope of a command that failed."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "status": "error",
+        "data": None,
+        "error": {
+            "code": error.code,
+            "message": error.message,
+            "advice": error.advice,
+            "details": error.details,
+        },
+    }
+
+
+def to_json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
+    """Write a document as JSON in ASCII, so that no stream's encoding can break it.
+
+    Times are written as RFC 3339 in UTC. A number that is not finite has no place in JSON and
+    becomes null.
+    """
+    try:
+        return json.dumps(document, default=_plain, allow_nan=False, indent=indent)
+    except ValueError:
+        return json.dumps(_finite(document), default=_plain, allow_nan=False, indent=indent)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no place in an envelope")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return value

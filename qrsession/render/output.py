@@ -1,0 +1,141 @@
+"""Where everything that is printed goes: data to stdout, talk to stderr."""
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qrsession.errors import QrsessionError, StorageError
+from qrsession.render.terminal import Style, Terminal, clean
+
+if TYPE_CHECKING:
+    from qrsession.render.progress import Progress
+
+_INDENT_ON_TERMINAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How a command was asked to talk: ``--json``, ``--quiet``, and how many ``--verbose``."""
+
+    json: bool = False
+    quiet: bool = False
+    verbosity: int = 0
+
+
+class Output:
+    """The two streams of one command. They are looked up anew at each write."""
+
+    def __init__(self, mode: Mode | None = None) -> None:
+        self.mode = mode or Mode()
+        self.terminal = Terminal.of(sys.stdout)
+        self.error_terminal = Terminal.of(sys.stderr)
+
+    def result(
+        self, command: str, data: Mapping[str, Any], text: Callable[[Terminal], str]
+    ) -> None:
+        """Print what a command came to: the envelope of the data, or the text for this stdout.
+
+        Raises:
+            StorageError: stdout cannot be written.
+        """
+        if self.mode.json:
+            # Imported here because people seldom ask for it, and start-up time counts.
+            from qrsession.render.envelope import envelope_of, to_json  # noqa: PLC0415
+
+            indent = _INDENT_ON_TERMINAL if self.terminal.is_terminal else None
+            self.data(to_json(envelope_of(command, data), indent=indent))
+        else:
+            self.data(text(self.terminal))
+
+    def data(self, text: str) -> None:
+        """Print to stdout, with a newline at the end if there is any text.
+
+        Raises:
+            StorageError: stdout is closed, or cannot be written.
+            BrokenPipeError: Whoever read it has gone.
+        """
+        if not text:
+            return
+        if sys.stdout is None:
+            raise StorageError("stdout is closed.", advice="Redirect it to a file or /dev/null.")
+        try:
+            sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        except UnicodeEncodeError:
+            encoding = sys.stdout.encoding
+            shown = text.encode(encoding, "backslashreplace").decode(encoding)
+            sys.stdout.write(f"{shown}\n")
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _not_written(error) from error
+
+    def flush(self) -> None:
+        """Hand everything to the reader of stdout.
+
+        Raises:
+            StorageError: It cannot be written, for instance since a disk is full.
+            BrokenPipeError: Whoever read it has gone.
+        """
+        if sys.stdout is None:
+            return
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _not_written(error) from error
+
+    def say(self, text: str) -> None:
+        """Tell the user something on stderr, unless ``--quiet``."""
+        if not self.mode.quiet:
+            self._talk(clean(text))
+
+    def explain(self, text: str) -> None:
+        """Tell the user something that only ``--verbose`` asks for."""
+        if self.mode.verbosity and not self.mode.quiet:
+            self._talk(self.error_terminal.paint(clean(text), Style.FAINT))
+
+    def warn(self, text: str) -> None:
+        """Tell the user something that must be known, even with ``--quiet``."""
+        self._talk(f"{self.error_terminal.paint('warning:', Style.WARNING)} {clean(text)}")
+
+    def fail(self, command: str, error: QrsessionError) -> None:
+        """Say what happened, in at most three lines on stderr; with ``--json`` on stdout too."""
+        lines = [f"{self.error_terminal.paint('error:', Style.BAD)} {clean(error.message)}"]
+        if error.advice:
+            lines.append(f"{self.error_terminal.paint('help:', Style.BUSY)} {clean(error.advice)}")
+        if self.mode.verbosity and error.details:
+            facts = ", ".join(f"{name}={value}" for name, value in error.details.items())
+            lines.append(self.error_terminal.paint(f"details: {clean(facts)}", Style.FAINT))
+        self._talk("\n".join(lines))
+        if self.mode.json:
+            from qrsession.render.envelope import failure_of, to_json  # noqa: PLC0415 - as above
+
+            with suppress(StorageError, BrokenPipeError):
+                self.data(to_json(failure_of(command, error)))
+
+    def trace(self, text: str) -> None:
+        """Print a traceback on stderr."""
+        self._talk("\n".join(clean(line) if "\x1b" in line else line for line in text.split("\n")))
+
+    def progress(self, subject: str) -> "Progress":
+        """Return the display of a wait for something, to be used in a ``with`` statement."""
+        from qrsession.render.progress import Progress  # noqa: PLC0415 - few commands wait
+
+        return Progress(self, subject)
+
+    @staticmethod
+    def _talk(text: str) -> None:
+        # Nobody can be told that stderr does not work.
+        with suppress(OSError, AttributeError, ValueError):
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+
+
+def _not_written(error: OSError) -> StorageError:
+    return StorageError(
+        f"stdout cannot be written: {error.strerror or type(error).__name__}.",
+        advice="Check the disk, or where stdout leads.",
+    )

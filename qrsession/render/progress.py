@@ -1,0 +1,115 @@
+"""Waiting, as the user sees it on stderr: one live line, or a line for each change of state."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from qrsession.duration import format_duration
+from qrsession.render.terminal import clean
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
+
+    from qrsession.render.output import Output
+
+# What takes less shows nothing, and does not even load rich.
+_DELAY_S = 0.3
+_REFRESH_S = 0.1
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_FRAMES_ASCII = "|/-\\"
+
+
+class Progress:
+    """The display of one wait.
+
+    On a terminal it is one line that lives as long as the wait: subject, state, elapsed time and
+    what else is known. Elsewhere it is a line for each change of state.
+
+    Args:
+        output: Where it is shown.
+        subject: What is waited for, such as ``job d6147q3``.
+        clock: Returns the time in seconds, monotonic.
+    """
+
+    def __init__(
+        self, output: "Output", subject: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._output = output
+        self._subject = clean(subject)
+        self._clock = clock
+        self._began_s = clock()
+        self._state = ""
+        self._detail = ""
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self._output.error_terminal.is_terminal and not self._output.mode.quiet:
+            # A thread, since whoever waits is in the middle of a request most of the time.
+            threading.Thread(target=self._draw, name="qrsession-progress", daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        with self._lock:
+            if self._live is not None:
+                self._live.stop()
+
+    def show(self, state: str, detail: str = "") -> None:
+        """Show a state, and on a terminal what else is known, such as the length of the queue."""
+        state = clean(state)
+        has_changed = state != self._state
+        self._state, self._detail = state, clean(detail)
+        if has_changed and not self._output.error_terminal.is_terminal:
+            self._output.say(f"{self._subject}: {state}")
+
+    def _draw(self) -> None:
+        if self._ended.wait(_DELAY_S):
+            return
+        # Imported here because nobody who does not wait needs it.
+        from rich.console import Console
+        from rich.live import Live
+
+        terminal = self._output.error_terminal
+        console = Console(
+            file=sys.stderr,
+            force_terminal=True,
+            color_system="standard" if terminal.has_colour else None,
+            legacy_windows=False,
+        )
+        live = Live(
+            self._line(), console=console, auto_refresh=False, transient=True, redirect_stdout=False
+        )
+        with self._lock:
+            if self._ended.is_set():
+                return
+            live.start(refresh=True)
+            self._live = live
+        while not self._ended.wait(_REFRESH_S):
+            with self._lock:
+                if not self._ended.is_set():
+                    live.update(self._line(), refresh=True)
+
+    def _line(self) -> "Text":
+        from rich.text import Text
+
+        elapsed_s = self._clock() - self._began_s
+        frames = _FRAMES if self._output.error_terminal.has_unicode else _FRAMES_ASCII
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(frames[int(elapsed_s / _REFRESH_S) % len(frames)], "cyan")
+        line.append(f" {self._subject} ")
+        line.append(self._state, "bold")
+        line.append(f" {format_duration(elapsed_s)}", "dim")
+        if self._detail:
+            line.append(f"  {self._detail}", "dim")
+        return line

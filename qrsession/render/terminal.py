@@ -1,0 +1,84 @@
+"""What a stream can show, and text that is safe to show on it."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TextIO
+
+_WIDTH_ELSEWHERE = 80
+_NARROWEST = 20
+
+
+class Style(Enum):
+    """What a piece of text means. The value is its escape code: of 16 colours, so themes hold."""
+
+    PLAIN = ""
+    STRONG = "1"
+    FAINT = "2"
+    GOOD = "32"
+    BUSY = "36"
+    WARNING = "33"
+    BAD = "31"
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """What the stream behind it can show.
+
+    Attributes:
+        is_terminal: Whether a person looks at it.
+        width: How many columns it has.
+        has_colour: Whether colours may be used: a terminal, and no ``NO_COLOR``.
+        has_unicode: Whether it takes characters beyond ASCII.
+    """
+
+    is_terminal: bool = False
+    width: int = _WIDTH_ELSEWHERE
+    has_colour: bool = False
+    has_unicode: bool = True
+
+    @classmethod
+    def of(cls, stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> "Terminal":
+        """Look at a stream; None is one that was closed before we started."""
+        encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
+        has_unicode = encoding.startswith("utf")
+        if stream is None or not stream.isatty():
+            return cls(has_unicode=has_unicode)
+        plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+        return cls(
+            is_terminal=True,
+            width=_width_of(stream, environ),
+            has_colour=not plain and sys.platform != "win32",
+            has_unicode=has_unicode,
+        )
+
+    def paint(self, text: str, style: Style) -> str:
+        """Return the text with the style's colour, where colours may be used."""
+        if not self.has_colour or style is Style.PLAIN:
+            return text
+        return f"\x1b[{style.value}m{text}\x1b[0m"
+
+
+def _width_of(stream: TextIO, environ: Mapping[str, str]) -> int:
+    columns = environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return max(int(columns), _NARROWEST)
+    try:
+        columns_seen = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        columns_seen = 0
+    # A terminal that does not know its size says 0.
+    return max(columns_seen or _WIDTH_ELSEWHERE, _NARROWEST)
+
+
+def clean(text: str) -> str:
+    """Return text as one line that only shows: no control, format or surrogate characters.
+
+    A server or a file could otherwise move the cursor, set the title, or turn the writing round.
+    """
+    if text.isprintable():
+        return text
+    shown = "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
+    return " ".join(shown.split())

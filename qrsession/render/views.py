@@ -1,0 +1,195 @@
+"""Sessions and jobs as commands show them: the envelope's objects, tables, and a card for one."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from qrsession.duration import format_duration
+from qrsession.render.tables import Cell, Column, Row, table_text
+from qrsession.render.terminal import Style, Terminal, clean
+
+_SHORT_ID = 8
+_LONGEST_NAME = 24
+_LONGEST_NAME_IF_NARROW = 16
+# Below this width there is no room for accounts, and names and ids are cut to their first
+# letters, which are enough to name one.
+_WIDTH_FOR_FULL_IDS = 140
+_STATE_STYLES = {
+    "open": Style.BUSY,
+    "active": Style.GOOD,
+    "inactive": Style.PLAIN,
+    "closed": Style.FAINT,
+    "Queued": Style.PLAIN,
+    "Running": Style.BUSY,
+    "Completed": Style.GOOD,
+    "Cancelled": Style.WARNING,
+    "Failed": Style.BAD,
+}
+_SESSION_COLUMNS = (
+    Column("NAME"),
+    Column("SESSION"),
+    Column("BACKEND", can_fold=True),
+    Column("MODE"),
+    Column("ACCOUNT"),
+    Column("STATE"),
+    Column("TIME LEFT", is_quantity=True),
+    Column("USAGE", is_quantity=True),
+)
+_ACCOUNT_COLUMN = 4
+_JOB_COLUMNS = (
+    Column("JOB"),
+    Column("PRIMITIVE"),
+    Column("STATUS"),
+    Column("CREATED", is_quantity=True),
+    Column("USAGE", is_quantity=True),
+    Column("TAGS", can_fold=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session as the envelope has it. Times in seconds; None is what is not known."""
+
+    name: str | None
+    session_id: str
+    backend: str | None
+    mode: str
+    account: str
+    instance: str | None
+    state: str
+    accepting_jobs: bool
+    max_time_s: int | None
+    time_left_s: float | None
+    usage_s: float | None
+    opened_at: datetime | None
+
+    def document(self) -> dict[str, Any]:
+        """Return the ``session`` of the envelope."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job of a session's list, as the envelope has it."""
+
+    job_id: str
+    primitive: str
+    status: str | None
+    created: datetime | None
+    usage_s: float | None
+    tags: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Return one of the ``jobs`` of the envelope."""
+        return asdict(self)
+
+
+def sessions_text(
+    sessions: Sequence[SessionView], terminal: Terminal, *, current: str | None = None
+) -> str:
+    """Return a table of sessions; on a terminal the current one is marked."""
+    if not sessions and terminal.is_terminal:
+        return "No session is open.\n"
+    columns = [*_SESSION_COLUMNS]
+    rows = [_session_row(session, terminal, current) for session in sessions]
+    if _is_narrow(terminal):
+        del columns[_ACCOUNT_COLUMN]
+        for row in rows:
+            del row[_ACCOUNT_COLUMN]
+    return table_text(columns, rows, terminal)
+
+
+def _session_row(session: SessionView, terminal: Terminal, current: str | None) -> list[str | Cell]:
+    name, session_id = session.name or "", session.session_id
+    if terminal.is_terminal:
+        is_narrow = _is_narrow(terminal)
+        longest = _LONGEST_NAME_IF_NARROW if is_narrow else _LONGEST_NAME
+        dots = "…" if terminal.has_unicode else "..."
+        cut = name if len(name) <= longest else name[:longest] + dots
+        name = f"{'*' if name and name == current else ' '} {cut}"
+        session_id = session_id[:_SHORT_ID] if is_narrow else session_id
+    return [
+        Cell(name, Style.STRONG),
+        session_id,
+        session.backend or "",
+        session.mode,
+        session.account,
+        _state(session.state),
+        _duration(session.time_left_s, is_brief=terminal.is_terminal),
+        _seconds(session.usage_s),
+    ]
+
+
+def _is_narrow(terminal: Terminal) -> bool:
+    return terminal.is_terminal and terminal.width < _WIDTH_FOR_FULL_IDS
+
+
+def session_text(
+    session: SessionView, jobs: Sequence[JobView], terminal: Terminal, *, now: datetime
+) -> str:
+    """Return one session in full with its jobs: a card on a terminal, two tables elsewhere."""
+    table = table_text(_JOB_COLUMNS, [_job_row(job, terminal, now) for job in jobs], terminal)
+    if not terminal.is_terminal:
+        head = sessions_text([session], terminal)
+        return f"{head}\n{table}" if jobs else head
+    title = terminal.paint(clean(session.name or session.session_id), Style.STRONG)
+    state = _state(session.state)
+    dot = "●" if terminal.has_unicode else "*"
+    lines = [f"{title}  {terminal.paint(f'{dot} {clean(state.text)}', state.style)}"]
+    for label, value in _facts(session, now):
+        lines.append(f"  {terminal.paint(f'{label:<10}', Style.FAINT)} {clean(value)}")
+    if jobs:
+        lines += ["", table.rstrip("\n")]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _facts(session: SessionView, now: datetime) -> list[tuple[str, str]]:
+    time_left = _duration(session.time_left_s) or "not started"
+    if session.max_time_s is not None:
+        time_left += f" of {format_duration(session.max_time_s)}"
+    facts = [
+        ("session", session.session_id),
+        ("backend", f"{session.backend or 'not known'}, {session.mode}"),
+        ("account", session.account),
+        ("instance", session.instance or ""),
+        ("opened", _ago(session.opened_at, now)),
+        ("time left", "" if session.state == "closed" else time_left),
+        ("usage", _seconds(session.usage_s)),
+        ("jobs", "" if session.accepting_jobs else "no new ones are taken"),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _job_row(job: JobView, terminal: Terminal, now: datetime) -> Row:
+    created = "" if job.created is None else job.created.isoformat(timespec="seconds")
+    return (
+        job.job_id,
+        job.primitive,
+        _state(job.status or "unknown"),
+        _ago(job.created, now) if terminal.is_terminal else created,
+        _seconds(job.usage_s),
+        " ".join(job.tags),
+    )
+
+
+def _state(state: str) -> Cell:
+    return Cell(state, _STATE_STYLES.get(state, Style.PLAIN))
+
+
+def _duration(duration_s: float | None, *, is_brief: bool = False) -> str:
+    if duration_s is None:
+        return ""
+    # Two units tell enough: nobody counts the seconds of hours.
+    units = format_duration(duration_s).split()
+    return " ".join(units[:2] if is_brief else units)
+
+
+def _seconds(quantity_s: float | None) -> str:
+    return "" if quantity_s is None else f"{quantity_s:.4g} s"
+
+
+def _ago(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return ""
+    return f"{_duration((now - moment).total_seconds(), is_brief=True)} ago"
