@@ -38,7 +38,7 @@ _HOW_TO_RUN_LOCALLY = (
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks, and whom. The token never shows in a repr.
+    """Who asks, and whom. The token, and what proxies are given, never show in a repr.
 
     Attributes:
         name: Its name in the file; ``environment`` or ``local`` where it is not from there.
@@ -62,7 +62,7 @@ class Account:
     channel: str = DEFAULT_CHANNEL
     verify: bool = True
     private_endpoint: bool = False
-    proxies: Mapping[str, str] = field(default_factory=dict)
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     region: str | None = None
     plans_preference: tuple[str, ...] = ()
     iam_url: str | None = None
@@ -164,7 +164,12 @@ def _read_account(name: str, record: dict[str, Any]) -> Account:
 
 
 def _default_account(path: Path, environ: Mapping[str, str]) -> Account | None:
-    accounts = read_accounts(path)
+    # Under these two names the built-in accounts are meant.
+    accounts = {
+        name: account
+        for name, account in read_accounts(path).items()
+        if name not in {LOCAL, ENVIRONMENT}
+    }
     channel = environ.get("QISKIT_IBM_CHANNEL") or DEFAULT_CHANNEL
     of_channel = [account for account in accounts.values() if account.channel == channel]
     candidates = [account for account in of_channel if account.is_default]
@@ -200,6 +205,9 @@ def _with_iam_url(account: Account, environ: Mapping[str, str]) -> Account:
 
 def is_ibm_cloud(url: str) -> bool:
     """Whether a URL's host is ``cloud.ibm.com`` or below it, over https."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     host = (parts.hostname or "").lower()
     return parts.scheme == "https" and (host == "cloud.ibm.com" or host.endswith(".cloud.ibm.com"))

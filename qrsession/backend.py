@@ -130,13 +130,20 @@ def build_target(configuration: Mapping[str, Any], properties: Mapping[str, Any]
     )
     _add_gates(target, configuration, properties)
     _add_measure(target, configuration, properties)
-    supported = set(optional(configuration, "supported_instructions", list) or [])
-    everywhere = {(qubit,): None for qubit in _working_qubits(num_qubits, properties)}
+    supported = optional(configuration, "supported_instructions", list)
+    if supported is None:
+        # Older documents do not say, and all backends have these.
+        supported = ["delay", "reset"]
+    working = _working_qubits(num_qubits, properties)
     is_all_to_all = configuration.get("coupling_map") is None
-    if "delay" in supported:
-        target.add_instruction(Delay(Parameter("t")), None if is_all_to_all else everywhere)
-    if "reset" in supported:
-        target.add_instruction(Reset(), None if is_all_to_all else everywhere)
+    measured = _gate_properties(properties)
+    for operation in (Delay(Parameter("t")), Reset()):
+        if operation.name in supported:
+            placed = {
+                (qubit,): _instruction_properties(measured.get((operation.name, (qubit,))))
+                for qubit in working
+            }
+            target.add_instruction(operation, None if is_all_to_all else placed)
     for name, operation in _CONTROL_FLOW.items():
         if name in supported:
             target.add_instruction(operation, name=name)
@@ -206,7 +213,7 @@ def _instruction_properties(values: _Values | None) -> InstructionProperties | N
 
 def _gate_properties(properties: Mapping[str, Any]) -> dict[tuple[str, tuple[int, ...]], _Values]:
     return {
-        (required(gate, "gate", str), tuple(gate["qubits"])): _named_values(
+        (required(gate, "gate", str), tuple(required(gate, "qubits", list))): _named_values(
             objects(gate, "parameters")
         )
         for gate in objects(properties, "gates")

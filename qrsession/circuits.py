@@ -3,9 +3,10 @@
 import re
 from contextlib import redirect_stderr
 from io import StringIO
+from typing import Any
 
 from qiskit import QuantumCircuit, qasm2
-from qiskit.circuit import ControlFlowOp
+from qiskit.circuit import ClassicalRegister, ControlFlowOp
 from qiskit.exceptions import QiskitError
 from qiskit.transpiler import Target
 
@@ -63,10 +64,11 @@ def read_circuits(source: Source) -> list[QuantumCircuit]:
         reader = _read_qasm2 if source.format is SourceFormat.QASM2 else _read_qasm3
         return [reader(source)]
     except CircuitError as error:
-        error.details.setdefault("path", source.name)
-        if source.name not in error.message:
-            raise CircuitError(f"{source.name}: {error.message}", details=error.details) from error
-        raise
+        if error.message.startswith(source.name):
+            raise
+        details = {"path": source.name, **error.details}
+        message = f"{source.name}: {error.message}"
+        raise CircuitError(message, advice=error.advice, details=details) from error
 
 
 def measures(circuit: QuantumCircuit) -> bool:
@@ -98,23 +100,62 @@ def _read_qasm2(source: Source) -> QuantumCircuit:
             custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
         )
     except (QiskitError, RecursionError, MemoryError, OverflowError) as error:
-        raise _parse_error(source, str(error.args[0] if error.args else error)) from error
+        raise _parse_error(source, _words(error)) from error
 
 
 def _read_qasm3(source: Source) -> QuantumCircuit:
     # Imported here: reading OpenQASM 2 and QPY needs no ANTLR.
-    from qiskit_qasm3_import import parse  # noqa: PLC0415
+    import openqasm3  # noqa: PLC0415
+    from qiskit_qasm3_import import convert  # noqa: PLC0415
 
     try:
         # ANTLR prints what it then raises.
         with redirect_stderr(StringIO()):
-            circuit: QuantumCircuit = parse(source.text())
-            return circuit
+            program = openqasm3.parse(source.text())
+            return _with_named_bits(convert(program), program)
     except RecursionError as error:
         raise _parse_error(source, "it is nested too deeply") from error
     except Exception as error:
         # The importer has errors of its own without a common base, and lets Qiskit's through.
-        raise _parse_error(source, str(error) or _antlr_words(error)) from error
+        raise _parse_error(source, _words(error) or _antlr_words(error)) from error
+
+
+def _words(error: BaseException) -> str:
+    # As text, Qiskit's errors have quotes around them.
+    return error.message if isinstance(error, QiskitError) else str(error)
+
+
+def _with_named_bits(circuit: QuantumCircuit, program: Any) -> QuantumCircuit:
+    """Make a register of each single ``bit name;``, in the order of declaration.
+
+    Qiskit's importer leaves such bits without a register, and the sampler returns registers alone:
+    what was measured into them would be lost.
+    """
+    import openqasm3.ast as qasm3  # noqa: PLC0415 - as where the program was parsed
+
+    declarations = [
+        statement
+        for statement in program.statements
+        if isinstance(statement, qasm3.ClassicalDeclaration)
+        and isinstance(statement.type, qasm3.BitType)
+    ]
+    if all(declaration.type.size is not None for declaration in declarations):
+        return circuit
+    single_bits = iter(bit for bit in circuit.clbits if not circuit.find_bit(bit).registers)
+    by_name = {register.name: register for register in circuit.cregs}
+    named = QuantumCircuit(
+        circuit.qubits, circuit.clbits, name=circuit.name, global_phase=circuit.global_phase
+    )
+    named.add_register(*circuit.qregs)
+    for declaration in declarations:
+        name = declaration.identifier.name
+        if declaration.type.size is None:
+            named.add_register(ClassicalRegister(bits=[next(single_bits)], name=name))
+        else:
+            named.add_register(by_name[name])
+    for instruction in circuit.data:
+        named.append(instruction)
+    return named
 
 
 def _antlr_words(error: Exception) -> str:
@@ -129,7 +170,7 @@ def _antlr_words(error: Exception) -> str:
 def _parse_error(source: Source, words: str) -> CircuitError:
     match = _LINE.search(words)
     line = int(match[1]) if match else None
-    reason = (words[match.end() :] if match else words).strip(" \"'\n").rstrip(".")
+    reason = (words[match.end() :] if match else words).strip().rstrip(".")
     where = f"{source.name}, line {line}" if line else source.name
     return CircuitError(
         f"{where}: {' '.join(reason.split())}.",

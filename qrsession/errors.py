@@ -27,8 +27,10 @@
     │   ├── WireFormatError               wire_format          10
     │   └── LocalRuntimeError             local_runtime        10
     ├── WaitTimeoutError                  timeout             124   also TimeoutError
-    ├── WaitInterruptedError              interrupted         130
-    └── StorageError                      storage               1
+    ├── StorageError                      storage               1
+    └── InterruptedCommandError           interrupted         130
+        ├── WaitInterruptedError          interrupted         130
+        └── TerminatedCommandError        terminated          143
 
 The second column is the code in the envelope of ``--json``, the third the exit code of the command
 line. Both are part of the contract. Attributes carry what a program may want to know, so that
@@ -246,14 +248,6 @@ class WaitTimeoutError(QrsessionError, TimeoutError):
     default_advice = "It goes on; ask for its result later."
 
 
-class WaitInterruptedError(QrsessionError):
-    """The user interrupted a wait. What was waited for goes on."""
-
-    code = "interrupted"
-    exit_code = 130
-    default_advice = "It goes on; ask for its result later."
-
-
 class StorageError(QrsessionError):
     """A file of ours cannot be read or written, or is not ours to touch."""
 
@@ -267,6 +261,12 @@ class InterruptedCommandError(QrsessionError):
     code = "interrupted"
     exit_code = 130
     default_advice = "Jobs that were submitted go on: see `qrsession status`."
+
+
+class WaitInterruptedError(InterruptedCommandError):
+    """The user interrupted a wait. What was waited for goes on."""
+
+    default_advice = "It goes on; ask for its result later."
 
 
 class TerminatedCommandError(InterruptedCommandError):

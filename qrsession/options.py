@@ -59,8 +59,8 @@ class Options:
         _check_level("resilience_level", resilience_level, RESILIENCE_LEVELS)
         _check_whole("seed_transpiler", seed_transpiler, 0, 2**63 - 1)
         _check_whole("max_execution_time", max_execution_time, 1, LONGEST_COST_S)
-        known = OPTIONS_OF["sampler"] | OPTIONS_OF["estimator"]
-        check_options(fields, known)
+        for name, value in fields.items():
+            _check_field(name, value)
         self.optimization_level = optimization_level
         self.resilience_level = resilience_level
         self.seed_transpiler = seed_transpiler
@@ -73,7 +73,7 @@ class Options:
         return f"Options({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     @classmethod
-    def of(cls, options: "Options | Mapping[str, Any] | None") -> "Options":
+    def of(cls, options: "Options | Mapping[Any, Any] | None") -> "Options":
         """Take options as they come: an `Options`, a dict of its arguments, or None.
 
         Raises:
@@ -84,7 +84,7 @@ class Options:
         if isinstance(options, Options):
             return options
         if isinstance(options, Mapping):
-            return cls(**options)
+            return cls(**_by_name(options))
         raise InvalidTypeError(f"options must be Options or a dict, not {type(options).__name__}.")
 
     def to_request(
@@ -135,6 +135,27 @@ def check_tags(tags: Any) -> tuple[str, ...]:
         if not 0 < len(tag) <= LONGEST_TAG:
             raise InvalidValueError(f"A tag must have 1 to {LONGEST_TAG} characters: {tag!r}.")
     return tuple(tags)
+
+
+def _by_name(options: Mapping[Any, Any]) -> dict[str, Any]:
+    for name in options:
+        if not isinstance(name, str):
+            raise InvalidTypeError(f"options are given by name, not by {name!r}.")
+    return dict(options)
+
+
+def _check_field(name: str, value: Any) -> None:
+    """Accept what either primitive does; which of them it is for is not known yet."""
+    tables = [table for table in OPTIONS_OF.values() if name in table]
+    refusals = []
+    for table in tables or [OPTIONS_OF["sampler"] | OPTIONS_OF["estimator"]]:
+        try:
+            check_options({name: value}, table)
+        except InvalidValueError as refusal:
+            refusals.append(refusal)
+        else:
+            return
+    raise refusals[0]
 
 
 def _checked_environment(environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,9 @@ No Qiskit here, so that a file whose wire form is in the cache is never parsed.
 import glob
 import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -28,10 +30,12 @@ STANDARD_INPUT = "-"
 
 _QPY_MAGIC = b"QISKIT"
 _HEADER = re.compile(r"\s*OPENQASM\s+(\d+)(?:\.\d+)?\s*;")
-_COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_DECLARATION = re.compile(
-    r"\b(?:[qc]reg\s+\w+\s*\[\s*([^\]]*?)\s*\]|(?:qubit|bit)\s*\[\s*([^\]]*?)\s*\])"
-)
+# A comment that is never closed reaches to the end, so that each character is looked at once.
+_COMMENTS = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+# What stands in brackets, up to where a declaration ends at the latest.
+_SIZE = r"\s*\[([^\[\];]*)"
+_QASM2_DECLARATION = re.compile(rf"\b[qc]reg\s+\w+{_SIZE}")
+_QASM3_DECLARATION = re.compile(rf"\b(?:[qc]reg\s+\w+|qubit|bit){_SIZE}")
 _INCLUDE = re.compile(r'\binclude\s*"([^"]*)"')
 _STANDARD_INCLUDES = frozenset({"qelib1.inc", "stdgates.inc"})
 _LONGEST_NUMBER = 30
@@ -98,15 +102,15 @@ def read_source(name: str) -> Source:
     """
     if name == STANDARD_INPUT:
         return _examine(name, sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1), Path.cwd())
-    if name.startswith(EXAMPLE_PREFIX) and not Path(name).exists():
+    if name.startswith(EXAMPLE_PREFIX) and not _exists(name):
         return _read_example(name)
     path = Path(name)
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise _too_large(name, LARGEST_FILE_BYTES)
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+        with path.open("rb") as file:
+            # A pipe or a device does not know its size.
+            data = file.read(LARGEST_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise _wrong(name, f"it cannot be read ({reason})") from error
     return _examine(name, data, path.parent)
 
@@ -147,12 +151,20 @@ def _expand(argument: str) -> list[str]:
     # A shell leaves a pattern that is quoted, or that matches nothing, as it is.
     if argument.startswith(EXAMPLE_PREFIX) or not glob.has_magic(argument):
         return [argument]
-    if Path(argument).exists():
+    if _exists(argument):
         return [argument]
     names = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - patterns may be absolute
     if not names:
         raise CircuitError(f"No file matches {argument!r}.", details={"path": argument})
     return names
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:
+        # Too long for a name, or in a folder that may not be looked into.
+        return False
 
 
 def _read_example(name: str) -> Source:
@@ -170,6 +182,8 @@ def _read_example(name: str) -> Source:
 def _examine(name: str, data: bytes, folder: Path) -> Source:
     if len(data) > LARGEST_FILE_BYTES:
         raise _too_large(name, LARGEST_FILE_BYTES)
+    # Some editors put a mark of the encoding first, which no parser takes.
+    data = data.removeprefix(BOM_UTF8)
     if not data.strip():
         raise _wrong(name, "it is empty")
     if data.startswith(_QPY_MAGIC):
@@ -189,7 +203,7 @@ def _examine(name: str, data: bytes, folder: Path) -> Source:
     is_qasm3 = header[1] == "3"
     if is_qasm3 and len(data) > LARGEST_QASM3_BYTES:
         raise _too_large(name, LARGEST_QASM3_BYTES)
-    _check_declarations(name, code)
+    _check_declarations(name, code, _QASM3_DECLARATION if is_qasm3 else _QASM2_DECLARATION)
     includes = set(_INCLUDE.findall(code))
     return Source(
         name,
@@ -205,31 +219,32 @@ def _without_comments(text: str) -> str:
     return _COMMENTS.sub(lambda match: "\n" * match[0].count("\n") or " ", text)
 
 
-def _check_declarations(name: str, code: str) -> None:
+def _check_declarations(name: str, code: str, declaration: re.Pattern[str]) -> None:
     total = 0
-    for match in _DECLARATION.finditer(code):
-        size = _size_of(match[1] or match[2] or "")
+    for match in declaration.finditer(code):
+        size = _size_of(match[1].strip())
+        total += size or 0
         if size is None:
+            # The parser would work it out, and make room for whatever comes of it.
+            problem = "the size of a register must be a whole number"
+        elif total > MOST_DECLARED:
+            problem = f"{total} qubits and bits are declared; at most {MOST_DECLARED} are taken"
+        else:
             continue
-        total += size
-        if total > MOST_DECLARED:
-            line = code.count("\n", 0, match.start()) + 1
-            raise CircuitError(
-                f"{name}, line {line}: {total} qubits and bits are declared; "
-                f"at most {MOST_DECLARED} are taken.",
-                details={"path": name, "line": line},
-            )
+        line = code.count("\n", 0, match.start()) + 1
+        raise CircuitError(f"{name}, line {line}: {problem}.", details={"path": name, "line": line})
 
 
 def _size_of(text: str) -> int | None:
-    """Read the size of a register; None where the parser shall complain about it."""
+    """Read the size of a register, None where it is no plain number."""
     if len(text) > _LONGEST_NUMBER:
-        # No parser takes it for a small number either.
-        return MOST_DECLARED + 1
-    try:
-        return int(text, 0)
-    except ValueError:
         return None
+    for base in (0, 10):
+        # Python takes leading zeros in base 10 alone, the parser takes them always.
+        with suppress(ValueError):
+            size = int(text, base)
+            return size if size >= 0 else None
+    return None
 
 
 def _wrong(name: str, why: str) -> CircuitError:

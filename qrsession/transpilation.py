@@ -25,6 +25,7 @@ from qiskit.transpiler.passes import (
     FixedPoint,
     GatesInBasis,
     InverseCancellation,
+    MinimumPoint,
     Optimize1qGatesDecomposition,
     RemoveIdentityEquivalent,
     Size,
@@ -92,7 +93,7 @@ def pass_manager(target: Target, level: int, seed: int | None) -> StagedPassMana
 
 
 def _optimization(target: Target, level: int, translation: PassManager) -> PassManager:
-    """Repeat the passes of a level until neither depth nor size changes."""
+    """Repeat the passes of a level until the circuit gets no better."""
     passes: list[Any] = []
     if level >= _RESYNTHESIZE_LEVEL:
         passes += [ConsolidateBlocks(target=target), UnitarySynthesis(target=target)]
@@ -106,15 +107,17 @@ def _optimization(target: Target, level: int, translation: PassManager) -> PassM
             condition=lambda properties: not properties["all_gates_in_basis"],
         ),
     ]
-    measures = [
-        Depth(recurse=True),
-        FixedPoint("depth"),
-        Size(recurse=True),
-        FixedPoint("size"),
-    ]
+    measures: list[Any] = [Depth(recurse=True), Size(recurse=True)]
+    if level >= _RESYNTHESIZE_LEVEL:
+        # Synthesis may go back and forth between two forms for ever.
+        measures.append(MinimumPoint(["depth", "size"], "optimization"))
+        signs_of_the_end = ["optimization_minimum_point"]
+    else:
+        measures += [FixedPoint("depth"), FixedPoint("size")]
+        signs_of_the_end = ["depth_fixed_point", "size_fixed_point"]
 
     def improves(properties: Any) -> bool:
-        return not (properties["depth_fixed_point"] and properties["size_fixed_point"])
+        return not all(properties[sign] for sign in signs_of_the_end)
 
     optimization = PassManager(measures)
     optimization.append(DoWhileController([*passes, *in_basis, *measures], do_while=improves))

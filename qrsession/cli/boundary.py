@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 import typer
@@ -72,12 +73,15 @@ def _fail(call: Call, error: BaseException) -> int:
     except BrokenPipeError:
         _leave_stdout()
     except QrsessionError:
-        # The error itself is told on stderr; that stdout is full as well is the lesser news.
-        return ours.exit_code
+        # The error itself was told on stderr; that stdout is full as well is the lesser news.
+        _leave_stdout()
     return ours.exit_code
 
 
 def _as_ours(error: BaseException, call: Call) -> QrsessionError:
+    if isinstance(error, InterruptedCommandError) and isinstance(error.__context__, Terminated):
+        # Who waits treats both signals alike, and says what goes on.
+        return TerminatedCommandError(error.message, advice=error.advice, details=error.details)
     if isinstance(error, QrsessionError):
         return error
     if isinstance(error, _TyperError):
@@ -112,7 +116,8 @@ def _mode_of(arguments: Sequence[str]) -> Mode:
 def _leave_stdout() -> int:
     # Python flushes stdout when it ends, and would complain.
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
     return _READER_GONE
 

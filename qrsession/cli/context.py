@@ -13,8 +13,6 @@ from qrsession.settings import Settings
 if TYPE_CHECKING:
     from qrsession.cache import Cache
     from qrsession.entries import SessionEntry
-    from qrsession.records import Records
-    from qrsession.state import Ledger
     from qrsession.workspace import Workspace
 
 
@@ -33,25 +31,11 @@ class Context:
     output: Output
 
     @property
-    def ledger(self) -> "Ledger":
-        """The ledger of open sessions; what is wrong with it is said on stderr."""
-        from qrsession.state import Ledger  # noqa: PLC0415 - commands load what they use
-
-        return Ledger(self.settings, warn=self.output.warn)
-
-    @property
     def workspace(self) -> "Workspace":
-        """The user's sessions, and the services that they are at."""
+        """The user's sessions; what is wrong with the ledger is said on stderr."""
         from qrsession.workspace import Workspace  # noqa: PLC0415 - commands load what they use
 
         return Workspace(self.settings, warn=self.output.warn)
-
-    @property
-    def records(self) -> "Records":
-        """Intents, job records and results."""
-        from qrsession.records import Records  # noqa: PLC0415 - commands load what they use
-
-        return Records(self.settings.state_dir)
 
     @property
     def cache(self) -> "Cache":
@@ -72,13 +56,17 @@ class Context:
         return not self.settings.in_ci and any(stream and stream.isatty() for stream in streams)
 
     def choose_session(self, explicit: str | None) -> "SessionEntry":
-        """Return the session to work on: the one named, the environment's, the current one.
+        """Return the open session that is meant: the one named, the environment's, the current one.
 
         Raises:
             SessionNotFoundError: There is none.
             UsageError: Which one is meant cannot be told.
         """
-        return self.ledger.choose(explicit, self.settings.session, interactive=self.is_interactive)
+        # The ledger alone: who only wants a name need not load what asks services.
+        from qrsession.state import Ledger  # noqa: PLC0415 - commands load what they use
+
+        ledger = Ledger(self.settings, warn=self.output.warn)
+        return ledger.choose(explicit, self.settings.session, interactive=self.is_interactive)
 
     def show(self, data: Mapping[str, Any], text: Callable[[Terminal], str]) -> None:
         """Print what the command came to: ``data`` for ``--json``, else the text."""

@@ -4,6 +4,8 @@ Source: ``default_runtime_url_resolver`` of qiskit-ibm-runtime 0.51, with two di
 a key at home: a host must be IBM's by name, and any other URL is used as it stands.
 """
 
+import re
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from qrsession.accounts import Account, is_ibm_cloud
@@ -12,6 +14,8 @@ from qrsession.errors import InvalidValueError
 from qrsession.protocol.routes import API_PREFIX, TOKEN_PATH
 
 _GLOBAL_REGION = "us-east"
+_RUNTIME_LABEL = "quantum"
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CRN_CNAME = 2
 _CRN_REGION = 5
 _CRN_ACCOUNT = 6
@@ -22,8 +26,11 @@ def endpoint_of(account: Account) -> Endpoint:
     """Return where an account's API is.
 
     Raises:
-        InvalidValueError: The URL is not one, or would carry a key in the clear beyond loopback.
+        InvalidValueError: The URL is not one, or would carry a key in the clear beyond loopback;
+            or the instance is nothing that a header can carry.
     """
+    if account.instance and not (account.instance.isascii() and account.instance.isprintable()):
+        raise InvalidValueError(f"{account.instance!r} is not the CRN of an instance.")
     return Endpoint(
         base_url=_api_base(account),
         instance=account.instance,
@@ -59,24 +66,38 @@ def _api_base(account: Account) -> str:
         return url.rstrip("/") + ("" if parts.path.strip("/") else API_PREFIX)
     if parts.path.strip("/"):
         return url.rstrip("/")
+    if _RUNTIME_LABEL in str(parts.hostname).split("."):
+        return f"https://{parts.hostname}{API_PREFIX}"
     region = _segment(account.instance, _CRN_REGION) or account.region or _GLOBAL_REGION
+    if not _REGION.fullmatch(region):
+        # It becomes part of the host that gets the token.
+        raise InvalidValueError(f"{region!r} is not the name of a region.")
     if account.private_endpoint:
         prefix = f"private.{region}."
     else:
         prefix = "" if region == _GLOBAL_REGION else f"{region}."
-    return f"https://{prefix}quantum.{parts.hostname}{API_PREFIX}"
+    return f"https://{prefix}{_RUNTIME_LABEL}.{parts.hostname}{API_PREFIX}"
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InvalidValueError(f"{url!r} is not a URL of http or https.")
-    if parts.scheme == "http" and not is_loopback(url):
+    scheme = _scheme_of(url)
+    if scheme == "http" and not is_loopback(url):
         raise InvalidValueError(
             f"{url!r} would send the key in the clear.",
             advice="Use https; plain http is taken for this machine alone.",
         )
     return url
+
+
+def _scheme_of(url: str) -> str:
+    # A name before the host hides which host it is, and a password there would be shown.
+    if "@" in url or "\\" in url:
+        raise InvalidValueError("A URL must have no user name before its host, and no backslash.")
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return parts.scheme
+    raise InvalidValueError(f"{url!r} is not a URL of http or https.")
 
 
 def _segment(crn: str | None, index: int) -> str | None:

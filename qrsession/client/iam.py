@@ -7,7 +7,7 @@ not tried again, and is never sent in place of a token, as other clients do.
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
@@ -30,6 +30,8 @@ from qrsession.storage import ensure_private_folder, read_bytes, write_atomicall
 _READ_TIMEOUT_S = 60.0
 # A token is replaced when so much of its life is over, long before a service refuses it.
 _USABLE_SHARE = 0.8
+# What JSON of absurd depth or with absurd numbers leads to.
+_TOO_LARGE = (OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class TokenSource:
     ) -> None:
         self._token_url = token_url
         self._api_key = api_key
-        self._endpoint = endpoint
+        # On loopback neither proxy nor environment counts, wherever the API itself is.
+        self._endpoint = replace(endpoint, base_url=token_url)
         self._clock = clock
         name = sha256(f"{token_url}\n{api_key}".encode()).hexdigest()[:32]
         self._file = folder / f"{name}.json"
@@ -86,7 +89,7 @@ class TokenSource:
                 return None
             document = json.loads(data)
             held = _Held(Token.from_wire(document), float(document["good_until"]))
-        except (StorageError, WireFormatError, ValueError, KeyError, TypeError):
+        except (StorageError, WireFormatError, ValueError, KeyError, TypeError, *_TOO_LARGE):
             # A token can always be asked for again, so a damaged file is the same as none.
             return None
         return held if self._is_good(held) else None
@@ -130,7 +133,7 @@ class TokenSource:
         if response.status_code == HTTPStatus.OK:
             try:
                 return Token.from_wire(response.json())
-            except ValueError:
+            except (ValueError, *_TOO_LARGE):
                 raise WireFormatError(f"{host} answered with something that is no token.") from None
         fault = Fault.from_reply(response.status_code, response.text)
         if response.status_code in {400, 401, 403}:

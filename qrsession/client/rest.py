@@ -21,6 +21,7 @@ from qrsession.errors import (
 )
 from qrsession.protocol import faults, routes
 from qrsession.protocol.faults import Fault
+from qrsession.protocol.fields import as_object, objects
 from qrsession.protocol.models import (
     BackendSummary,
     InstanceUsage,
@@ -112,7 +113,7 @@ class RestClient:
             # The service takes repeated keys; `tags[]=` it ignores and returns everything.
             query += [("tags", tag) for tag in tags]
             page = JobPage.from_wire(self._call(routes.LIST_JOBS, query=query).json())
-            yield from page.jobs
+            yield from page.jobs[: limit - offset]
             offset += len(page.jobs)
             if not page.jobs or offset >= page.count:
                 return
@@ -154,9 +155,8 @@ class RestClient:
 
     def list_backends(self) -> tuple[BackendSummary, ...]:
         """``GET /backends``."""
-        document = self._call(routes.LIST_BACKENDS).json()
-        devices = document.get("devices") if isinstance(document, dict) else None
-        return tuple(BackendSummary.from_wire(device) for device in devices or [])
+        document = as_object(self._call(routes.LIST_BACKENDS).json(), "The list of backends")
+        return tuple(BackendSummary.from_wire(device) for device in objects(document, "devices"))
 
     def get_backend_configuration(self, backend: str) -> str:
         """``GET /backends/{name}/configuration``, as JSON text."""

@@ -5,12 +5,14 @@ job are repeated on a lost connection and on answers that say "later"; the two P
 something are repeated only on proof that nothing was accepted: no connection came about.
 """
 
+import ipaddress
 import json
 import logging
 import random
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -19,7 +21,12 @@ import requests
 from requests.auth import AuthBase
 
 from qrsession import __version__
-from qrsession.errors import ReplyLostError, ServiceUnavailableError, WireFormatError
+from qrsession.errors import (
+    InvalidValueError,
+    ReplyLostError,
+    ServiceUnavailableError,
+    WireFormatError,
+)
 from qrsession.protocol import routes
 
 log = logging.getLogger(__name__)
@@ -51,7 +58,8 @@ class Endpoint:
 
     base_url: str
     instance: str | None = None
-    proxies: Mapping[str, str] | None = None
+    # Their URLs may hold a password.
+    proxies: Mapping[str, str] | None = field(default=None, repr=False)
     verify: bool = True
 
     @property
@@ -185,6 +193,10 @@ class Transport:
                 timeout=(CONNECT_TIMEOUT_S, call.read_timeout_s),
                 allow_redirects=False,
             )
+        except requests.exceptions.InvalidJSONError as error:
+            raise InvalidValueError(
+                "JSON has no form for a number that is to be sent: infinite, or none at all."
+            ) from error
         except requests.RequestException as error:
             raise _as_ours(error, call, self.endpoint) from error
         log.debug(
@@ -195,7 +207,9 @@ class Transport:
             len(response.content),
             1000 * (time.monotonic() - started),
         )
-        return Reply(response.status_code, response.text, response.headers)
+        # Where a header names no charset, requests would take Latin-1 for text, or guess.
+        text = response.content.decode("utf-8", "replace")
+        return Reply(response.status_code, text, response.headers)
 
 
 def new_http_session(endpoint: Endpoint) -> requests.Session:
@@ -214,7 +228,11 @@ def new_http_session(endpoint: Endpoint) -> requests.Session:
 def is_loopback(url: str) -> bool:
     """Whether a URL's host is this machine itself."""
     host = urlsplit(url).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        # A name, which may look like an address: 127.example.org.
+        return False
 
 
 def retry_after_s(reply: Reply) -> float:
@@ -257,14 +275,23 @@ def _never_sent(error: requests.RequestException) -> bool:
     cause = error.args[0] if error.args else None
     if isinstance(cause, MaxRetryError):
         cause = cause.reason
-    return isinstance(error, requests.ConnectTimeout) or isinstance(cause, before)
+    if isinstance(error, requests.exceptions.SSLError):
+        return isinstance(_innermost(error), ssl.SSLCertVerificationError)
+    # requests holds a URL and headers against their form, and raises errors that are ValueErrors.
+    return isinstance(error, requests.ConnectTimeout | ValueError) or isinstance(cause, before)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(inner := error.__cause__ or error.__context__, Exception):
+        error = inner
+    return error
 
 
 def _cause(error: requests.RequestException) -> str:
     """Name the innermost cause, without addresses of objects and without the URL's query."""
-    cause: BaseException = error
-    while isinstance(inner := cause.__cause__ or cause.__context__, Exception):
-        cause = inner
+    cause = _innermost(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({cause.verify_message})"
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return "timed out" if isinstance(error, requests.Timeout) else type(cause).__name__

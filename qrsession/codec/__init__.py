@@ -9,7 +9,4 @@ from qrsession.codec.decoding import decode
 from qrsession.codec.encoding import encode
 from qrsession.codec.qpy import circuits_from_qpy, circuits_to_qpy
 
-__all__ = ["CODEC_VERSION", "circuits_from_qpy", "circuits_to_qpy", "decode", "encode"]
-
-# Part of every cache key: what an older codec wrote is not found by a newer one.
-CODEC_VERSION = 1
+__all__ = ["circuits_from_qpy", "circuits_to_qpy", "decode", "encode"]

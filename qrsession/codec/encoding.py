@@ -1,5 +1,6 @@
 """From Qiskit's objects to typed JSON."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
@@ -16,7 +17,7 @@ from qiskit.transpiler import CouplingMap
 
 from qrsession.codec.qpy import circuits_to_qpy
 from qrsession.errors import InvalidTypeError
-from qrsession.protocol.typed import Array, deflate
+from qrsession.protocol.typed import DTYPES, Array, deflate
 
 
 def encode(value: Any) -> Any:
@@ -50,11 +51,26 @@ def _typed(name: str, value: Any) -> dict[str, Any]:
     return {"__type__": name, "__value__": value}
 
 
+class _MetadataEncoder(json.JSONEncoder):
+    """Writes the metadata of a circuit, which people fill with arrays and times too."""
+
+    def default(self, o: Any) -> Any:
+        return encode(o)
+
+
+def _encode_circuit(circuit: QuantumCircuit) -> dict[str, Any]:
+    return _typed("QuantumCircuit", deflate(circuits_to_qpy([circuit], _MetadataEncoder)))
+
+
 def _encode_array(array: np.ndarray) -> dict[str, Any]:
     if array.dtype == object:
         return _typed("ndarray", encode(array.tolist()))
-    if array.dtype.byteorder == ">":
-        array = array.astype(array.dtype.newbyteorder("<"))
+    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    if array.dtype.str not in DTYPES:
+        raise InvalidTypeError(
+            f"An array of type {array.dtype} cannot be sent to the service.",
+            advice="Send arrays of numbers or of true and false.",
+        )
     return Array(array.tobytes(order="C"), array.shape, array.dtype.str).to_wire()
 
 
@@ -70,8 +86,6 @@ def _encode_estimator_pub(pub: EstimatorPub) -> list[Any]:
 
 
 def _encode_bindings(bindings: BindingsArray) -> dict[str, Any]:
-    import json  # noqa: PLC0415 - rare: pubs carry their values as plain arrays
-
     data = {json.dumps(list(names)): encode(values) for names, values in bindings.data.items()}
     return _typed("BindingsArray", {"shape": list(bindings.shape), "data": data})
 
@@ -102,9 +116,12 @@ def _encode_settings(value: Any) -> dict[str, Any]:
 
 
 _WRITERS: dict[type | tuple[type, ...], Callable[[Any], Any]] = {
-    QuantumCircuit: lambda circuit: _typed("QuantumCircuit", deflate(circuits_to_qpy([circuit]))),
+    QuantumCircuit: _encode_circuit,
     np.ndarray: _encode_array,
-    np.generic: lambda number: encode(number.item()),
+    np.bool_: bool,
+    np.integer: int,
+    np.floating: float,
+    np.complexfloating: lambda number: encode(complex(number)),
     SamplerPub: _encode_sampler_pub,
     EstimatorPub: _encode_estimator_pub,
     ObservablesArray: lambda array: _typed("ObservablesArray", encode(array.tolist())),

@@ -8,6 +8,7 @@ Source: "QPY Format" in Qiskit's API reference.
 import io
 import struct
 import warnings
+from json import JSONEncoder
 
 from qiskit import QuantumCircuit, qpy
 from qiskit.exceptions import QiskitError
@@ -30,24 +31,30 @@ _OFFSET = struct.Struct("!Q")
 _CIRCUIT_HEADER = struct.Struct("!H1cHIIQIQI")
 
 
-def circuits_to_qpy(circuits: list[QuantumCircuit]) -> bytes:
-    """Write circuits as QPY, in the newest version that IBM's service and this Qiskit know."""
+def circuits_to_qpy(
+    circuits: list[QuantumCircuit], metadata_encoder: type[JSONEncoder] | None = None
+) -> bytes:
+    """Write circuits as QPY, in the newest version that IBM's service and this Qiskit know.
+
+    Raises:
+        CircuitError: A circuit, or its metadata, cannot be written.
+    """
     buffer = io.BytesIO()
     version = min(NEWEST_SERVICE_VERSION, qpy.QPY_VERSION)
     try:
-        qpy.dump(circuits, buffer, version=version)
+        qpy.dump(circuits, buffer, metadata_encoder, version=version)
     except (QiskitError, TypeError, ValueError, struct.error) as error:
         raise CircuitError(f"The circuit cannot be written as QPY: {_words(error)}") from error
     return buffer.getvalue()
 
 
-def circuits_from_qpy(data: bytes) -> list[QuantumCircuit]:
-    """Read circuits from QPY of version 13 or newer.
+def circuits_from_qpy(data: bytes, most_circuits: int = MOST_CIRCUITS) -> list[QuantumCircuit]:
+    """Read circuits from QPY of version 13 or newer, one at least.
 
     Raises:
         CircuitError: Not QPY, of another version, damaged, or larger than anything that runs.
     """
-    check_header(data)
+    check_header(data, most_circuits)
     try:
         with warnings.catch_warnings():
             # The version is checked above; a newer minor release of Qiskit may be read.
@@ -61,8 +68,10 @@ def circuits_from_qpy(data: bytes) -> list[QuantumCircuit]:
     return list(loaded)
 
 
-def check_header(data: bytes) -> None:
+def check_header(data: bytes, most_circuits: int = MOST_CIRCUITS) -> None:
     """Hold the counts that a QPY file claims against what can be.
+
+    Before version 16 only the first circuit can be found without reading it.
 
     Raises:
         CircuitError: The version is not read here, or a count is beyond its bound.
@@ -76,18 +85,23 @@ def check_header(data: bytes) -> None:
             f"{qpy.QPY_VERSION} can be read.",
             advice="Write it again with a Qiskit of version 1.3 or later, or read it with a newer.",
         )
-    if not 0 < num_circuits <= min(MOST_CIRCUITS, len(data)):
-        raise CircuitError(f"The QPY data claims to hold {num_circuits} circuits.")
+    if not 0 < num_circuits <= min(most_circuits, len(data)):
+        raise CircuitError(
+            f"The QPY data claims to hold {num_circuits} circuits; 1 to {most_circuits} are taken."
+        )
     for offset in _circuit_offsets(data, version, num_circuits):
         if offset + _CIRCUIT_HEADER.size > len(data):
             raise CircuitError("The QPY data is cut off.")
         header = _CIRCUIT_HEADER.unpack_from(data, offset)
-        num_qubits, num_clbits = header[3], header[4]
+        num_qubits, num_clbits, *sizes = header[3:]
         if num_qubits > MOST_QUBITS or num_clbits > MOST_CLBITS:
             raise CircuitError(
                 f"The QPY data claims a circuit of {num_qubits} qubits and {num_clbits} bits; "
                 f"at most {MOST_QUBITS} and {MOST_CLBITS} are taken."
             )
+        if max(sizes) > len(data):
+            # Metadata, registers, instructions and variables take a byte each at least.
+            raise CircuitError("The QPY data claims a circuit that it has no room for.")
 
 
 def _circuit_offsets(data: bytes, version: int, num_circuits: int) -> list[int]:

@@ -27,6 +27,7 @@ INTERNAL = 9999
 
 MORE_INFO = "https://quantum.cloud.ibm.com/docs/errors"
 _LONGEST_UNPARSED_MESSAGE = 300
+_LONGEST_NUMERIC_CODE = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +69,25 @@ class Fault:
         if isinstance(error, str):
             error = {"message": error}
         if not isinstance(error, dict):
-            # IAM's own form has these at the top.
-            error = {"code": document.get("errorCode"), "message": document.get("errorMessage")}
-        code = error.get("code")
+            # IAM has these at the top, and so have gateways that stand before a service.
+            error = {
+                "code": document.get("errorCode", document.get("code")),
+                "message": document.get("errorMessage") or document.get("message"),
+            }
         return cls(
             status=status,
-            code=code if isinstance(code, int | str) else None,
+            code=_code(error.get("code")),
             message=_one_line(str(error.get("message") or f"HTTP status {status}")),
             solution=_one_line(str(error.get("solution") or "")),
             trace=_one_line(str(document.get("trace") or "")),
         )
+
+
+def _code(value: Any) -> int | str | None:
+    if isinstance(value, str):
+        is_number = value.isdecimal() and len(value) <= _LONGEST_NUMERIC_CODE
+        return int(value) if is_number else _one_line(value) or None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _one_line(text: str) -> str:

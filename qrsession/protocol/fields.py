@@ -34,7 +34,12 @@ def optional(record: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
     if value is None:
         return None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            raise WireFormatError(
+                f"The field {name!r} is beyond all numbers.", details={"field": name}
+            ) from None
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise WireFormatError(
             f"The field {name!r} must be of type {kind.__name__}, not {type(value).__name__}.",
@@ -65,11 +70,11 @@ def moment(record: Mapping[str, Any], name: str) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise WireFormatError(
             f"The field {name!r} is not a time.", details={"field": name}
         ) from None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
 def write_moment(value: datetime | None) -> str | None:

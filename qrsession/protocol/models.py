@@ -2,13 +2,15 @@
 
 Field by field they follow the API reference, version 2026-04-15
 (https://quantum.cloud.ibm.com/docs/api/qiskit-runtime-rest); names here carry their units.
-Unknown fields are ignored, so that a newer service does not break an older client.
+Unknown fields are ignored, so that a newer service does not break an older client. The records
+stay in one module, longer than most, so that the API can be read in one place.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from qrsession.errors import WireFormatError
 from qrsession.protocol.fields import (
     as_object,
     moment,
@@ -25,6 +27,7 @@ LONGEST_TAG = 86
 LONGEST_COST_S = 10_800
 DEFAULT_MAX_TTL_S = 28_800
 LARGEST_MAX_TTL_S = 2**31 - 1
+_LONGEST_REASON_CODE = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,12 @@ class Token:
     def from_wire(cls, body: Any) -> "Token":
         """Read the reply of ``POST /identity/token``."""
         record = as_object(body, "The token")
+        access_token = required(record, "access_token", str)
+        if not access_token.isascii() or not access_token.isprintable() or not access_token:
+            # No header can carry it, and the error that says so would show it.
+            raise WireFormatError("The field 'access_token' holds no token.")
         return cls(
-            access_token=required(record, "access_token", str),
+            access_token=access_token,
             expires_in_s=required(record, "expires_in", int),
             expiration_epoch_s=required(record, "expiration", int),
         )
@@ -308,7 +315,6 @@ class JobRecord:
         """Read a job. ``reasonCode``, an older spelling of ``reason_code``, is read too."""
         record = as_object(body, "The job")
         state = as_object(record.get("state"), "The job's state")
-        reason_code = str(state.get("reason_code", state.get("reasonCode")))
         program = as_object(record.get("program") or {}, "The job's program")
         usage = record.get("usage")
         return cls(
@@ -320,7 +326,7 @@ class JobRecord:
             session_id=optional(record, "session_id", str),
             tags=strings(record, "tags"),
             reason=optional(state, "reason", str),
-            reason_code=int(reason_code) if reason_code.isdecimal() else None,
+            reason_code=_read_reason_code(state.get("reason_code", state.get("reasonCode"))),
             reason_solution=optional(state, "reason_solution", str),
             cost_s=optional(record, "cost", int),
             usage=None if usage is None else JobUsage.from_wire(usage),
@@ -329,6 +335,11 @@ class JobRecord:
             user_id=optional(record, "user_id", str),
             params=optional(record, "params", dict),
         )
+
+
+def _read_reason_code(value: Any) -> int | None:
+    digits = str(value)
+    return int(digits) if digits.isdecimal() and len(digits) <= _LONGEST_REASON_CODE else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class Field:
 Table: TypeAlias = "dict[str, Field | Table]"
 
 _POSITIVE_OR_AUTO = Field(int, low=1, auto=True)
-_EXTRAPOLATORS = (
+EXTRAPOLATORS = (
     "linear",
     "exponential",
     "double_exponential",
@@ -79,6 +79,12 @@ _TWIRLING: Table = {
     "num_randomizations": _POSITIVE_OR_AUTO,
     "shots_per_randomization": _POSITIVE_OR_AUTO,
     "strategy": Field(str, choices=("active", "active-accum", "active-circuit", "all")),
+}
+# By default the estimator decides by its resilience level, and null asks for that.
+_ESTIMATOR_TWIRLING: Table = {
+    **_TWIRLING,
+    "enable_gates": Field(bool, nullable=True),
+    "enable_measure": Field(bool, nullable=True),
 }
 _SIMULATOR: Table = {
     "noise_model": Field(object, nullable=True),
@@ -105,7 +111,7 @@ _ZNE: Table = {
         str, choices=("gate_folding", "gate_folding_front", "gate_folding_back", "pea")
     ),
     "noise_factors": Field(float, low=1, many="list"),
-    "extrapolator": Field(str, choices=_EXTRAPOLATORS, many="either"),
+    "extrapolator": Field(str, choices=EXTRAPOLATORS, many="either"),
     "extrapolated_noise_factors": Field(float, low=0, many="list", auto=True),
 }
 _PEC: Table = {
@@ -113,9 +119,9 @@ _PEC: Table = {
     "noise_gain": Field(float, low=0, auto=True),
 }
 _RESILIENCE: Table = {
-    "measure_mitigation": Field(bool),
+    "measure_mitigation": Field(bool, nullable=True),
     "measure_noise_learning": _MEASURE_NOISE_LEARNING,
-    "zne_mitigation": Field(bool),
+    "zne_mitigation": Field(bool, nullable=True),
     "zne": _ZNE,
     "pec_mitigation": Field(bool),
     "pec": _PEC,
@@ -140,7 +146,7 @@ ESTIMATOR_OPTIONS: Table = {
     "seed_estimator": Field(int, low=0, nullable=True),
     "dynamical_decoupling": _DYNAMICAL_DECOUPLING,
     "execution": _EXECUTION,
-    "twirling": _TWIRLING,
+    "twirling": _ESTIMATOR_TWIRLING,
     "resilience": _RESILIENCE,
     "simulator": _SIMULATOR,
     "experimental": Field(object),
@@ -152,7 +158,7 @@ DEFAULT_PRECISION = 0.015625
 RESILIENCE_LEVELS = (0, 1, 2)
 
 
-def check_options(options: Mapping[str, Any], table: Table, path: str = "options") -> None:
+def check_options(options: Mapping[Any, Any], table: Table, path: str = "options") -> None:
     """Hold options against a table.
 
     Raises:
@@ -161,10 +167,10 @@ def check_options(options: Mapping[str, Any], table: Table, path: str = "options
     """
     for name, value in options.items():
         here = f"{path}.{name}"
-        entry = table.get(name)
+        entry = table.get(name) if isinstance(name, str) else None
         if entry is None:
             raise InvalidValueError(
-                f"There is no option {here!r}.{_nearest(name, table)}",
+                f"There is no option {here!r}.{_nearest(str(name), table)}",
                 advice=f"Known here: {', '.join(table)}.",
                 details={"path": here},
             )
@@ -177,7 +183,10 @@ def check_options(options: Mapping[str, Any], table: Table, path: str = "options
 
 
 def _check_value(value: Any, allowed: Field, path: str) -> None:
-    if (value is None and allowed.nullable) or (value == AUTO and allowed.auto):
+    if value is None and allowed.nullable:
+        return
+    # An array compares with a word element by element.
+    if isinstance(value, str) and value == AUTO and allowed.auto:
         return
     if allowed.many and isinstance(value, list | tuple):
         for entry in value:

@@ -6,7 +6,6 @@ Source: ``RuntimeEncoder`` of qiskit-ibm-runtime, and numpy's "NPY format".
 """
 
 import base64
-import binascii
 import math
 import struct
 import zlib
@@ -14,16 +13,33 @@ from ast import literal_eval
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from qrsession.errors import WireFormatError
 from qrsession.protocol.fields import as_object, required
+
+# Part of every cache key: what an older codec wrote is not found by a newer one.
+TYPED_JSON_VERSION = 1
 
 # 2^30 bytes: the samples of a hundred million shots on 80 bits. More is an attack, or an accident.
 LARGEST_ARRAY_BYTES = 2**30
 _NPY_MAGIC = b"\x93NUMPY"
 _NPY_ALIGNMENT = 64
 _LONGEST_NPY_HEADER = 10_000
+# Room that numpy leaves for the first dimension, so that an array can grow in its file.
+_NPY_GROWTH = 21
+_WIDTH_OF_DTYPE = {
+    **dict.fromkeys(("|b1", "|i1", "|u1"), 1),
+    **dict.fromkeys(("<i2", "<u2", "<f2"), 2),
+    **dict.fromkeys(("<i4", "<u4", "<f4"), 4),
+    **dict.fromkeys(("<i8", "<u8", "<f8", "<c8"), 8),
+    "<c16": 16,
+}
+DTYPES = frozenset(_WIDTH_OF_DTYPE)
+# numpy's own bound, before its version 2.
+_MOST_DIMENSIONS = 32
+_LARGEST_DIMENSION = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +54,8 @@ class Array:
         """Write ``{"__type__": "ndarray", "__value__": base64(zlib(npy))}``."""
         # To the letter as numpy writes it, so that equal arrays are equal on the wire.
         header = f"{{'descr': '{self.dtype}', 'fortran_order': False, 'shape': {self.shape}, }}"
+        if self.shape:
+            header += " " * (_NPY_GROWTH - len(str(self.shape[0])))
         # Magic, version and length take ten bytes; spaces and a newline fill up to the alignment.
         padding = -(len(_NPY_MAGIC) + 4 + len(header) + 1) % _NPY_ALIGNMENT
         text = f"{header}{' ' * padding}\n".encode("latin-1")
@@ -47,29 +65,51 @@ class Array:
     @classmethod
     def from_wire(cls, body: Any) -> "Array":
         """Read a typed array. Pickled (object) arrays and arrays over 1 GiB are refused."""
-        return cls._from_npy(inflate(typed_value(body, "ndarray")))
-
-    @classmethod
-    def _from_npy(cls, npy: bytes) -> "Array":
-        if npy[:6] != _NPY_MAGIC or len(npy) < len(_NPY_MAGIC) + 6:
-            raise WireFormatError("An array is not in NPY format.")
-        width = 2 if npy[6] == 1 else 4
-        start = 8 + width
-        header_bytes = int.from_bytes(npy[8:start], "little")
-        if header_bytes > _LONGEST_NPY_HEADER:
-            raise WireFormatError("The header of an array is too long.")
-        start += header_bytes
-        try:
-            header = literal_eval(npy[8 + width : start].decode("latin-1").strip())
-            dtype, fortran, shape = header["descr"], header["fortran_order"], header["shape"]
-            size_bytes = int(dtype[2:]) * math.prod(shape)
-        except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
-            raise WireFormatError("The header of an array cannot be read.") from None
-        if dtype[0] not in "<|" or dtype[1] not in "biufc" or (fortran and len(shape) > 1):
-            raise WireFormatError(f"Arrays of type {dtype!r} are not taken.")
-        if size_bytes != len(npy) - start:
+        stream = _Stream(typed_value(body, "ndarray"))
+        dtype, is_fortran, shape = _read_npy_header(stream)
+        width = _WIDTH_OF_DTYPE[dtype]
+        size_bytes = width * math.prod(shape)
+        if size_bytes > LARGEST_ARRAY_BYTES:
+            raise WireFormatError(f"An array holds more than {LARGEST_ARRAY_BYTES} bytes.")
+        data = stream.read(size_bytes)
+        if len(data) != size_bytes or not stream.is_at_end():
             raise WireFormatError("An array does not hold as much as its header says.")
-        return cls(npy[start:], tuple(shape), dtype)
+        if is_fortran and len(shape) > 1:
+            items = [data[at : at + width] for at in range(0, size_bytes, width)]
+            data = b"".join(_in_c_order(items, shape))
+        return cls(data, shape, dtype)
+
+
+def _read_npy_header(stream: "_Stream") -> tuple[str, bool, tuple[int, ...]]:
+    start = stream.read(len(_NPY_MAGIC) + 2)
+    if not start.startswith(_NPY_MAGIC) or len(start) < len(_NPY_MAGIC) + 2:
+        raise WireFormatError("An array is not in NPY format.")
+    length_bytes = 2 if start[-2] == 1 else 4
+    header_bytes = int.from_bytes(stream.read(length_bytes), "little")
+    if header_bytes > _LONGEST_NPY_HEADER:
+        raise WireFormatError("The header of an array is too long.")
+    try:
+        header = literal_eval(stream.read(header_bytes).decode("latin-1").strip())
+        dtype, is_fortran, shape = header["descr"], header["fortran_order"], header["shape"]
+    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
+        raise WireFormatError("The header of an array cannot be read.") from None
+    if not isinstance(dtype, str) or dtype not in _WIDTH_OF_DTYPE:
+        raise WireFormatError(f"Arrays of type {dtype!r} are not taken.")
+    if (
+        not isinstance(shape, tuple)
+        or len(shape) > _MOST_DIMENSIONS
+        or not all(type(size) is int and 0 <= size <= _LARGEST_DIMENSION for size in shape)
+    ):
+        raise WireFormatError("An array has no shape that an array can have.")
+    return dtype, bool(is_fortran), shape
+
+
+def _in_c_order(items: list[bytes], shape: tuple[int, ...]) -> list[bytes]:
+    """Put items, whose first index runs fastest, into the order in which the last one does."""
+    if not items or len(shape) == 1:
+        return items
+    rows = (_in_c_order(items[row :: shape[0]], shape[1:]) for row in range(shape[0]))
+    return [item for row in rows for item in row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +131,37 @@ class BitSamples:
         value = as_object(typed_value(body, "BitArray"), "A bit array")
         num_bits = required(value, "num_bits", int)
         array = Array.from_wire(value.get("array"))
-        num_bytes = -(-num_bits // 8)
-        if array.dtype != "|u1" or len(array.shape) < 2 or array.shape[-1] != num_bytes:  # noqa: PLR2004
+        *_, shots, num_bytes = (0, 0, *array.shape)
+        if num_bits < 0 or array.dtype != "|u1" or num_bytes != -(-num_bits // 8):
             raise WireFormatError("A bit array does not have the shape that its width asks for.")
-        return cls(array.data, num_bits, array.shape[-2], array.shape[:-2])
+        if math.prod(array.shape[:-1]) > LARGEST_ARRAY_BYTES:
+            # A register of no bits takes no space, however many shots it claims.
+            raise WireFormatError(f"A bit array holds more than {LARGEST_ARRAY_BYTES} samples.")
+        return cls(array.data, num_bits, shots, array.shape[:-2])
+
+    @property
+    def num_samples(self) -> int:
+        """The samples of all points of the pub together."""
+        return self.shots * math.prod(self.shape)
 
     def ints(self) -> Iterable[int]:
         """Iterate over the samples as integers; bit 0 of the register is bit 0 of the integer."""
         num_bytes = -(-self.num_bits // 8)
-        if num_bytes == 1:
+        if self.num_bits == 8:  # noqa: PLR2004 - a byte
             return self.packed
         if num_bytes == 0:
-            return [0] * (self.shots * math.prod(self.shape))
+            return repeat(0, self.num_samples)
+        # The bits that fill up the first byte say nothing, whatever they are.
+        mask = (1 << self.num_bits) - 1
+        if num_bytes == 1:
+            return self.packed.translate(bytes(value & mask for value in range(256)))
         steps = range(0, len(self.packed), num_bytes)
-        return (int.from_bytes(self.packed[at : at + num_bytes]) for at in steps)
+        return (int.from_bytes(self.packed[at : at + num_bytes]) & mask for at in steps)
 
     def counts(self) -> dict[str, int]:
         """Count the samples by bitstring, most frequent first, bit 0 on the right."""
+        if self.num_bits == 0:
+            return {"": self.num_samples} if self.num_samples else {}
         return _as_bitstrings(Counter(self.ints()), self.num_bits)
 
 
@@ -116,10 +170,15 @@ def join_counts(registers: Mapping[str, BitSamples]) -> dict[str, int]:
 
     The registers are in the order of declaration; in a bitstring the last declared comes first,
     and a space stands between two, as in Qiskit: ``{"a": 1 bit, "b": 2 bits}`` gives ``"01 1"``.
+
+    Raises:
+        WireFormatError: The registers hold different numbers of samples.
     """
     parts = list(registers.values())[::-1]
     if len(parts) == 1:
         return parts[0].counts()
+    if len({part.num_samples for part in parts}) > 1:
+        raise WireFormatError("The registers of a result hold different numbers of samples.")
     joint = Counter(zip(*(part.ints() for part in parts), strict=True))
     return {
         " ".join(
@@ -156,18 +215,41 @@ def inflate(text: Any, largest_bytes: int = LARGEST_ARRAY_BYTES) -> bytes:
     Raises:
         WireFormatError: Not base64, not zlib, cut off, or larger than ``largest_bytes``.
     """
-    if not isinstance(text, str):
-        raise WireFormatError("Compressed data must be a base64 string.")
-    try:
-        decompressor = zlib.decompressobj()
-        data = decompressor.decompress(base64.b64decode(text, validate=True), largest_bytes + 1)
-    except (binascii.Error, ValueError, zlib.error):
-        raise WireFormatError("Compressed data is damaged.") from None
+    stream = _Stream(text)
+    data = stream.read(largest_bytes + 1)
     if len(data) > largest_bytes:
         raise WireFormatError(f"Compressed data holds more than {largest_bytes} bytes.")
-    if not decompressor.eof:
+    if not stream.is_at_end():
         raise WireFormatError("Compressed data is cut off.")
     return data
+
+
+class _Stream:
+    """Base64 and zlib undone piece by piece: what a header claims is read before there is room."""
+
+    def __init__(self, text: Any) -> None:
+        if not isinstance(text, str):
+            raise WireFormatError("Compressed data must be a base64 string.")
+        try:
+            self._compressed = base64.b64decode(text, validate=True)
+        except ValueError:
+            raise WireFormatError("Compressed data is not base64.") from None
+        self._zlib = zlib.decompressobj()
+
+    def read(self, most_bytes: int) -> bytes:
+        """Return so many bytes, or fewer where the data ends."""
+        if most_bytes == 0:
+            return b""  # To zlib it means "all".
+        try:
+            data = self._zlib.decompress(self._compressed, most_bytes)
+        except zlib.error:
+            raise WireFormatError("Compressed data is damaged.") from None
+        self._compressed = self._zlib.unconsumed_tail
+        return data
+
+    def is_at_end(self) -> bool:
+        """Return whether all was read and the checksum holds."""
+        return not self.read(1) and self._zlib.eof
 
 
 def deflate(data: bytes) -> str:

@@ -1,13 +1,16 @@
-"""Sessions and jobs as commands show them: the envelope's objects, tables, and a card for one."""
+"""Sessions and jobs as people see them: tables, and a card for one session."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qrsession.duration import format_duration
 from qrsession.render.tables import Cell, Column, Row, table_text
 from qrsession.render.terminal import Style, Terminal, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qrsession.reports import JobReport, SessionReport
 
 _SHORT_ID = 8
 _LONGEST_NAME = 24
@@ -47,46 +50,8 @@ _JOB_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SessionView:
-    """A session as the envelope has it. Times in seconds; None is what is not known."""
-
-    name: str | None
-    session_id: str
-    backend: str | None
-    mode: str
-    account: str
-    instance: str | None
-    state: str
-    accepting_jobs: bool
-    max_time_s: int | None
-    time_left_s: float | None
-    usage_s: float | None
-    opened_at: datetime | None
-
-    def document(self) -> dict[str, Any]:
-        """Return the ``session`` of the envelope."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """A job of a session's list, as the envelope has it."""
-
-    job_id: str
-    primitive: str
-    status: str | None
-    created: datetime | None
-    usage_s: float | None
-    tags: tuple[str, ...] = ()
-
-    def document(self) -> dict[str, Any]:
-        """Return one of the ``jobs`` of the envelope."""
-        return asdict(self)
-
-
 def sessions_text(
-    sessions: Sequence[SessionView], terminal: Terminal, *, current: str | None = None
+    sessions: "Sequence[SessionReport]", terminal: Terminal, *, current: str | None = None
 ) -> str:
     """Return a table of sessions; on a terminal the current one is marked."""
     if not sessions and terminal.is_terminal:
@@ -100,7 +65,9 @@ def sessions_text(
     return table_text(columns, rows, terminal)
 
 
-def _session_row(session: SessionView, terminal: Terminal, current: str | None) -> list[str | Cell]:
+def _session_row(
+    session: "SessionReport", terminal: Terminal, current: str | None
+) -> list[str | Cell]:
     name, session_id = session.name or "", session.session_id
     if terminal.is_terminal:
         is_narrow = _is_narrow(terminal)
@@ -126,7 +93,7 @@ def _is_narrow(terminal: Terminal) -> bool:
 
 
 def session_text(
-    session: SessionView, jobs: Sequence[JobView], terminal: Terminal, *, now: datetime
+    session: "SessionReport", jobs: "Sequence[JobReport]", terminal: Terminal, *, now: datetime
 ) -> str:
     """Return one session in full with its jobs: a card on a terminal, two tables elsewhere."""
     table = table_text(_JOB_COLUMNS, [_job_row(job, terminal, now) for job in jobs], terminal)
@@ -144,7 +111,7 @@ def session_text(
     return "".join(f"{line}\n" for line in lines)
 
 
-def _facts(session: SessionView, now: datetime) -> list[tuple[str, str]]:
+def _facts(session: "SessionReport", now: datetime) -> list[tuple[str, str]]:
     time_left = _duration(session.time_left_s) or "not started"
     if session.max_time_s is not None:
         time_left += f" of {format_duration(session.max_time_s)}"
@@ -161,12 +128,12 @@ def _facts(session: SessionView, now: datetime) -> list[tuple[str, str]]:
     return [(label, value) for label, value in facts if value]
 
 
-def _job_row(job: JobView, terminal: Terminal, now: datetime) -> Row:
+def _job_row(job: "JobReport", terminal: Terminal, now: datetime) -> Row:
     created = "" if job.created is None else job.created.isoformat(timespec="seconds")
     return (
         job.job_id,
         job.primitive,
-        _state(job.status or "unknown"),
+        _state(job.status),
         _ago(job.created, now) if terminal.is_terminal else created,
         _seconds(job.usage_s),
         " ".join(job.tags),

@@ -1,0 +1,77 @@
+"""``python -m qrsession.local``: the local runtime in the foreground, or as a daemon."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from qrsession.duration import parse_duration
+from qrsession.errors import QrsessionError
+from qrsession.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve as the command line says, and return the exit code."""
+    wanted = _parser().parse_args(arguments)
+    if wanted.daemon and os.fork():
+        # Whoever started this waits for this process alone; the runtime goes on without it.
+        os._exit(0)
+    # Imported only now: a fork must come before there are threads, and cost little.
+    from qrsession.local import serving  # noqa: PLC0415
+
+    settings = Settings.from_environ()
+    if wanted.run is not None:
+        settings = replace(settings, data_dir=wanted.data, runtime_dir=wanted.run)
+    elif wanted.data is not None:
+        settings = serving.settings_under(settings, wanted.data)
+    options = serving.ServeOptions(
+        settings=settings,
+        port=wanted.port,
+        workers=wanted.workers,
+        idle_timeout_s=wanted.idle_timeout,
+        on_ready=None if wanted.daemon else serving.print_url,
+    )
+    if wanted.ready_fd is not None:
+        options = serving.daemon_options(options, wanted.ready_fd)
+    try:
+        serving.serve(options)
+    except QrsessionError as error:
+        sys.stderr.write(f"{error.message}\n{error.advice}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m qrsession.local",
+        description="Serve the Qiskit Runtime REST API on loopback, from SQLite and Qiskit Aer.",
+    )
+    parser.add_argument("--port", type=int, help="the port (default: the last one, or any free)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of the database")
+    parser.add_argument("--workers", type=int, metavar="N", help="how many jobs run at once")
+    parser.add_argument(
+        "--idle-timeout",
+        type=_seconds,
+        metavar="S",
+        help="end after so long without session, job and request (default: never)",
+    )
+    parser.add_argument("--daemon", action="store_true", help="run in the background")
+    # How `ensure` hands over its home and waits; not for people.
+    parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float(parse_duration(text))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The endpoints of backends. Source: API reference, "backends".
+
+A device's documents do not change while the runtime is up, and are large: they are written once.
+"""
+
+import json
+from functools import lru_cache
+from statistics import fmean
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from qrsession.local.devices import Device
+from qrsession.local.refusals import bad_request, not_found
+from qrsession.local.replies import bytes_reply, json_reply
+from qrsession.local.runtime import Runtime, runtime_of
+
+_WAIT_TIME = "wait_time_seconds"
+_MOST_DOCUMENTS = 128
+
+
+async def list_backends(request: Request) -> Response:
+    """``GET /backends``."""
+    runtime = runtime_of(request)
+    fields = request.query_params.get("fields")
+    if fields not in {None, "", _WAIT_TIME}:
+        raise bad_request(f"fields can only be {_WAIT_TIME}.")
+    return json_reply(
+        {
+            "devices": [
+                {
+                    **device.summary,
+                    "queue_length": runtime.store.queue.length(device.name),
+                    **(_wait_time(runtime, device.name) if fields else {}),
+                }
+                for device in runtime.devices.values()
+            ]
+        }
+    )
+
+
+async def get_configuration(request: Request) -> Response:
+    """``GET /backends/{backend}/configuration``."""
+    return bytes_reply(_configuration(_DeviceKey(_device_of(request))))
+
+
+async def get_properties(request: Request) -> Response:
+    """``GET /backends/{backend}/properties``: empty for a device that has none."""
+    return bytes_reply(_properties(_DeviceKey(_device_of(request))))
+
+
+async def get_defaults(request: Request) -> Response:
+    """``GET /backends/{backend}/defaults``: pulse defaults, which no device here has."""
+    _device_of(request)
+    return json_reply({})
+
+
+async def get_status(request: Request) -> Response:
+    """``GET /backends/{backend}/status``."""
+    device = _device_of(request)
+    return json_reply(
+        {
+            "state": True,
+            "status": "active",
+            "message": "available",
+            "length_queue": runtime_of(request).store.queue.length(device.name),
+            "backend_version": device.configuration.get("backend_version", ""),
+        }
+    )
+
+
+class _DeviceKey:
+    """A device as the key of a cache: it holds dictionaries, and so it cannot be one itself."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+
+    def __hash__(self) -> int:
+        return id(self.device)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _DeviceKey) and other.device is self.device
+
+
+@lru_cache(_MOST_DOCUMENTS)
+def _configuration(key: _DeviceKey) -> bytes:
+    return json.dumps(key.device.configuration, separators=(",", ":")).encode()
+
+
+@lru_cache(_MOST_DOCUMENTS)
+def _properties(key: _DeviceKey) -> bytes:
+    return json.dumps(key.device.properties or {}, separators=(",", ":")).encode()
+
+
+def _device_of(request: Request) -> Device:
+    name = request.path_params["backend"]
+    device = runtime_of(request).devices.get(name)
+    if device is None:
+        raise not_found("Backend", name)
+    return device
+
+
+def _wait_time(runtime: Runtime, backend: str) -> dict[str, Any]:
+    """Say how long the last jobs had waited; nothing where there were none."""
+    waits_s = runtime.store.listing.waits_s(backend)
+    if not waits_s:
+        return {}
+    last = len(waits_s) - 1
+    return {
+        _WAIT_TIME: {
+            "average": round(fmean(waits_s), 3),
+            "p50": waits_s[round(last * 0.5)],
+            "p95": waits_s[round(last * 0.95)],
+        }
+    }

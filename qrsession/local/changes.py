@@ -1,0 +1,39 @@
+"""Waiting for a job to change: what a held request waits on."""
+
+import asyncio
+from collections import defaultdict
+
+
+class Changes:
+    """Tells whoever waits for a job that its state changed. For one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
+        self._is_ending = False
+
+    async def wait(self, job_id: str, timeout_s: float) -> None:
+        """Return when the job's state has changed, the time is over or the runtime ends."""
+        if self._is_ending:
+            return
+        change = asyncio.get_running_loop().create_future()
+        waiting = self._waiting[job_id]
+        waiting.add(change)
+        try:
+            await asyncio.wait((change,), timeout=timeout_s)
+        finally:
+            waiting.discard(change)
+            # After a change the set is another one, in which others may wait already.
+            if not waiting and self._waiting.get(job_id) is waiting:
+                del self._waiting[job_id]
+
+    def notify(self, job_id: str) -> None:
+        """Wake those who wait for a job."""
+        for change in self._waiting.pop(job_id, ()):
+            if not change.done():
+                change.set_result(None)
+
+    def release_all(self) -> None:
+        """Wake everybody, and let nobody wait any more: the runtime ends."""
+        self._is_ending = True
+        for job_id in list(self._waiting):
+            self.notify(job_id)

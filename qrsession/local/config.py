@@ -1,0 +1,58 @@
+"""What one runtime is started with, and the account that every local runtime has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qrsession import __version__
+from qrsession.local.clock import Clock, SystemClock
+from qrsession.protocol.models import DEFAULT_MAX_TTL_S
+from qrsession.protocol.routes import API_PREFIX
+
+# Fixed, so that a CRN kept in a script or in an account file holds on every machine.
+LOCAL_ACCOUNT_ID = "10ca1000000000000000000000000001"
+LOCAL_INSTANCE_ID = "10ca1000-0000-4000-8000-000000000001"
+LOCAL_CRN = (
+    f"crn:v1:bluemix:public:quantum-computing:us-east:a/{LOCAL_ACCOUNT_ID}:{LOCAL_INSTANCE_ID}::"
+)
+LOCAL_PLAN_ID = "10ca1000-0000-4000-8000-0000000000f1"
+LOCAL_USER_ID = "IBMid-local"
+
+# What the plan allows a session. A request for more is refused, not cut down.
+PLAN_MAX_TTL_S = DEFAULT_MAX_TTL_S
+
+# The second is for IBM's client in a script that is not changed: the word `experimental` makes it
+# take the URL of its environment as it stands.
+API_PREFIXES = (API_PREFIX, f"/experimental{API_PREFIX}")
+
+LARGEST_BODY_BYTES = 50 * 1024 * 1024
+# A job that died with its runtime so many times would kill the next one too.
+MOST_ATTEMPTS = 3
+
+
+def _do_nothing() -> None:
+    """Stay up."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """What one runtime is started with.
+
+    Attributes:
+        data_dir: The folder of the database; made with mode 0700 where it is missing.
+        secret: The API key that tokens are given for.
+        port: The port that is really bound; it goes into the proof that answers a challenge.
+        idle_timeout_s: Seconds of real time without session, job and request after which
+            ``on_idle`` is called; None for never.
+        clock: What rules sessions and time limits.
+        version: The version of the package, for whoever asks what runs here.
+        on_idle: Called once, in the event loop, to stop the server.
+    """
+
+    data_dir: Path
+    secret: str = field(repr=False)
+    port: int
+    idle_timeout_s: float | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    version: str = __version__
+    on_idle: Callable[[], None] = _do_nothing

@@ -1,0 +1,102 @@
+"""Folders and files of the local runtime in one home: what they are called and who may own them.
+
+The database and the secret stay with the home. What belongs to a running runtime stands under the
+host's name and boot, since a home may be shared by many hosts and outlives their reboots.
+"""
+
+import re
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from qrsession.settings import Settings
+from qrsession.storage import ensure_private_folder
+
+_BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_ID_DIGITS = 12
+_LONGEST_HOST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeFiles:
+    """Where the local runtime of one home keeps what it needs.
+
+    Attributes:
+        data_dir: The folder of the database.
+        run_dir: The folder of this host and boot.
+        last_port: The port that this host's runtime had last.
+    """
+
+    data_dir: Path
+    run_dir: Path
+    last_port: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> "RuntimeFiles":
+        """Name the files of a home; nothing is created."""
+        host = host_name()
+        return cls(
+            data_dir=settings.data_dir / "local",
+            run_dir=settings.runtime_dir / f"{host}-{boot_id()}",
+            last_port=settings.runtime_dir / f"{host}.port",
+        )
+
+    @property
+    def secret(self) -> Path:
+        """The API key of the runtime."""
+        return self.data_dir / "secret"
+
+    @property
+    def life(self) -> Path:
+        """What is locked by the runtime as long as it lives: at most one serves a home."""
+        return self.data_dir / "runtime"
+
+    @property
+    def address(self) -> Path:
+        """Port, pid and version of the runtime that is up."""
+        return self.run_dir / "runtime.json"
+
+    @property
+    def start(self) -> Path:
+        """What is locked by whoever starts a runtime."""
+        return self.run_dir / "start"
+
+    @property
+    def log(self) -> Path:
+        """What the runtime writes in the background."""
+        return self.run_dir / "runtime.log"
+
+    def create_folders(self) -> None:
+        """Make the folders, closed to others.
+
+        Raises:
+            StorageError: One of them cannot be made, or is not ours alone.
+        """
+        for folder in (self.data_dir, self.run_dir.parent, self.run_dir):
+            ensure_private_folder(folder)
+
+
+def host_name() -> str:
+    """Return this host's name, fit for a file's name."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname())[:_LONGEST_HOST]
+    return name.lstrip(".") or "localhost"
+
+
+def boot_id() -> str:
+    """Return what tells this boot of the host from the one before; ``"0"`` where nothing does."""
+    try:
+        text = _BOOT_ID_FILE.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        text = _boot_session() if sys.platform == "darwin" else ""
+    return re.sub(r"[^0-9a-f]", "", text.lower())[:_BOOT_ID_DIGITS] or "0"
+
+
+def _boot_session() -> str:
+    import ctypes  # noqa: PLC0415 - costs time, and only macOS needs it
+
+    size = ctypes.c_size_t(64)
+    buffer = ctypes.create_string_buffer(size.value)
+    library = ctypes.CDLL(None)
+    status = library.sysctlbyname(b"kern.bootsessionuuid", buffer, ctypes.byref(size), None, 0)
+    return "" if status else buffer.value.decode("ascii", "replace")

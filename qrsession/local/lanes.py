@@ -1,0 +1,339 @@
+"""Where jobs run: a lane is one process that is warm before the first job needs it.
+
+What users send is parsed there alone. A lane's process may be killed at any moment, by a cancel,
+by a job's time limit or by the system for want of memory: its job fails alone, a new process is
+started at once, and the next job runs.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from qrsession.errors import LocalRuntimeError
+from qrsession.local.frames import Frame, pack, read_frame
+from qrsession.local.memory import share_mb
+from qrsession.protocol import faults
+from qrsession.protocol.models import LONGEST_COST_S
+
+JOB_CANCELLED = 5202
+
+_MOST_LANES = 4
+# Importing Qiskit and Aer takes a second or two, on a machine that is busy ten times that.
+_START_LIMIT_S = 120.0
+# One Aer thread for each lane: with more, a small job spends its time waking threads up.
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "RAYON_NUM_THREADS": "1",
+    "QISKIT_PARALLEL": "FALSE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LaneJob:
+    """One job for a lane.
+
+    Attributes:
+        job_id: The job's id, for its log.
+        program_id: ``sampler`` or ``estimator``.
+        params_json: The object ``params`` as it was sent.
+        backend: The name of the backend.
+        seed: What all of the job's randomness comes from, unless its options have a seed.
+        cost_s: Seconds that it may take; None or 0 for as long as the API allows any job.
+    """
+
+    job_id: str
+    program_id: str
+    params_json: bytes = field(repr=False)
+    backend: str
+    seed: int
+    cost_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job failed: IBM's numeric code, the reason, and what to do about it."""
+
+    code: int
+    reason: str
+    solution: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOutcome:
+    """How a job ended in its lane.
+
+    Attributes:
+        result_json: The body of ``GET /jobs/{id}/results``; None for a failed job.
+        failure: Why it failed; None for a job with a result.
+        qpu_s: Seconds that its circuits took; for a killed job, seconds until it was killed.
+        circuits_execution_time_ns: Nanoseconds that its circuits took.
+        logs: What the program wrote: warnings, and the traceback of a failure.
+        qiskit_version: The version of Qiskit that ran it, if it came so far.
+    """
+
+    result_json: bytes | None = field(repr=False)
+    failure: Failure | None
+    qpu_s: float
+    circuits_execution_time_ns: int
+    logs: str = field(repr=False)
+    qiskit_version: str | None
+
+
+_KILLED = Failure(JOB_CANCELLED, "The job was ended while it ran.", "Submit it again.")
+
+
+class JobLane(Protocol):
+    """What a scheduler asks of a lane. One job at a time."""
+
+    async def start(self) -> None:
+        """Get warm. Raises `LocalRuntimeError` where that is not possible."""
+        ...
+
+    async def run(self, job: LaneJob) -> LaneOutcome:
+        """Run a job to its end; whatever goes wrong is a failure in the outcome."""
+        ...
+
+    def kill(self) -> None:
+        """End the job that runs, if one does."""
+        ...
+
+    async def stop(self) -> None:
+        """End everything; nothing is run afterwards."""
+        ...
+
+
+def default_num_lanes() -> int:
+    """Return how many lanes suit this machine: as many as cores, at most four."""
+    return max(1, min(os.cpu_count() or 1, _MOST_LANES))
+
+
+def make_lanes(num_lanes: int) -> list["Lane"]:
+    """Make lanes that share the machine's memory fairly; none is started yet."""
+    memory_mb = share_mb(num_lanes)
+    return [Lane(memory_mb) for _ in range(num_lanes)]
+
+
+class _Process:
+    """A lane's process and the two sockets that lead to it."""
+
+    def __init__(self, memory_mb: int) -> None:
+        self.channel, channel = socket.socketpair()
+        self.lifeline, lifeline = socket.socketpair()
+        ends = (channel.fileno(), lifeline.fileno())
+        arguments = ["-P", "-m", "qrsession.local.worker", *map(str, ends), str(memory_mb)]
+        try:
+            with channel, lifeline:
+                self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                    [sys.executable, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env={**_clean(os.environ), **_ONE_THREAD},
+                    pass_fds=ends,
+                    # Ctrl-C in the runtime's terminal is the runtime's to handle.
+                    process_group=0,
+                )
+        except OSError:
+            self.channel.close()
+            self.lifeline.close()
+            raise
+        self._writer: asyncio.StreamWriter | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    async def connect(self) -> Frame:
+        """Wait until the process is warm, and return what it says of itself."""
+        reader, self._writer = await asyncio.open_connection(sock=self.channel)
+        self._reader = reader
+        async with asyncio.timeout(_START_LIMIT_S):
+            return await read_frame(reader)
+
+    async def ask(self, head: dict[str, object], body: bytes) -> Frame:
+        """Send a frame and wait for the reply."""
+        if self._writer is None:
+            raise ConnectionError("not connected")
+        self._writer.write(pack(head, body))
+        await self._writer.drain()
+        return await read_frame(self._reader)
+
+    def kill(self) -> None:
+        if self._popen.poll() is None:
+            self._popen.kill()
+
+    async def end(self) -> int:
+        """Kill the process if it lives, and return its exit status."""
+        self.kill()
+        status = await asyncio.to_thread(self._popen.wait)
+        self.lifeline.close()
+        if self._writer is None:
+            self.channel.close()
+        else:
+            self._writer.close()
+        return status
+
+
+def _clean(environ: Mapping[str, str]) -> dict[str, str]:
+    # A lane simulates and nothing else: it has no business with anybody's account.
+    return {name: value for name, value in environ.items() if not name.startswith("QISKIT_IBM_")}
+
+
+class Lane:
+    """A lane on this machine. For one event loop."""
+
+    def __init__(self, memory_mb: int) -> None:
+        self._memory_mb = memory_mb
+        self._process: _Process | None = None
+        self._start: asyncio.Task[None] | None = None
+        self._qiskit_version: str | None = None
+        self._is_running = False
+        self._was_killed = False
+        self._is_stopped = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs jobs, once there is one."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self) -> None:
+        """Start the process and wait until it is warm, or until the lane is stopped.
+
+        Raises:
+            LocalRuntimeError: It did not get so far; the runtime's log says why.
+        """
+        if self._start is None:
+            self._start = asyncio.get_running_loop().create_task(self._spawn())
+        try:
+            await asyncio.shield(self._start)
+        except LocalRuntimeError:
+            self._start = None
+            if not self._is_stopped:
+                raise
+
+    async def _spawn(self) -> None:
+        if self._is_stopped:
+            raise LocalRuntimeError("The runtime is ending.")
+        try:
+            process = self._process = _Process(self._memory_mb)
+            head, _ = await process.connect()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            await self._discard()
+            raise LocalRuntimeError("A process to run jobs in could not be started.") from error
+        self._qiskit_version = head["qiskit_version"]
+
+    async def run(self, job: LaneJob) -> LaneOutcome:
+        """Run a job to its end; whatever goes wrong is a failure in the outcome."""
+        self._is_running, self._was_killed = True, False
+        started_s = time.monotonic()
+        try:
+            await self.start()
+            started_s = time.monotonic()
+            limit_s = min(job.cost_s or LONGEST_COST_S, LONGEST_COST_S)
+            failure = await self._ask(job, limit_s)
+        except LocalRuntimeError as error:
+            failure = Failure(faults.JOB_FAILED_TO_RUN, error.message, error.advice)
+        finally:
+            self._is_running = False
+        if isinstance(failure, LaneOutcome):
+            return failure
+        return LaneOutcome(
+            result_json=None,
+            failure=failure,
+            qpu_s=time.monotonic() - started_s,
+            circuits_execution_time_ns=0,
+            logs="",
+            qiskit_version=self._qiskit_version,
+        )
+
+    async def _ask(self, job: LaneJob, limit_s: float) -> LaneOutcome | Failure:
+        process = self._process
+        if process is None or self._was_killed:
+            return _KILLED
+        head: dict[str, object] = {
+            "job_id": job.job_id,
+            "program_id": job.program_id,
+            "backend": job.backend,
+            "seed": job.seed,
+        }
+        try:
+            async with asyncio.timeout(limit_s):
+                reply, body = await process.ask(head, job.params_json)
+        except TimeoutError:
+            await self._renew()
+            return Failure(
+                faults.RAN_TOO_LONG,
+                f"The job ran longer than its maximum execution time of {limit_s:g} seconds.",
+                "Raise max_execution_time, or use fewer circuits, shots or qubits.",
+            )
+        except (OSError, asyncio.IncompleteReadError):
+            status = await self._renew()
+            return self._how_it_died(status)
+        return _outcome_of(reply, body)
+
+    def _how_it_died(self, status: int) -> Failure:
+        if self._was_killed or self._is_stopped:
+            return _KILLED
+        words = f"exit status {status}"
+        if status < 0:
+            words = f"signal {-status}, {signal.Signals(-status).name}"
+        return Failure(
+            faults.JOB_FAILED_TO_RUN,
+            f"The process that ran the job ended unexpectedly ({words}).",
+            "Submit it again; if it happens again, the circuit may need too much memory.",
+        )
+
+    def kill(self) -> None:
+        """End the job that runs, if one does, by killing its process."""
+        if self._is_running:
+            self._was_killed = True
+            if self._process is not None and self._start is not None and self._start.done():
+                self._process.kill()
+
+    async def _renew(self) -> int:
+        """Put a fresh process in the place of a dead or stuck one; it gets warm by itself."""
+        status = await self._discard()
+        if not self._is_stopped:
+            self._start = asyncio.get_running_loop().create_task(self._spawn())
+            # Whether it came up is asked by the next job.
+            self._start.add_done_callback(_look_at)
+        return status
+
+    async def _discard(self) -> int:
+        process, self._process = self._process, None
+        return 0 if process is None else await process.end()
+
+    async def stop(self) -> None:
+        """Kill the process; nothing is run afterwards."""
+        self._is_stopped = True
+        start = self._start
+        await self._discard()
+        if start is not None:
+            await asyncio.gather(start, return_exceptions=True)
+            await self._discard()
+
+
+def _look_at(task: asyncio.Task[None]) -> None:
+    # An exception that nobody has looked at would be printed when the task is collected.
+    if not task.cancelled():
+        task.exception()
+
+
+def _outcome_of(head: dict[str, object], body: bytes) -> LaneOutcome:
+    failure = head["failure"]
+    execution_ns = int(str(head["execution_ns"]))
+    return LaneOutcome(
+        result_json=body if failure is None else None,
+        failure=Failure(**failure) if isinstance(failure, dict) else None,
+        qpu_s=execution_ns / 1e9,
+        circuits_execution_time_ns=execution_ns,
+        logs=str(head["logs"]),
+        qiskit_version=str(head["qiskit_version"]),
+    )

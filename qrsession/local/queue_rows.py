@@ -1,0 +1,108 @@
+"""Which job may run next, asked of the database.
+
+A dedicated session that is active holds its backend: its jobs are next, everybody else's wait.
+Without a holder, jobs run in the order of submission; the first job of a dedicated session waits,
+in its place, until the backend is free of others' jobs.
+
+A simulator is no machine that one session could have to itself, so it is shared: jobs of sessions
+that are active come first there, and nobody waits for a session that does nothing.
+"""
+
+from collections.abc import Collection
+
+from qrsession.local.database import Database
+from qrsession.local.job_rows import RUNNING_SEQS, SELECT_JOBS, Job
+
+# The indexes are named because SQLite would choose one of all jobs, finished ones among them.
+_OF_SESSION = (
+    f"{SELECT_JOBS} INDEXED BY jobs_queued_in_session"
+    " WHERE status = 'Queued' AND session_id = ? ORDER BY seq"
+)
+_ON_BACKEND = (
+    f"{SELECT_JOBS} INDEXED BY jobs_queued WHERE status = 'Queued' AND backend = ? ORDER BY seq"
+)
+_ACTIVE_SESSIONS = (
+    "SELECT session_id FROM sessions INDEXED BY sessions_unclosed"
+    " WHERE state <> 'closed' AND state = 'active'"
+)
+_OF_ACTIVE_SESSIONS = (
+    f"{SELECT_JOBS} INDEXED BY jobs_queued WHERE status = 'Queued' AND backend = ?"
+    f" AND session_id IN ({_ACTIVE_SESSIONS}) ORDER BY seq"
+)
+# Steps from one backend to the next by the index, however many jobs each of them has.
+_BACKENDS = """
+    WITH RECURSIVE waiting (backend) AS (
+        SELECT min(backend) FROM jobs INDEXED BY jobs_queued WHERE status = 'Queued'
+        UNION ALL
+        SELECT (
+            SELECT min(backend) FROM jobs INDEXED BY jobs_queued
+            WHERE status = 'Queued' AND backend > w.backend
+        )
+        FROM waiting AS w WHERE w.backend IS NOT NULL
+    )
+    SELECT backend FROM waiting WHERE backend IS NOT NULL
+"""
+# A closed session whose job still runs holds its backend until that job has ended.
+_HOLDERS = """
+    SELECT backend, session_id FROM sessions INDEXED BY sessions_unclosed
+    WHERE state <> 'closed' AND state = 'active' AND mode = 'dedicated'
+    UNION
+    SELECT j.backend, j.session_id
+    FROM jobs AS j INDEXED BY jobs_running CROSS JOIN sessions AS s USING (session_id)
+    WHERE j.status = 'Running' AND s.mode = 'dedicated'
+"""
+
+
+class QueueRows:
+    """The queue of a database.
+
+    Args:
+        database: The database.
+        shared_backends: Backends that no session holds: simulators.
+    """
+
+    def __init__(self, database: Database, shared_backends: Collection[str] = ()) -> None:
+        self._database = database
+        self._shared_backends = frozenset(shared_backends)
+
+    def next_job(self) -> Job | None:
+        """Return the queued job that may run now and was submitted first, None if none may."""
+        backends = [row[0] for row in self._database.all(_BACKENDS)]
+        if not backends:
+            return None
+        holders = dict(self._database.all(_HOLDERS))
+        heads = [self._head(backend, holders.get(backend)) for backend in backends]
+        return min((job for job in heads if job is not None), key=lambda job: job.seq, default=None)
+
+    def length(self, backend: str) -> int:
+        """Return how many jobs wait for a backend or run on it."""
+        row = self._database.one(
+            "SELECT coalesce(sum(number), 0) FROM job_counts"
+            " WHERE backend = ? AND status IN ('Queued', 'Running')",
+            (backend,),
+        )
+        return int(row[0])
+
+    def _head(self, backend: str, holder: str | None) -> Job | None:
+        if backend in self._shared_backends:
+            first = self._first(f"{_OF_ACTIVE_SESSIONS} LIMIT 1", backend)
+            return first or self._first(f"{_ON_BACKEND} LIMIT 1", backend)
+        if holder is not None:
+            return self._first(f"{_OF_SESSION} LIMIT 1", holder)
+        job = self._first(f"{_ON_BACKEND} LIMIT 1", backend)
+        if job is None or job.session_id is None or not self._is_dedicated(job.session_id):
+            return job
+        return None if self._is_busy(backend) else job
+
+    def _first(self, query: str, name: str) -> Job | None:
+        row = self._database.first(query, (name,))
+        return None if row is None else Job.from_row(row)
+
+    def _is_dedicated(self, session_id: str) -> bool:
+        query = "SELECT 1 FROM sessions WHERE session_id = ? AND mode = 'dedicated'"
+        return self._database.first(query, (session_id,)) is not None
+
+    def _is_busy(self, backend: str) -> bool:
+        return (
+            self._database.first(f"{RUNNING_SEQS} AND backend = ? LIMIT 1", (backend,)) is not None
+        )

@@ -1,0 +1,192 @@
+"""Puts jobs on lanes: claims what is next, assigns it, records how it ended.
+
+It is woken by what happens (a submission, an ending, a timer) and never polls. A submission that
+meets an idle lane is claimed and handed over before its request is answered.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from qrsession.errors import StorageError
+from qrsession.local.alarm import Alarm
+from qrsession.local.bookkeeping import Books, Claim
+from qrsession.local.clock import Clock
+from qrsession.local.job_rows import Ending, Job
+from qrsession.local.lanes import JobLane, LaneJob, LaneOutcome
+from qrsession.protocol import faults
+from qrsession.protocol.status import JobStatus
+
+_LOGGER = logging.getLogger(__name__)
+# How long to wait before a database that refused a write is tried again; real time.
+_STORAGE_RETRY_S = 1.0
+
+_CANCELLED_BY_USER = "The job was cancelled by its user."
+_LANE_FAILED = Ending(
+    JobStatus.FAILED,
+    reason="The job could not be run.",
+    reason_code=faults.JOB_FAILED_TO_RUN,
+    reason_solution="Submit it again; see the runtime's log if it fails again.",
+)
+
+
+class Scheduler:
+    """The lanes of one runtime and what runs on them. For one event loop."""
+
+    def __init__(self, books: Books, lanes: Sequence[JobLane], clock: Clock) -> None:
+        self._books = books
+        self._lanes = lanes
+        self._idle: deque[JobLane] = deque()
+        self._running: dict[str, JobLane] = {}
+        self._killed: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_ending = False
+        self._retry: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(clock, self.dispatch)
+
+    def start(self) -> None:
+        """Warm the lanes up; each takes jobs as soon as it is ready."""
+        self._books.ring(self._alarm.set)
+        self._books.recover()
+        for lane in self._lanes:
+            self._spawn(self._warm_up(lane))
+
+    async def stop(self) -> None:
+        """Stop the lanes; jobs that run go back to the queue and run when a runtime is next up."""
+        self._is_ending = True
+        self._alarm.clear()
+        if self._retry is not None:
+            self._retry.cancel()
+        try:
+            self._books.give_back()
+        except StorageError:
+            # The next runtime finds them running, and takes them for orphans as it should.
+            _LOGGER.exception("Running jobs were not given back to the queue")
+        await asyncio.gather(*(lane.stop() for lane in self._lanes))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def dispatch(self) -> None:
+        """Give each idle lane the job that is next, and settle sessions whose time has come."""
+        if self._is_ending:
+            return
+        try:
+            self._books.now()
+            while self._idle:
+                claim = self._books.claim_next()
+                if claim is None:
+                    return
+                lane = self._idle.popleft()
+                self._running[claim.job.job_id] = lane
+                self._spawn(self._run(lane, claim))
+        except StorageError:
+            _LOGGER.exception("No job can be taken from the queue")
+            if self._retry is None:
+                loop = asyncio.get_running_loop()
+                self._retry = loop.call_later(_STORAGE_RETRY_S, self._dispatch_again)
+
+    def _dispatch_again(self) -> None:
+        self._retry = None
+        self.dispatch()
+
+    def cancel(self, job: Job) -> bool:
+        """Cancel a queued or running job; the lane's process dies under a running one.
+
+        Returns whether the job was still there to be cancelled.
+        """
+        held_s = 0.0
+        if job.started_at is not None:
+            held_s = (self._books.now() - job.started_at).total_seconds()
+        ending = Ending(JobStatus.CANCELLED, reason=_CANCELLED_BY_USER, qpu_s=held_s)
+        if not self._books.end(job, ending):
+            return False
+        lane = self._running.get(job.job_id)
+        if lane is not None:
+            self._killed.add(job.job_id)
+            lane.kill()
+        self.dispatch()
+        return True
+
+    async def _warm_up(self, lane: JobLane) -> None:
+        try:
+            await lane.start()
+        except Exception:
+            # It starts its process anew for the next job, which then says what is wrong.
+            _LOGGER.exception("A lane did not start")
+        self._idle.append(lane)
+        self.dispatch()
+
+    async def _run(self, lane: JobLane, claim: Claim) -> None:
+        job = claim.job
+        lane_job = LaneJob(
+            job_id=job.job_id,
+            program_id=job.program_id,
+            params_json=claim.params_json,
+            backend=job.backend,
+            seed=_seed(job.job_id),
+            cost_s=job.cost_s,
+        )
+        if job.job_id not in self._killed:
+            try:
+                ending = ending_of(await lane.run(lane_job))
+            except Exception:
+                # A fault of the lane's own must cost neither the lane nor the job's final state.
+                _LOGGER.exception("The lane of job %s failed", job.job_id)
+                ending = _LANE_FAILED
+            if not self._is_ending:
+                await self._record(job, ending)
+        del self._running[job.job_id]
+        if job.job_id in self._killed:
+            # Its process has to start anew, so another idle lane is the better choice.
+            self._killed.discard(job.job_id)
+            self._idle.append(lane)
+        else:
+            self._idle.appendleft(lane)
+        self.dispatch()
+
+    async def _record(self, job: Job, ending: Ending) -> None:
+        while True:
+            try:
+                self._books.end(job, ending)
+            except StorageError:
+                # A full disk: the outcome is kept here, and the lane with it, until it fits.
+                _LOGGER.exception("The outcome of job %s is not recorded yet", job.job_id)
+                await asyncio.sleep(_STORAGE_RETRY_S)
+            else:
+                return
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def ending_of(outcome: LaneOutcome) -> Ending:
+    """Say what a lane's outcome makes of its job."""
+    failure = outcome.failure
+    if failure is None:
+        status = JobStatus.COMPLETED
+    elif failure.code == faults.RAN_TOO_LONG:
+        status = JobStatus.CANCELLED
+    else:
+        status = JobStatus.FAILED
+    return Ending(
+        status=status,
+        reason=None if failure is None else failure.reason,
+        reason_code=None if failure is None else failure.code,
+        reason_solution=None if failure is None else failure.solution,
+        result_json=outcome.result_json,
+        logs=outcome.logs,
+        qpu_s=outcome.qpu_s,
+        circuits_execution_time_ns=outcome.circuits_execution_time_ns,
+        qiskit_version=outcome.qiskit_version,
+    )
+
+
+def _seed(job_id: str) -> int:
+    # Aer seeds each shot by adding one, so seeds of two jobs must not be neighbours.
+    return int.from_bytes(hashlib.sha256(job_id.encode()).digest()[:6], "big")

@@ -1,0 +1,249 @@
+"""The process of the local runtime: one socket, one lock, one server, and a clean end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from qrsession import __version__
+from qrsession.errors import InvalidValueError, LocalRuntimeError, StorageError
+from qrsession.local.app import create_app
+from qrsession.local.config import RuntimeConfig
+from qrsession.local.daemon import HOST, remembered_port, secret_of, write_address
+from qrsession.local.devices import load_devices
+from qrsession.local.home import RuntimeFiles
+from qrsession.local.lanes import default_num_lanes, make_lanes
+from qrsession.local.starting import READY, TAKEN
+from qrsession.settings import Settings
+from qrsession.storage import locked
+
+# The one before may still be writing its last jobs back.
+_LIFE_LOCK_LIMIT_S = 5.0
+_BACKLOG = 512
+# Held requests are let go first, so what is left by then is a client that does not read.
+_SHUTDOWN_LIMIT_S = 3
+# A client that posts on a connection just as it is closed for idleness cannot know whether the
+# request arrived. Connections on loopback cost nothing, so they stay.
+_KEEP_ALIVE_S = 86_400
+_HIGHEST_PORT = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How to serve.
+
+    Attributes:
+        settings: Where the home is.
+        port: The port, or None for the last one or any that is free.
+        workers: How many jobs run at once, or None for as many as suit the machine.
+        idle_timeout_s: Seconds of idleness after which the runtime ends; None for never.
+        on_ready: Called with the URL once requests are answered.
+        on_taken: Called when another runtime serves the home already.
+    """
+
+    settings: Settings
+    port: int | None = None
+    workers: int | None = None
+    idle_timeout_s: float | None = None
+    on_ready: Callable[[str], None] | None = None
+    on_taken: Callable[[], None] | None = None
+
+
+def settings_under(settings: Settings, data_dir: Path) -> Settings:
+    """Return the settings of a home of its own under a folder: ``serve --data DIR``."""
+    folder = data_dir.absolute()
+    return replace(settings, data_dir=folder, runtime_dir=folder / "run")
+
+
+def print_url(url: str) -> None:
+    """Say on stdout where the runtime is, at once, for whoever waits for the line."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+
+
+def tell(ready_fd: int, word: bytes) -> None:
+    """Say to whoever started this process how it went."""
+    with contextlib.suppress(OSError):
+        # A reader that gave up is no reason to end.
+        os.write(ready_fd, word)
+    os.close(ready_fd)
+
+
+def daemon_options(options: ServeOptions, ready_fd: int) -> ServeOptions:
+    """Return options for a runtime in the background, which answers its starter by a pipe."""
+    os.set_inheritable(ready_fd, False)  # noqa: FBT003 - the standard library's signature
+    return replace(
+        options,
+        on_ready=lambda _url: tell(ready_fd, READY),
+        on_taken=lambda: tell(ready_fd, TAKEN),
+    )
+
+
+def serve(options: ServeOptions) -> None:
+    """Serve until told to end by a signal, or until nobody has needed the runtime for long.
+
+    Raises:
+        LocalRuntimeError: The port is taken, or another runtime serves the home.
+        InvalidValueError: There is no such port or number of workers.
+        StorageError: A folder, file or the database of the home cannot be used.
+        KeyboardInterrupt: It was interrupted.
+        SystemExit: It was terminated; the exit code is 143.
+    """
+    _check(options)
+    files = RuntimeFiles.of(options.settings)
+    files.create_folders()
+    secret = secret_of(options.settings)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(files.life, timeout_s=_LIFE_LOCK_LIMIT_S))
+        except StorageError as error:
+            raise _taken(options, error) from error
+        listener = stack.enter_context(_listen(options.port, files))
+        stack.callback(files.address.unlink, missing_ok=True)
+        received = _run(options, files, secret, listener)
+    if signal.SIGTERM in received:
+        raise SystemExit(128 + signal.SIGTERM)
+    if received:
+        raise KeyboardInterrupt
+
+
+def _taken(options: ServeOptions, error: StorageError) -> Exception:
+    if "timeout_s" not in error.details:
+        return error
+    if options.on_taken is not None:
+        options.on_taken()
+    return LocalRuntimeError(
+        "Another runtime serves this home already.",
+        advice="Stop it with `qrsession local stop`, or use --data with another folder.",
+    )
+
+
+def _check(options: ServeOptions) -> None:
+    if options.port is not None and not 0 <= options.port <= _HIGHEST_PORT:
+        raise InvalidValueError(f"{options.port} is not a port; use 0 to {_HIGHEST_PORT}.")
+    if options.workers is not None and options.workers < 1:
+        raise InvalidValueError("There must be at least one worker.")
+
+
+@contextlib.contextmanager
+def _listen(port: int | None, files: RuntimeFiles) -> Iterator[socket.socket]:
+    wanted = [port] if port is not None else [remembered_port(files) or 0, 0]
+    # Without the protocol's number asyncio leaves Nagle's delay on: 44 ms for each request.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for number in wanted:
+            try:
+                listener.bind((HOST, number))
+            except OSError as error:
+                if number == wanted[-1]:
+                    raise LocalRuntimeError(
+                        f"Port {number} cannot be used: {error.strerror}.",
+                        advice="Choose another port, or leave the choice to the system.",
+                    ) from error
+            else:
+                break
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        yield listener
+
+
+def _run(
+    options: ServeOptions, files: RuntimeFiles, secret: str, listener: socket.socket
+) -> list[int]:
+    """Run the server to its end, and return the signals that it got."""
+    port: int = listener.getsockname()[1]
+
+    def on_ready() -> None:
+        write_address(files, port, __version__)
+        if options.on_ready is not None:
+            options.on_ready(f"http://{HOST}:{port}")
+
+    def on_idle() -> None:
+        server.should_exit = True
+
+    config = RuntimeConfig(
+        data_dir=files.data_dir,
+        secret=secret,
+        port=port,
+        idle_timeout_s=options.idle_timeout_s,
+        on_idle=on_idle,
+    )
+    lanes = make_lanes(options.workers or default_num_lanes())
+    app = create_app(config, lanes, load_devices())
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_SHUTDOWN_LIMIT_S,
+        ),
+        on_ready=on_ready,
+        on_end=app.state.runtime.changes.release_all,
+    )
+    with _signals_noted() as received:
+        asyncio.run(server.serve(sockets=[listener]))
+    if not server.has_started:
+        raise LocalRuntimeError("The local runtime could not start; its log says why.")
+    return received
+
+
+@contextlib.contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """Note signals to end instead of dying of them.
+
+    uvicorn takes them as requests to end, and raises them once more when it is done, which must
+    not keep this process from cleaning up.
+    """
+    received: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+
+    before: dict[int, Any] = {
+        number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it listens, and lets held requests go when it ends."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], on_end: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._on_end = on_end
+        self.has_started = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self.has_started = True
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let held requests go, and end."""
+        self._on_end()
+        await super().shutdown(sockets)

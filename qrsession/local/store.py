@@ -1,0 +1,59 @@
+"""Everything that the runtime must not lose: one database, its rows by noun.
+
+SQLite is the truth and memory may be lost at any moment, so nothing here is cached. A call takes
+well under a millisecond and is made from the event loop.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from qrsession.local.database import BUSY_TIMEOUT_S, Database
+from qrsession.local.job_rows import JobRows
+from qrsession.local.listing import Listing
+from qrsession.local.queue_rows import QueueRows
+from qrsession.local.session_rows import SessionRows
+from qrsession.local.workload_rows import WorkloadRows
+
+DATABASE_NAME = "runtime.sqlite3"
+
+
+class Store:
+    """The database of one runtime.
+
+    Attributes:
+        sessions: The rows of sessions.
+        jobs: The rows of jobs.
+        queue: Which job may run next.
+        listing: Lists of jobs, tags and usage.
+        workloads: The list of sessions and single jobs.
+
+    Args:
+        data_dir: The folder of the database.
+        busy_timeout_s: How long a call waits for another process that has the database open.
+        shared_backends: Backends that no session holds: simulators.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        shared_backends: Collection[str] = (),
+    ) -> None:
+        self._database = Database(data_dir / DATABASE_NAME, busy_timeout_s=busy_timeout_s)
+        self.sessions = SessionRows(self._database)
+        self.jobs = JobRows(self._database)
+        self.queue = QueueRows(self._database, shared_backends)
+        self.listing = Listing(self._database)
+        self.workloads = WorkloadRows(self._database)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do everything inside or, when anything raises, nothing. Not to be nested."""
+        with self._database.transaction():
+            yield
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()

@@ -1,0 +1,34 @@
+"""The process of a lane: it takes one job after another, runs it on Aer, and sends the result back.
+
+It is started by `qrsession.local.lanes` and ends when the runtime does. What users send is parsed
+in here, under a limit of memory; whatever it leads to ends as the failure of that job alone.
+"""
+
+import signal
+import socket
+import sys
+
+from qrsession.local import lifeline
+from qrsession.local.frames import pack, receive_frame
+from qrsession.local.memory import limit_address_space, offer_to_be_killed_first
+
+
+def main() -> None:
+    """Serve the runtime at the other end of two inherited sockets until it is gone."""
+    channel_fd, lifeline_fd, memory_mb = map(int, sys.argv[1:4])
+    with socket.socket(fileno=channel_fd) as channel, socket.socket(fileno=lifeline_fd) as line:
+        lifeline.die_with(line)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        offer_to_be_killed_first()
+        # It takes seconds, in which the runtime may die as well as later.
+        from qrsession.local.simulation.running import Runner  # noqa: PLC0415
+
+        runner = Runner(memory_mb)
+        limit_address_space(memory_mb)
+        channel.sendall(pack({"qiskit_version": runner.qiskit_version}))
+        while (frame := receive_frame(channel)) is not None:
+            channel.sendall(pack(*runner.run(*frame)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""What all tests share: an environment without accounts, and a home of one's own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qrsession.local import daemon
+from qrsession.settings import Settings
+
+_PREFIXES = ("QRSESSION_", "QISKIT_", "IAM_URL", "COLUMNS", "NO_COLOR", "SLURM_")
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take away accounts, homes and CI, and put the user's home where nothing is."""
+    for name in list(os.environ):
+        if name.startswith(_PREFIXES) or name == "CI":
+            monkeypatch.delenv(name)
+    empty_home = tmp_path / "user"
+    empty_home.mkdir()
+    monkeypatch.setenv("HOME", str(empty_home))
+
+
+@pytest.fixture(scope="session")
+def runtime_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a home whose local runtime many tests share; it starts when it is first needed."""
+    home = tmp_path_factory.mktemp("home")
+    yield home
+    daemon.stop(settings_of(home))
+
+
+@pytest.fixture
+def shared_home(runtime_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the shared home this test's own."""
+    monkeypatch.setenv("QRSESSION_HOME", str(runtime_home))
+    return runtime_home
+
+
+@pytest.fixture
+def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Make a home that no other test has; its runtime ends with the test."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("QRSESSION_HOME", str(home))
+    yield home
+    daemon.stop(settings_of(home))
+
+
+def settings_of(home: Path) -> Settings:
+    """Return the settings of a home, without a variable of the environment."""
+    return Settings.from_environ({"QRSESSION_HOME": str(home)})

@@ -1,0 +1,89 @@
+"""The installed command, run as a user runs it."""
+
+import json
+import os
+import subprocess
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+COMMAND = SCRIPTS / "qrsession"
+LIMIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Cli:
+    """Runs the command in one folder, with one environment."""
+
+    folder: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def run(
+        self, *arguments: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command line to its end, off a terminal."""
+        done = subprocess.run(
+            [str(COMMAND), *arguments],
+            input=stdin,
+            capture_output=True,
+            cwd=self.folder,
+            env={**os.environ, **self.environ, **(environ or {})},
+            timeout=LIMIT_S,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    def ok(self, *arguments: str, stdin: bytes = b"") -> str:
+        """Run a command line that must succeed, and return its stdout."""
+        done = self.run(*arguments, stdin=stdin)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+        return done.stdout
+
+    def data(self, *arguments: str, stdin: str = "") -> dict[str, Any]:
+        """Run a command line with ``--json`` that must succeed, and return its data."""
+        envelope = json.loads(self.ok(*arguments, "--json", stdin=stdin.encode()))
+        assert envelope["status"] == "ok"
+        found: dict[str, Any] = envelope["data"]
+        return found
+
+    def error(self, code: int, *arguments: str, stdin: bytes = b"") -> dict[str, Any]:
+        """Run a command line that must fail with an exit code, and return the envelope's error."""
+        done = self.run(*arguments, "--json", stdin=stdin)
+        assert done.returncode == code, f"{arguments}: {done.returncode}, {done.stderr}"
+        assert 0 < len(done.stderr.splitlines()) <= 3, done.stderr
+        envelope = json.loads(done.stdout)
+        assert envelope["status"] == "error"
+        assert envelope["data"] is None
+        found: dict[str, Any] = envelope["error"]
+        return found
+
+
+@pytest.fixture
+def cli(shared_home: Path, tmp_path: Path) -> Cli:
+    """Return the command in the shared home, with a ledger of this test's own."""
+    assert shared_home
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return Cli(folder, {"QRSESSION_STATE": str(tmp_path / "ledger" / "state.toml")})
+
+
+@pytest.fixture
+def own_cli(fresh_home: Path, tmp_path: Path) -> Cli:
+    """Return the command in a home of this test's own."""
+    assert fresh_home
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return Cli(folder)
+
+
+@pytest.fixture
+def session(cli: Cli) -> str:
+    """Open a session on the simulator, and return its id."""
+    return cli.ok("open", "--local", "--backend", "aer_simulator", "--quiet").strip()

@@ -1,0 +1,78 @@
+"""Waiting as the user sees it: lines in a log, one live line on a terminal."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+import qrsession
+from qrsession.render.output import Mode, Output
+
+ROOT = Path(qrsession.__file__).parents[1]
+
+
+@pytest.mark.fast
+def test_log_gets_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> None:
+    with Output().progress("job d6") as progress:
+        for state in ("Queued", "Queued", "Running", "Comp\x1b[2Jleted"):
+            progress.show(state, "3 jobs ahead")
+    expected = "job d6: Queued\njob d6: Running\njob d6: Comp[2Jleted\n"
+    assert capsys.readouterr() == ("", expected)
+
+
+@pytest.mark.fast
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with Output(Mode(quiet=True)).progress("job d6") as progress:
+        progress.show("Queued")
+    assert capsys.readouterr() == ("", "")
+
+
+SCRIPT = """
+import sys
+from qrsession.render.output import Output
+output = Output()
+with output.progress("job d6[bold]") as progress:
+    progress.show("Queued", "3 jobs ahead")
+    {wait}
+print("rich" in sys.modules, "the result")
+"""
+
+
+@pytest.fixture
+def spawned() -> Iterator[list[pexpect.spawn]]:
+    children: list[pexpect.spawn] = []
+    yield children
+    for child in children:
+        child.close(force=True)
+
+
+def spawn(wait: str, width: int) -> pexpect.spawn:
+    return pexpect.spawn(
+        sys.executable,
+        ["-c", SCRIPT.format(wait=wait)],
+        cwd=ROOT,
+        encoding="utf-8",
+        dimensions=(24, width),
+        timeout=30,
+    )
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_terminal_gets_one_live_line(spawned: list[pexpect.spawn], width: int) -> None:
+    child = spawn('input(); progress.show("Running"); input()', width)
+    spawned.append(child)
+    child.expect(r"job d6\[bold\] .*Queued.* \ds.*  3 jobs ahead")
+    child.sendline("")
+    child.expect(r"Running")
+    child.sendline("")
+    # The live line is erased, and the result stands alone.
+    child.expect(r"\x1b\[2K.*True the result")
+
+
+def test_short_wait_shows_nothing_and_loads_no_rich(spawned: list[pexpect.spawn]) -> None:
+    child = spawn("pass", 80)
+    spawned.append(child)
+    child.expect(pexpect.EOF)
+    assert child.before == "False the result\r\n"

@@ -1,0 +1,87 @@
+"""Durations as people write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qrsession.duration import format_duration, parse_duration
+from qrsession.errors import InvalidValueError
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.mark.parametrize(
+    ("text", "duration_s"),
+    [
+        ("2h 30m 40s", 9_040),
+        ("2h30m40s", 9_040),
+        ("  25M ", 1_500),
+        ("1500", 1_500),
+        ("0", 0),
+        ("0s", 0),
+        ("1d", 86_400),
+        ("1 h", 3_600),
+        ("90m", 5_400),
+        ("1D 1S", 86_401),
+        ("0h 5m", 300),
+    ],
+)
+def test_duration_is_read(text: str, duration_s: int) -> None:
+    assert parse_duration(text) == duration_s
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "5 bananas",
+        "-1h",
+        "1.5h",
+        "1h 1h",
+        "30m 2h",
+        "h",
+        "1e3",
+        "²",
+        "٣",
+        "1h,2m",
+        "1" * 13,
+        "9" * 5000 + "h",
+        "1h\x00",
+        "inf",
+        "nan",
+        "+5",
+    ],
+)
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        parse_duration(text)
+    assert "2h 30m 40s" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "text"),
+    [
+        (9_040, "2h 30m 40s"),
+        (0, "0s"),
+        (-5, "0s"),
+        (0.4, "0s"),
+        (59.6, "1m"),
+        (90_061, "1d 1h 1m 1s"),
+    ],
+)
+def test_duration_is_written(duration_s: float, text: str) -> None:
+    assert format_duration(duration_s) == text
+
+
+@given(st.integers(0, 10**11))
+def test_what_is_written_is_read(duration_s: int) -> None:
+    assert parse_duration(format_duration(duration_s)) == duration_s
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_duration_or_refused(text: str) -> None:
+    try:
+        assert parse_duration(text) >= 0
+    except InvalidValueError:
+        assert not text.strip().isdecimal() or not text.isascii() or len(text.strip()) > 12
