@@ -4,8 +4,9 @@ from typing import Any
 
 from qrsession.cli.context import Context
 from qrsession.local import daemon
-from qrsession.render.tables import Column, table_text
-from qrsession.render.terminal import Terminal
+from qrsession.render.tables import Cell, Column, table_text
+from qrsession.render.terminal import Style, Terminal
+from qrsession.render.views import card_text
 
 _COLUMNS = (
     Column("STATE"),
@@ -58,18 +59,21 @@ COMMANDS = {"start": start, "stop": stop, "status": status}
 
 def _document(address: daemon.RuntimeAddress | None) -> dict[str, Any]:
     if address is None:
-        return {"state": "down", "url": None, "pid": None, "version": None, "log_file": None}
+        return {"state": "down", "url": None, "pid": None, "version": None, "log": None}
     return {
         "state": "up",
         "url": address.url,
         "pid": address.pid,
         "version": address.version,
-        "log_file": str(address.log_file),
+        "log": str(address.log_file),
     }
 
 
 def _text(address: daemon.RuntimeAddress | None, terminal: Terminal) -> str:
-    if address is None:
-        return table_text(_COLUMNS, [("down", "", "", "", "")], terminal)
-    row = ("up", address.url, str(address.pid), address.version, str(address.log_file))
-    return table_text(_COLUMNS, [row], terminal)
+    document = _document(address)
+    if not terminal.is_terminal:
+        row = [str(document[column.title.lower()] or "") for column in _COLUMNS]
+        return table_text(_COLUMNS, [row], terminal)
+    style = Style.FAINT if address is None else Style.GOOD
+    facts = [(name, str(value)) for name, value in document.items() if value and name != "state"]
+    return card_text("local runtime", Cell(str(document["state"]), style), facts, terminal)

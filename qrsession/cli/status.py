@@ -1,18 +1,26 @@
 """``qrsession status``: one session or all of them."""
 
-from typing import TYPE_CHECKING, Annotated
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.errors import QrsessionError, UsageError
+from qrsession.protocol.status import SessionState
+from qrsession.render.terminal import Terminal
 from qrsession.render.views import session_text, sessions_text
+from qrsession.render.watch import Watch
 
 if TYPE_CHECKING:
     from qrsession.entries import SessionEntry
     from qrsession.reports import SessionReport
     from qrsession.workspace import Workspace
+
+_WATCH_S = 2.0
 
 
 def command(
@@ -27,8 +35,11 @@ def command(
     cached: Annotated[
         bool, typer.Option("--cached", help="What the ledger knows; ask no service.")
     ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again until it is closed.")] = False,
 ) -> None:
     """Show a session: its state, time left, usage and jobs. Without a name, the current one.
+
+    With --watch it is drawn again every two seconds, until all that is shown is closed.
 
     Examples:
         qrsession status --all
@@ -37,37 +48,69 @@ def command(
     key = options.one_of(session, named)
     if show_all and key:
         raise UsageError(f"The session {key!r} is named, and --all is given too.")
-    if show_all:
-        _show_all(context, cached=cached)
-    else:
-        _show_one(context, key, cached=cached)
+    if watch and (cached or context.output.mode.json):
+        raise UsageError(
+            "--watch goes with neither --cached nor --json.",
+            advice="Call status again and again for JSON.",
+        )
 
-
-def _show_one(context: Context, key: str | None, *, cached: bool) -> None:
     workspace = context.workspace
-    entry = workspace.find_any(key, interactive=context.is_interactive)
+    # Chosen once: what is current may change while it is watched.
+    entry = None if show_all else workspace.find_any(key, interactive=context.is_interactive)
+    view = _see(context, workspace, entry, cached=cached)
+    if not watch:
+        context.show(view.data, view.text)
+        return
+    with Watch(context.output) as place:
+        place.draw(view.text(context.output.terminal))
+        while not view.is_over:
+            time.sleep(_WATCH_S)
+            if entry is not None:
+                entry = workspace.find_any(entry.session_id, interactive=False)
+            view = _see(context, workspace, entry, cached=False)
+            place.draw(view.text(context.output.terminal))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What was seen: for the envelope, for people, and whether there is no more to come."""
+
+    data: dict[str, Any]
+    text: Callable[[Terminal], str]
+    is_over: bool
+
+
+def _see(
+    context: Context, workspace: "Workspace", entry: "SessionEntry | None", *, cached: bool
+) -> _View:
+    """Look at one session, or at all of them where none is meant."""
+    if entry is None:
+        return _see_all(context, workspace, cached=cached)
     report = workspace.recall(entry) if cached else workspace.look(entry)
     jobs = workspace.jobs_of(entry, cached=cached)
-    context.show(
+    return _View(
         {"session": report.document(), "jobs": [job.to_row() for job in jobs]},
         lambda terminal: session_text(report, jobs, terminal, now=context.now),
+        is_over=report.state == SessionState.CLOSED,
     )
 
 
-def _show_all(context: Context, *, cached: bool) -> None:
-    workspace = context.workspace
+def _see_all(context: Context, workspace: "Workspace", *, cached: bool) -> _View:
     view = workspace.ledger.read()
     reports = [
-        workspace.recall(entry) if cached else _look(context, workspace, entry)
+        workspace.recall(entry) if cached else _last_seen_or_live(context, workspace, entry)
         for entry in view.sessions.values()
     ]
-    context.show(
+    return _View(
         {"sessions": [report.document() for report in reports]},
         lambda terminal: sessions_text(reports, terminal, current=view.current),
+        is_over=all(report.state == SessionState.CLOSED for report in reports),
     )
 
 
-def _look(context: Context, workspace: "Workspace", entry: "SessionEntry") -> "SessionReport":
+def _last_seen_or_live(
+    context: Context, workspace: "Workspace", entry: "SessionEntry"
+) -> "SessionReport":
     try:
         return workspace.look(entry)
     except QrsessionError as error:

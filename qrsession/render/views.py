@@ -1,5 +1,6 @@
 """Sessions and jobs as people see them: tables, and a card for one session."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -8,11 +9,10 @@ from qrsession.render.tables import Cell, Column, Row, table_text
 from qrsession.render.terminal import Style, Terminal, clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from qrsession.reports import JobReport, SessionReport
 
 _SHORT_ID = 8
+_FACT_INDENT = 13
 _LONGEST_NAME = 24
 _LONGEST_NAME_IF_NARROW = 16
 # Below this width there is no room for accounts, and names and ids are cut to their first
@@ -100,14 +100,26 @@ def session_text(
     if not terminal.is_terminal:
         head = sessions_text([session], terminal)
         return f"{head}\n{table}" if jobs else head
-    title = terminal.paint(clean(session.name or session.session_id), Style.STRONG)
-    state = _state(session.state)
+    card = card_text(
+        session.name or session.session_id, _state(session.state), _facts(session, now), terminal
+    )
+    return f"{card}\n{table}" if jobs else card
+
+
+def card_text(title: str, state: Cell, facts: Sequence[tuple[str, str]], terminal: Terminal) -> str:
+    """Return what is known of one thing, for people: its name, its state, and a line a fact.
+
+    What does not fit into a line goes on below where it began.
+    """
     dot = "●" if terminal.has_unicode else "*"
-    lines = [f"{title}  {terminal.paint(f'{dot} {clean(state.text)}', state.style)}"]
-    for label, value in _facts(session, now):
-        lines.append(f"  {terminal.paint(f'{label:<10}', Style.FAINT)} {clean(value)}")
-    if jobs:
-        lines += ["", table.rstrip("\n")]
+    name = terminal.paint(clean(title), Style.STRONG)
+    lines = [f"{name}  {terminal.paint(f'{dot} {clean(state.text)}', state.style)}"]
+    width = max(terminal.width - _FACT_INDENT, 1)
+    for label, value in facts:
+        text = clean(value)
+        parts = [text[at : at + width] for at in range(0, len(text), width)]
+        lines.append(f"  {terminal.paint(f'{label:<10}', Style.FAINT)} {parts[0]}")
+        lines += [f"{'':<{_FACT_INDENT}}{part}" for part in parts[1:]]
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -1,0 +1,55 @@
+"""A view that is drawn again and again: in place on a terminal, elsewhere when it has changed."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from qrsession.render.output import Output
+
+
+class Watch:
+    """The place where a view is drawn, to be used in a ``with`` statement.
+
+    When it ends, the view that was drawn last stays.
+    """
+
+    def __init__(self, output: "Output") -> None:
+        self._output = output
+        self._live: Live | None = None
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        terminal = self._output.terminal
+        if terminal.is_terminal:
+            # Imported here because only a terminal needs it.
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(
+                color_system="standard" if terminal.has_colour else None, legacy_windows=False
+            )
+            self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def draw(self, text: str) -> None:
+        """Draw the view in place of the one before."""
+        if self._live is not None:
+            from rich.text import Text
+
+            self._live.update(Text.from_ansi(text), refresh=True)
+        elif text != self._last:
+            self._output.data(text)
+            self._output.flush()
+        self._last = text
