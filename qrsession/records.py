@@ -44,7 +44,8 @@ class Records:
 
     def drop_intent(self, tag: str) -> bool:
         """Forget an intent whose job is recorded or known not to exist; return if it was there."""
-        return storage.remove_file(self._intent_path(tag))
+        # An intent that a crash of the machine brings back is settled again, at no harm.
+        return storage.remove_file(self._intent_path(tag), durable=False)
 
     def intents(self) -> list[Intent]:
         """Return the intents that are open, oldest first."""

@@ -129,14 +129,18 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
             _sync_folder(path.parent)
 
 
-def remove_file(path: Path) -> bool:
-    """Remove a file for good; return whether it was there."""
+def remove_file(path: Path, *, durable: bool = True) -> bool:
+    """Remove a file for good; return whether it was there.
+
+    Where it need not be ``durable``, a crash of the machine may bring the file back.
+    """
     with _mapped(path):
         try:
             path.unlink()
         except FileNotFoundError:
             return False
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
         return True
 
 
