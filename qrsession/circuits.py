@@ -133,13 +133,13 @@ def _with_named_bits(circuit: QuantumCircuit, program: Any) -> QuantumCircuit:
     """
     import openqasm3.ast as qasm3  # noqa: PLC0415 - as where the program was parsed
 
-    declarations = [
-        statement
+    declared = [
+        (statement.identifier.name, statement.type.size is None)
         for statement in program.statements
         if isinstance(statement, qasm3.ClassicalDeclaration)
         and isinstance(statement.type, qasm3.BitType)
     ]
-    if all(declaration.type.size is not None for declaration in declarations):
+    if not any(is_single for _, is_single in declared):
         return circuit
     single_bits = iter(bit for bit in circuit.clbits if not circuit.find_bit(bit).registers)
     by_name = {register.name: register for register in circuit.cregs}
@@ -147,12 +147,10 @@ def _with_named_bits(circuit: QuantumCircuit, program: Any) -> QuantumCircuit:
         circuit.qubits, circuit.clbits, name=circuit.name, global_phase=circuit.global_phase
     )
     named.add_register(*circuit.qregs)
-    for declaration in declarations:
-        name = declaration.identifier.name
-        if declaration.type.size is None:
-            named.add_register(ClassicalRegister(bits=[next(single_bits)], name=name))
-        else:
-            named.add_register(by_name[name])
+    for name, is_single in declared:
+        named.add_register(
+            ClassicalRegister(bits=[next(single_bits)], name=name) if is_single else by_name[name]
+        )
     for instruction in circuit.data:
         named.append(instruction)
     return named

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from qrsession.duration import format_duration
 from qrsession.entries import JobEntry, SessionEntry
 from qrsession.errors import (
     CircuitError,
@@ -136,6 +137,20 @@ def collect(
                 details={"job_id": job.job_id()},
             ) from None
         yield read_outcome(job)
+
+
+def outlook_of(job: RuntimeJob) -> tuple[str, str]:
+    """Ask what is to be told of a job that is waited for: its state, and what it waits behind."""
+    client = job.service.client
+    record = client.get_job(job.job_id())
+    words = []
+    if record.backend is not None:
+        words.append(f"queue {client.get_queue_length(record.backend)}")
+    if record.session_id is not None:
+        left_s = client.get_session(record.session_id).active_ttl_s
+        if left_s is not None:
+            words.append(f"{' '.join(format_duration(left_s).split()[:2])} left")
+    return record.status, ", ".join(words)
 
 
 def read_outcome(job: RuntimeJob) -> Outcome:

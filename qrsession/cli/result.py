@@ -7,7 +7,7 @@ import typer
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.outcomes import ResultForm, show_outcomes
-from qrsession.runs import Outcome, collect, read_outcome
+from qrsession.runs import Outcome, collect, outlook_of, read_outcome
 
 
 def command(
@@ -53,7 +53,7 @@ def _outcome(
         return found
     if not wait:
         return read_outcome(found)
-    with context.output.progress(f"job {found.job_id()}") as progress:
+    with context.output.progress(f"job {found.job_id()}", lambda: outlook_of(found)) as progress:
         progress.show(found.record().status)
         (outcome,) = collect(
             [found], timeout_s=timeout_s, on_change=lambda record: progress.show(record.status)

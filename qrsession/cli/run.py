@@ -15,6 +15,7 @@ from qrsession.runs import (
     Submitted,
     check_shots,
     collect,
+    outlook_of,
     parse_values,
     run_in_session,
     run_on_backend,
@@ -127,7 +128,7 @@ def command(
         return
     first = submitted.jobs[0].job_id()
     subject = f"job {first}" if len(submitted.jobs) == 1 else f"{len(submitted.jobs)} jobs"
-    with context.output.progress(subject) as progress:
+    with context.output.progress(subject, lambda: outlook_of(submitted.jobs[0])) as progress:
         progress.show("Queued")
         outcomes = list(
             collect(

@@ -21,7 +21,7 @@ from qrsession.errors import (
 )
 from qrsession.protocol import faults, routes
 from qrsession.protocol.faults import Fault
-from qrsession.protocol.fields import as_object, objects
+from qrsession.protocol.fields import as_object, objects, optional
 from qrsession.protocol.models import (
     BackendSummary,
     InstanceUsage,
@@ -165,6 +165,12 @@ class RestClient:
     def get_backend_properties(self, backend: str) -> str:
         """``GET /backends/{name}/properties``, as JSON text; ``{}`` where a simulator has none."""
         return self._document(routes.GET_BACKEND_PROPERTIES, backend)
+
+    def get_queue_length(self, backend: str) -> int:
+        """``GET /backends/{name}/status``: how many jobs wait for a backend."""
+        reply = self._call(routes.GET_BACKEND_STATUS, {"backend": backend})
+        status = as_object(reply.json(), "The backend's status")
+        return max(optional(status, "length_queue", int) or 0, 0)
 
     # Instance
 

@@ -10,7 +10,7 @@ from qrsession.errors import QrsessionError, StorageError
 from qrsession.render.terminal import Style, Terminal, clean
 
 if TYPE_CHECKING:
-    from qrsession.render.progress import Progress
+    from qrsession.render.progress import Inquiry, Progress
 
 _INDENT_ON_TERMINAL = 2
 
@@ -120,11 +120,11 @@ class Output:
         """Print a traceback on stderr."""
         self._talk("\n".join(clean(line) if "\x1b" in line else line for line in text.split("\n")))
 
-    def progress(self, subject: str) -> "Progress":
+    def progress(self, subject: str, inquire: "Inquiry | None" = None) -> "Progress":
         """Return the display of a wait for something, to be used in a ``with`` statement."""
         from qrsession.render.progress import Progress  # noqa: PLC0415 - few commands wait
 
-        return Progress(self, subject)
+        return Progress(self, subject, inquire=inquire)
 
     @staticmethod
     def _talk(text: str) -> None:

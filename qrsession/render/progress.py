@@ -4,10 +4,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from qrsession.duration import format_duration
+from qrsession.errors import QrsessionError
 from qrsession.render.terminal import clean
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 # What takes less shows nothing, and does not even load rich.
 _DELAY_S = 0.3
 _REFRESH_S = 0.1
+# What else is known costs a request, so it is asked for only where waiting takes a while.
+_FIRST_DETAIL_S = 2.0
+_DETAIL_EVERY_S = 10.0
+Inquiry = Callable[[], tuple[str, str]]
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAMES_ASCII = "|/-\\"
 
@@ -32,17 +38,26 @@ class Progress:
     Args:
         output: Where it is shown.
         subject: What is waited for, such as ``job d6147q3``.
+        inquire: Returns the state as it is now, and what else is known, such as the length of the
+            queue. It is called on a terminal alone, after two seconds and every ten seconds then,
+            from another thread.
         clock: Returns the time in seconds, monotonic.
     """
 
     def __init__(
-        self, output: "Output", subject: str, *, clock: Callable[[], float] = time.monotonic
+        self,
+        output: "Output",
+        subject: str,
+        *,
+        inquire: Inquiry | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._output = output
         self._subject = clean(subject)
         self._clock = clock
         self._began_s = clock()
         self._state = ""
+        self._ask = inquire
         self._detail = ""
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -52,6 +67,8 @@ class Progress:
         if self._output.error_terminal.is_terminal and not self._output.mode.quiet:
             # A thread, since whoever waits is in the middle of a request most of the time.
             threading.Thread(target=self._draw, name="qrsession-progress", daemon=True).start()
+            if self._ask is not None:
+                threading.Thread(target=self._inquire, name="qrsession-detail", daemon=True).start()
         return self
 
     def __exit__(
@@ -65,13 +82,22 @@ class Progress:
             if self._live is not None:
                 self._live.stop()
 
-    def show(self, state: str, detail: str = "") -> None:
-        """Show a state, and on a terminal what else is known, such as the length of the queue."""
+    def show(self, state: str) -> None:
+        """Show a state."""
         state = clean(state)
         has_changed = state != self._state
-        self._state, self._detail = state, clean(detail)
+        self._state = state
         if has_changed and not self._output.error_terminal.is_terminal:
             self._output.say(f"{self._subject}: {state}")
+
+    def _inquire(self) -> None:
+        pause_s = _FIRST_DETAIL_S
+        while self._ask is not None and not self._ended.wait(pause_s):
+            # Where this fails, the wait itself goes on and tells.
+            with suppress(QrsessionError):
+                state, detail = self._ask()
+                self._state, self._detail = clean(state), clean(detail)
+            pause_s = _DETAIL_EVERY_S
 
     def _draw(self) -> None:
         if self._ended.wait(_DELAY_S):

@@ -17,7 +17,7 @@ ROOT = Path(qrsession.__file__).parents[1]
 def test_log_gets_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> None:
     with Output().progress("job d6") as progress:
         for state in ("Queued", "Queued", "Running", "Comp\x1b[2Jleted"):
-            progress.show(state, "3 jobs ahead")
+            progress.show(state)
     expected = "job d6: Queued\njob d6: Running\njob d6: Comp[2Jleted\n"
     assert capsys.readouterr() == ("", expected)
 
@@ -33,8 +33,8 @@ SCRIPT = """
 import sys
 from qrsession.render.output import Output
 output = Output()
-with output.progress("job d6[bold]") as progress:
-    progress.show("Queued", "3 jobs ahead")
+with output.progress("job d6[bold]", lambda: ("Running", "queue 3")) as progress:
+    progress.show("Queued")
     {wait}
 print("rich" in sys.modules, "the result")
 """
@@ -61,11 +61,11 @@ def spawn(wait: str, width: int) -> pexpect.spawn:
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_terminal_gets_one_live_line(spawned: list[pexpect.spawn], width: int) -> None:
-    child = spawn('input(); progress.show("Running"); input()', width)
+    child = spawn("input()", width)
     spawned.append(child)
-    child.expect(r"job d6\[bold\] .*Queued.* \ds.*  3 jobs ahead")
-    child.sendline("")
-    child.expect(r"Running")
+    child.expect(r"job d6\[bold\] .*Queued.* \ds")
+    # After two seconds it has asked.
+    child.expect(r"Running.* \ds.*  queue 3")
     child.sendline("")
     # The live line is erased, and the result stands alone.
     child.expect(r"\x1b\[2K.*True the result")
