@@ -12,8 +12,7 @@ from qiskit.transpiler import Target
 
 from qrsession.codec import circuits_from_qpy, encode
 from qrsession.errors import CircuitError
-from qrsession.prepared import PreparedCircuit
-from qrsession.sources import Source, SourceFormat, Transpilation
+from qrsession.sources import PreparedCircuit, Source, SourceFormat, Transpilation
 from qrsession.transpilation import transpile
 
 _LINE = re.compile(r"(?:<input>:|^|L)(\d+)[,:]C?(\d+):?\s*")

@@ -7,33 +7,14 @@ command line and by the library alike, whichever of them came first.
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qrsession.errors import CircuitError, StorageError
 from qrsession.service import BackendDocuments, RuntimeService
-from qrsession.sources import Source, Transpilation, circuit_key
+from qrsession.sources import PreparedCircuit, Source, Transpilation, circuit_key
 
 if TYPE_CHECKING:
     from qiskit.transpiler import Target
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedCircuit:
-    """A circuit on the wire, and what must be known of it without parsing it again.
-
-    Attributes:
-        wire: The typed JSON of the circuit.
-        parameters: Names of its parameters, in the order in which values are given.
-        num_qubits: Its width.
-        num_clbits: The classical bits that it has.
-        has_measurement: Whether the sampler has something to sample.
-    """
-
-    wire: dict[str, Any]
-    parameters: tuple[str, ...]
-    num_qubits: int
-    num_clbits: int
-    has_measurement: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from qrsession.errors import (
 )
 from qrsession.job import OnChange, RuntimeJob
 from qrsession.options import Options
-from qrsession.prepared import Place, Preparation, PreparedCircuit
+from qrsession.prepared import Place, Preparation
 from qrsession.protocol.status import JobStatus
 from qrsession.protocol.typed import Array
 from qrsession.records import Records
@@ -26,7 +26,7 @@ from qrsession.reports import JobReport
 from qrsession.results import Pub, read_pubs
 from qrsession.service import RuntimeService
 from qrsession.session import job_of
-from qrsession.sources import Source, Transpilation
+from qrsession.sources import PreparedCircuit, Source, Transpilation
 from qrsession.submit import submit
 
 PROGRAM_VERSION = 2

@@ -1,4 +1,4 @@
-"""Circuit files before anyone parses them: where they are, what they hold, and their cache key.
+"""Circuit files without parsing them: where they are, what they hold, their key in the cache.
 
 No Qiskit here, so that a file whose wire form is in the cache is never parsed.
 """
@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from qrsession.cache import content_key
 from qrsession.errors import CircuitError
@@ -83,6 +84,25 @@ class Transpilation:
 
     optimization_level: int | None = 2
     seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCircuit:
+    """A circuit on the wire, and what must be known of it without parsing it again.
+
+    Attributes:
+        wire: The typed JSON of the circuit.
+        parameters: Names of its parameters, in the order in which values are given.
+        num_qubits: Its width.
+        num_clbits: The classical bits that it has.
+        has_measurement: Whether the sampler has something to sample.
+    """
+
+    wire: dict[str, Any]
+    parameters: tuple[str, ...]
+    num_qubits: int
+    num_clbits: int
+    has_measurement: bool
 
 
 def read_sources(arguments: Iterable[str]) -> list[Source]:

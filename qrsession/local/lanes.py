@@ -8,16 +8,12 @@ started at once, and the next job runs.
 import asyncio
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from qrsession.errors import LocalRuntimeError
-from qrsession.local.frames import Frame, pack, read_frame
+from qrsession.local.lane_process import LaneProcess
 from qrsession.local.memory import share_mb
 from qrsession.protocol import faults
 from qrsession.protocol.models import LONGEST_COST_S
@@ -25,15 +21,6 @@ from qrsession.protocol.models import LONGEST_COST_S
 JOB_CANCELLED = 5202
 
 _MOST_LANES = 4
-# Importing Qiskit and Aer takes a second or two, on a machine that is busy ten times that.
-_START_LIMIT_S = 120.0
-# One Aer thread for each lane: with more, a small job spends its time waking threads up.
-_ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "RAYON_NUM_THREADS": "1",
-    "QISKIT_PARALLEL": "FALSE",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,77 +108,12 @@ def make_lanes(num_lanes: int) -> list["Lane"]:
     return [Lane(memory_mb) for _ in range(num_lanes)]
 
 
-class _Process:
-    """A lane's process and the two sockets that lead to it."""
-
-    def __init__(self, memory_mb: int) -> None:
-        self.channel, channel = socket.socketpair()
-        self.lifeline, lifeline = socket.socketpair()
-        ends = (channel.fileno(), lifeline.fileno())
-        arguments = ["-P", "-m", "qrsession.local.worker", *map(str, ends), str(memory_mb)]
-        try:
-            with channel, lifeline:
-                self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                    [sys.executable, *arguments],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    env={**_clean(os.environ), **_ONE_THREAD},
-                    pass_fds=ends,
-                    # Ctrl-C in the runtime's terminal is the runtime's to handle.
-                    process_group=0,
-                )
-        except OSError:
-            self.channel.close()
-            self.lifeline.close()
-            raise
-        self._writer: asyncio.StreamWriter | None = None
-
-    @property
-    def pid(self) -> int:
-        return self._popen.pid
-
-    async def connect(self) -> Frame:
-        """Wait until the process is warm, and return what it says of itself."""
-        reader, self._writer = await asyncio.open_connection(sock=self.channel)
-        self._reader = reader
-        async with asyncio.timeout(_START_LIMIT_S):
-            return await read_frame(reader)
-
-    async def ask(self, head: dict[str, object], body: bytes) -> Frame:
-        """Send a frame and wait for the reply."""
-        if self._writer is None:
-            raise ConnectionError("not connected")
-        self._writer.write(pack(head, body))
-        await self._writer.drain()
-        return await read_frame(self._reader)
-
-    def kill(self) -> None:
-        if self._popen.poll() is None:
-            self._popen.kill()
-
-    async def end(self) -> int:
-        """Kill the process if it lives, and return its exit status."""
-        self.kill()
-        status = await asyncio.to_thread(self._popen.wait)
-        self.lifeline.close()
-        if self._writer is None:
-            self.channel.close()
-        else:
-            self._writer.close()
-        return status
-
-
-def _clean(environ: Mapping[str, str]) -> dict[str, str]:
-    # A lane simulates and nothing else: it has no business with anybody's account.
-    return {name: value for name, value in environ.items() if not name.startswith("QISKIT_IBM_")}
-
-
 class Lane:
     """A lane on this machine. For one event loop."""
 
     def __init__(self, memory_mb: int) -> None:
         self._memory_mb = memory_mb
-        self._process: _Process | None = None
+        self._process: LaneProcess | None = None
         self._start: asyncio.Task[None] | None = None
         self._qiskit_version: str | None = None
         self._is_running = False
@@ -222,7 +144,7 @@ class Lane:
         if self._is_stopped:
             raise LocalRuntimeError("The runtime is ending.")
         try:
-            process = self._process = _Process(self._memory_mb)
+            process = self._process = LaneProcess(self._memory_mb)
             head, _ = await process.connect()
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             await self._discard()

@@ -18,7 +18,7 @@ from qrsession import __version__
 from qrsession.errors import InvalidValueError, LocalRuntimeError, StorageError
 from qrsession.local.app import create_app
 from qrsession.local.config import RuntimeConfig
-from qrsession.local.daemon import HOST, remembered_port, secret_of, write_address
+from qrsession.local.daemon import HOST, find, remembered_port, secret_of, write_address
 from qrsession.local.devices import load_devices
 from qrsession.local.home import RuntimeFiles
 from qrsession.local.lanes import default_num_lanes, make_lanes
@@ -103,11 +103,15 @@ def serve(options: ServeOptions) -> None:
     files = RuntimeFiles.of(options.settings)
     files.create_folders()
     secret = secret_of(options.settings)
+    if find(options.settings) is not None:
+        raise _taken(options)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locked(files.life, timeout_s=_LIFE_LOCK_LIMIT_S))
         except StorageError as error:
-            raise _taken(options, error) from error
+            if "timeout_s" not in error.details:
+                raise
+            raise _taken(options) from error
         listener = stack.enter_context(_listen(options.port, files))
         stack.callback(files.address.unlink, missing_ok=True)
         received = _run(options, files, secret, listener)
@@ -117,9 +121,7 @@ def serve(options: ServeOptions) -> None:
         raise KeyboardInterrupt
 
 
-def _taken(options: ServeOptions, error: StorageError) -> Exception:
-    if "timeout_s" not in error.details:
-        return error
+def _taken(options: ServeOptions) -> LocalRuntimeError:
     if options.on_taken is not None:
         options.on_taken()
     return LocalRuntimeError(

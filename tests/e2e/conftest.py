@@ -68,7 +68,7 @@ class Cli:
 @pytest.fixture
 def cli(shared_home: Path, tmp_path: Path) -> Cli:
     """Return the command in the shared home, with a ledger of this test's own."""
-    assert shared_home
+    assert shared_home.is_dir()
     folder = tmp_path / "work"
     folder.mkdir()
     return Cli(folder, {"QRSESSION_STATE": str(tmp_path / "ledger" / "state.toml")})
@@ -77,7 +77,7 @@ def cli(shared_home: Path, tmp_path: Path) -> Cli:
 @pytest.fixture
 def own_cli(fresh_home: Path, tmp_path: Path) -> Cli:
     """Return the command in a home of this test's own."""
-    assert fresh_home
+    assert not fresh_home.exists()
     folder = tmp_path / "work"
     folder.mkdir()
     return Cli(folder)

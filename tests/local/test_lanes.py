@@ -12,12 +12,14 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from qrsession.errors import LocalRuntimeError
+from qrsession.local import memory
 from qrsession.local.lanes import (
     JOB_CANCELLED,
     Lane,
@@ -304,6 +306,33 @@ def test_lanes_share_the_memory() -> None:
     one, four = make_lanes(1)[0], make_lanes(4)
     assert len(four) == 4
     assert four[0]._memory_mb == pytest.approx(one._memory_mb / 4, rel=0.01)
+
+
+def test_a_container_has_less_memory_than_its_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its limit counts, where it has one."""
+    limit, unlimited = tmp_path / "limit", tmp_path / "unlimited"
+    limit.write_text(f"{4 * 2**30}\n")
+    unlimited.write_text("max\n")
+    monkeypatch.setattr(memory, "_CGROUP_FILES", (unlimited, limit))
+    assert memory.share_mb(2) == 4096 * 0.75 / 2
+    monkeypatch.setattr(memory, "_CGROUP_FILES", (unlimited, tmp_path / "none"))
+    assert memory.share_mb(2) > 4096 * 0.75 / 2
+    assert memory.share_mb(10**6) == 256
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory")
+def test_what_no_estimate_foresaw_is_an_error_and_not_the_machines_end() -> None:
+    """Beyond its share and a margin a lane gets no memory."""
+    script = (
+        "from qrsession.local.memory import limit_address_space as limit; limit(100)\n"
+        "bytearray(2**30); print('some')\n"
+        "try: bytearray(2**32)\n"
+        "except MemoryError: print('no more')\n"
+    )
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert child.stdout.split(b"\n")[:2] == [b"some", b"no more"]
 
 
 PARENT = """

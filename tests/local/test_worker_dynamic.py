@@ -164,6 +164,26 @@ def test_blocks_with_their_bits_crossed(simulator: Simulator) -> None:
     assert counts(simulator, circuit) == {"00": 50}
 
 
+@pytest.mark.parametrize("crossed", [False, True])
+def test_registers_within_blocks(simulator: Simulator, crossed: bool) -> None:
+    """A block's condition on a register of its own means the bits that the block was put on."""
+    inner = QuantumCircuit(3, 2)
+    inner.x(2)
+    register = ClassicalRegister(2, "inside")
+    outer = QuantumCircuit(QuantumRegister(3, "held"), register)
+    outer.if_test((register, 1), inner, range(3), range(2))
+    with outer.switch(register) as case, case(2):
+        outer.x(1)
+    circuit = QuantumCircuit(3, 4)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    # Bit 0 of the register is the circuit's bit 0, or its bit 1 when crossed: its value is 1 or 2.
+    bits = [1, 0] if crossed else [0, 1]
+    circuit.if_test((circuit.clbits[0], 1), outer, range(3), bits)
+    circuit.measure([1, 2], [2, 3])
+    assert counts(simulator, circuit) == {"0101" if crossed else "1001": 50}
+
+
 def test_custom_gates_within_blocks(simulator: Simulator) -> None:
     """They are unrolled there too, and boxes are opened."""
     definition = QuantumCircuit(2)
@@ -203,19 +223,3 @@ def test_teleportation_on_a_wide_circuit(simulator: Simulator) -> None:
     found = counts(simulator, circuit, 400)
     assert {key[0] for key in found} == {"0"}
     assert len(found) == 4
-
-
-def test_shots_of_a_dynamic_sweep_are_its_own(simulator: Simulator) -> None:
-    """Points run shot by shot do not repeat each other's randomness."""
-    theta = Parameter("t")
-    circuit = QuantumCircuit(1, 8)
-    for bit in range(7):
-        circuit.ry(theta, 0)
-        circuit.measure(0, bit)
-    with circuit.if_test((circuit.clbits[0], 1)):
-        circuit.x(0)
-    circuit.measure(0, 7)
-    pub = [json.loads(json.dumps(encode(circuit))), [1.5, 1.5], 3000]
-    data = sample({"pubs": [pub], "version": 2}, simulator, 11)["results"][0]["data"]
-    first, second = data["c"]["samples"]
-    assert Counter(first) != Counter(second)

@@ -180,26 +180,44 @@ def test_a_sweep_of_one_parameter(simulator: Simulator) -> None:
         assert deviation <= 4 * math.sqrt(4000 * share * (1 - share)) + 1e-6
 
 
-def test_points_of_a_sweep_share_no_shots(simulator: Simulator) -> None:
+def coin_tosses(theta: Parameter) -> QuantumCircuit:
+    """Return a circuit whose every shot is 48 random bits, so that no two shots are alike."""
+    circuit = QuantumCircuit(1, 48)
+    for bit in range(48):
+        circuit.ry(theta, 0)
+        circuit.measure(0, bit)
+    return circuit
+
+
+@pytest.mark.parametrize("is_dynamic", [False, True])
+def test_points_of_a_sweep_share_no_shots(simulator: Simulator, is_dynamic: bool) -> None:
     """Aer seeds point i with 2113 i more: simulated one by one, points would repeat shots."""
-    theta = Parameter("t")
-    circuit = QuantumCircuit(1, 2)
-    circuit.ry(theta, 0)
-    circuit.measure(0, 0)
-    circuit.ry(theta, 0)
-    circuit.measure(0, 1)
-    (data,) = run(simulator, [sent(circuit), [1.5, 1.5], 5000])
-    first, second = [Counter(samples) for samples in data["c"]["samples"]]
-    assert first != second
+    circuit = coin_tosses(Parameter("t"))
+    if is_dynamic:
+        with circuit.if_test((circuit.clbits[0], 1)):
+            circuit.x(0)
+    (data,) = run(simulator, [sent(circuit), [math.pi / 2] * 2, 3000])
+    first, second = [set(samples) for samples in data["c"]["samples"]]
+    assert len(first) == len(second) == 3000
+    assert not first & second
 
 
-def test_pubs_share_no_shots(simulator: Simulator) -> None:
-    """Two equal pubs of a job give different samples, and the same again for the same seed."""
+def test_pubs_and_neighbouring_jobs_share_no_shots(simulator: Simulator) -> None:
+    """Aer seeds a shot with one more than the shot before."""
+    pub = [sent(coin_tosses(Parameter("t"))), [math.pi / 2], 1000]
+    seen: set[str] = set()
+    for seed in (7, 8, 7 + 2113):
+        for data in run(simulator, pub, pub, seed=seed):
+            samples = set(data["c"]["samples"])
+            assert len(samples) == 1000
+            assert not samples & seen
+            seen |= samples
+
+
+def test_equal_jobs_give_equal_samples(simulator: Simulator) -> None:
+    """All randomness comes from the seed."""
     pubs = [[BELL, None, 64], [BELL, None, 64]]
-    first, second = run(simulator, *pubs)
-    assert first != second
-    assert [first, second] == run(simulator, *pubs)
-    assert [first, second] != run(simulator, *pubs, seed=8)
+    assert run(simulator, *pubs) == run(simulator, *pubs)
 
 
 def test_the_options_seed_overrules_the_jobs(simulator: Simulator) -> None:

@@ -7,9 +7,6 @@ it counts the correlation of terms that were measured together, and shrinks wher
 an eigenstate. A group has shots and randomness of its own.
 """
 
-# A room of Qiskit: heavy imports are what it is for.
-# ruff: noqa: TID253
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

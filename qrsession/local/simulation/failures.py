@@ -1,8 +1,5 @@
 """What went wrong with a job, as IBM's codes and words."""
 
-# A room of Qiskit: heavy imports are what it is for.
-# ruff: noqa: TID253
-
 from qiskit.exceptions import QiskitError
 
 from qrsession.errors import JobFailedError, QrsessionError

@@ -5,9 +5,6 @@ qubit 0. ``I`` leaves a qubit out; ``X Y Z`` are Paulis, with values +1 and -1; 
 projectors onto one of a Pauli's two states, with values 0 and 1.
 """
 
-# A room of Qiskit: heavy imports are what it is for.
-# ruff: noqa: TID253
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 

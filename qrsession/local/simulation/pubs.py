@@ -1,8 +1,5 @@
 """Pubs as they are sent, with and without Qiskit, and as Qiskit has them."""
 
-# A room of Qiskit: heavy imports are what it is for.
-# ruff: noqa: TID253
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

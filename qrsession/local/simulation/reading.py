@@ -1,8 +1,5 @@
 """Circuits as they are sent: typed QPY, or the text of OpenQASM 3."""
 
-# A room of Qiskit: heavy imports are what it is for.
-# ruff: noqa: TID253
-
 import contextlib
 import io
 import re
@@ -13,7 +10,7 @@ from qiskit import QuantumCircuit, qasm3
 from qrsession.codec import decode
 from qrsession.local.devices import MOST_QUBITS
 from qrsession.local.simulation.failures import failed, not_valid, one_line
-from qrsession.local.simulation.preparing import active_qubits
+from qrsession.local.simulation.guarding import active_qubits
 from qrsession.protocol import faults
 
 _MOST_CLBITS = 100_000

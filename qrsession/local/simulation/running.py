@@ -1,8 +1,5 @@
 """One job after another: the boundary at which whatever a job leads to becomes its outcome."""
 
-# A room of Qiskit: heavy imports are what it is for.
-# ruff: noqa: TID253
-
 import contextlib
 import io
 import json

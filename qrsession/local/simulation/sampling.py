@@ -1,8 +1,5 @@
 """The program ``sampler``: the bits that circuits give, shot by shot."""
 
-# A room of Qiskit: heavy imports are what it is for.
-# ruff: noqa: TID253
-
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -1,8 +1,5 @@
 """Qiskit Aer, as the programs use it: circuits in, outcomes with their counts out."""
 
-# A room of Qiskit: heavy imports are what it is for.
-# ruff: noqa: TID253
-
 import hashlib
 import re
 import time
@@ -16,7 +13,7 @@ from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
 from qrsession.local.simulation.failures import failed
-from qrsession.local.simulation.preparing import active_qubits, guarded, is_dynamic
+from qrsession.local.simulation.guarding import active_qubits, guarded, is_dynamic
 from qrsession.protocol import faults
 
 # Points of a sweep that go to Aer at once: enough to share the cost of a call, few in memory.
