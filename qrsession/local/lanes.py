@@ -18,8 +18,6 @@ from qrsession.local.memory import share_mb
 from qrsession.protocol import faults
 from qrsession.protocol.models import LONGEST_COST_S
 
-JOB_CANCELLED = 5202
-
 _MOST_LANES = 4
 
 
@@ -74,7 +72,7 @@ class LaneOutcome:
     qiskit_version: str | None
 
 
-_KILLED = Failure(JOB_CANCELLED, "The job was ended while it ran.", "Submit it again.")
+_KILLED = Failure(faults.JOB_CANCELLED, "The job was ended while it ran.", "Submit it again.")
 
 
 class JobLane(Protocol):

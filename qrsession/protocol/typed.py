@@ -26,6 +26,7 @@ TYPED_JSON_VERSION = 1
 LARGEST_ARRAY_BYTES = 2**30
 _NPY_MAGIC = b"\x93NUMPY"
 _NPY_ALIGNMENT = 64
+_LARGE_BYTES = 2**15
 _LONGEST_NPY_HEADER = 10_000
 # Room that numpy leaves for the first dimension, so that an array can grow in its file.
 _NPY_GROWTH = 21
@@ -60,7 +61,7 @@ class Array:
         padding = -(len(_NPY_MAGIC) + 4 + len(header) + 1) % _NPY_ALIGNMENT
         text = f"{header}{' ' * padding}\n".encode("latin-1")
         npy = b"".join((_NPY_MAGIC, b"\x01\x00", struct.pack("<H", len(text)), text, self.data))
-        return {"__type__": "ndarray", "__value__": base64.b64encode(zlib.compress(npy)).decode()}
+        return {"__type__": "ndarray", "__value__": deflate(npy)}
 
     @classmethod
     def from_wire(cls, body: Any) -> "Array":
@@ -253,5 +254,9 @@ class _Stream:
 
 
 def deflate(data: bytes) -> str:
-    """Compress with zlib and encode as base64."""
-    return base64.b64encode(zlib.compress(data)).decode()
+    """Compress with zlib and encode as base64.
+
+    What is large is samples, which hardly shrink: there the quickest level gains most.
+    """
+    level = zlib.Z_BEST_SPEED if len(data) > _LARGE_BYTES else zlib.Z_DEFAULT_COMPRESSION
+    return base64.b64encode(zlib.compress(data, level)).decode()

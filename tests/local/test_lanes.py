@@ -21,7 +21,6 @@ import pytest
 from qrsession.errors import LocalRuntimeError
 from qrsession.local import memory
 from qrsession.local.lanes import (
-    JOB_CANCELLED,
     Lane,
     LaneJob,
     LaneOutcome,
@@ -168,7 +167,7 @@ def test_kill_ends_the_running_job_at_once_and_the_next_one_runs() -> None:
         outcome = await running
         assert time.monotonic() - started_s < 1
         assert outcome.failure is not None
-        assert outcome.failure.code == JOB_CANCELLED
+        assert outcome.failure.code == faults.JOB_CANCELLED
         assert outcome.qpu_s > 0.1
         assert set(counts_of(await lane.run(job()))) == {"0x0", "0x3"}
 
@@ -197,7 +196,7 @@ def test_a_job_is_ended_while_its_lane_is_still_getting_warm() -> None:
         lane.kill()
         outcome = await running
         assert outcome.failure is not None
-        assert outcome.failure.code == JOB_CANCELLED
+        assert outcome.failure.code == faults.JOB_CANCELLED
         assert set(counts_of(await lane.run(job()))) == {"0x0", "0x3"}
         await lane.stop()
 

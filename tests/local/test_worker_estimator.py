@@ -15,9 +15,9 @@ from qiskit.quantum_info import SparsePauliOp
 from qrsession.codec import decode, encode
 from qrsession.errors import JobFailedError
 from qrsession.local.simulation.estimating import estimate
-from qrsession.local.simulation.failures import NOT_VALID, TOO_MANY_SHOTS
 from qrsession.local.simulation.grouping import group_terms
 from qrsession.local.simulation.simulator import Simulator
+from qrsession.protocol.faults import JOB_NOT_VALID, TOO_MANY_SHOTS
 
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 BELL = HEADER + "qubit[2] q; h q[0]; cx q[0], q[1];"
@@ -269,7 +269,7 @@ def test_terms_share_bases() -> None:
 def test_pubs_that_are_refused(simulator: Simulator, pub: Any, words: str) -> None:
     """Each with what is wrong."""
     error = failure(simulator, pub)
-    assert error.details["reason_code"] == NOT_VALID
+    assert error.details["reason_code"] == JOB_NOT_VALID
     assert words in error.message
 
 

@@ -17,10 +17,10 @@ from qiskit.quantum_info import random_unitary
 from qrsession.codec import decode, encode
 from qrsession.errors import JobFailedError, QrsessionError
 from qrsession.local.devices import MAX_SHOTS
-from qrsession.local.simulation.failures import NOT_VALID, TOO_FEW_SHOTS, TOO_MANY_SHOTS
 from qrsession.local.simulation.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.protocol import faults
+from qrsession.protocol.faults import JOB_NOT_VALID, TOO_FEW_SHOTS, TOO_MANY_SHOTS
 
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 BELL = HEADER + "qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;"
@@ -396,7 +396,7 @@ def test_text_that_is_no_openqasm(simulator: Simulator, circuit: str, words: str
 )
 def test_sizes_that_would_take_all_memory(simulator: Simulator, text: str) -> None:
     """They are refused before Qiskit's importer sees them."""
-    assert code_of(failure(simulator, [HEADER + text])) == NOT_VALID
+    assert code_of(failure(simulator, [HEADER + text])) == JOB_NOT_VALID
 
 
 def test_gates_that_would_grow_without_end(simulator: Simulator) -> None:
@@ -405,14 +405,14 @@ def test_gates_that_would_grow_without_end(simulator: Simulator) -> None:
         f"gate g{i} a {{ g{i - 1} a; g{i - 1} a; }} " for i in range(1, 60)
     )
     text = f"{HEADER}{gates} qubit[1] q; bit[1] c; g59 q[0]; c = measure q;"
-    assert code_of(failure(simulator, [text])) == NOT_VALID
+    assert code_of(failure(simulator, [text])) == JOB_NOT_VALID
 
 
 def test_loops_that_would_run_without_end(simulator: Simulator) -> None:
     """Nested loops multiply."""
     loops = "for int i in [0:9999] { " * 3 + "x q[0];" + "}" * 3
     error = failure(simulator, [f"{HEADER}qubit[1] q; bit[1] c; {loops} c = measure q;"])
-    assert code_of(error) == NOT_VALID
+    assert code_of(error) == JOB_NOT_VALID
     assert "operations" in error.message
 
 
@@ -440,7 +440,7 @@ def test_loops_that_would_run_without_end(simulator: Simulator) -> None:
 def test_pubs_that_are_refused(simulator: Simulator, pub: Any, words: str) -> None:
     """Each with the pub's number and what is wrong."""
     error = failure(simulator, BELL, pub)
-    assert code_of(error) == NOT_VALID
+    assert code_of(error) == JOB_NOT_VALID
     assert "Pub 1" in error.message
     assert words in error.message
 
@@ -462,7 +462,7 @@ def test_what_is_not_simulated_is_refused(simulator: Simulator) -> None:
         {"execution": {"meas_type": "kerneled"}},
     ]
     for options in refused:
-        assert code_of(failure(simulator, [BELL], options=options)) == NOT_VALID
+        assert code_of(failure(simulator, [BELL], options=options)) == JOB_NOT_VALID
 
 
 def test_instructions_without_a_definition_are_refused(simulator: Simulator) -> None:
@@ -471,7 +471,7 @@ def test_instructions_without_a_definition_are_refused(simulator: Simulator) -> 
         circuit = QuantumCircuit(1, 1)
         circuit.append(Instruction(name, 1, 0, []), [0])
         error = failure(simulator, [sent(circuit)])
-        assert code_of(error) == NOT_VALID
+        assert code_of(error) == JOB_NOT_VALID
         assert name in error.message
 
 

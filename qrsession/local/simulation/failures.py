@@ -5,11 +5,6 @@ from qiskit.exceptions import QiskitError
 from qrsession.errors import JobFailedError, QrsessionError
 from qrsession.protocol import faults
 
-# Registry of codes: https://quantum.cloud.ibm.com/docs/errors
-NOT_VALID = 3211
-TOO_MANY_SHOTS = 6000
-TOO_FEW_SHOTS = 6001
-
 _LONGEST_REASON = 1000
 
 
@@ -22,7 +17,7 @@ def not_valid(
     reason: str, solution: str = "Correct the input and submit it again."
 ) -> QrsessionError:
     """Make the error of a job whose input cannot be run by anything."""
-    return failed(NOT_VALID, f"Job not valid. {reason}", solution)
+    return failed(faults.JOB_NOT_VALID, f"Job not valid. {reason}", solution)
 
 
 def as_failure(error: Exception) -> tuple[int, str, str]:
@@ -30,7 +25,7 @@ def as_failure(error: Exception) -> tuple[int, str, str]:
     if isinstance(error, JobFailedError):
         return int(error.details["reason_code"]), error.message, error.advice
     if isinstance(error, QrsessionError):
-        return NOT_VALID, f"Job not valid. {error.message}", error.advice
+        return faults.JOB_NOT_VALID, f"Job not valid. {error.message}", error.advice
     if isinstance(error, MemoryError):
         return (
             faults.SIMULATOR_ERROR,
@@ -38,7 +33,11 @@ def as_failure(error: Exception) -> tuple[int, str, str]:
             "Use fewer qubits, shots or parameter values in a job.",
         )
     if isinstance(error, RecursionError):
-        return NOT_VALID, "Job not valid. Its data is nested too deeply.", "Flatten the circuit."
+        return (
+            faults.JOB_NOT_VALID,
+            "Job not valid. Its data is nested too deeply.",
+            "Flatten the circuit.",
+        )
     words = one_line(error)
     if isinstance(error, QiskitError):
         return faults.SIMULATOR_ERROR, f"Simulator error: {words}", "Change the circuit."

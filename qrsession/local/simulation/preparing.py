@@ -198,7 +198,7 @@ def definition_of(operation: Operation) -> QuantumCircuit:
 
 def _synthesized(operation: Operation) -> QuantumCircuit:
     # Annotated operations, Cliffords and the like: rare, and loading the synthesis costs time.
-    from qiskit.transpiler.passes import HighLevelSynthesis
+    from qiskit.transpiler.passes import HighLevelSynthesis  # noqa: PLC0415
 
     circuit = QuantumCircuit(operation.num_qubits, operation.num_clbits)
     circuit.append(operation, circuit.qubits, circuit.clbits)

@@ -15,13 +15,12 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qrsession.codec import decode
 from qrsession.local.devices import MAX_SHOTS
 from qrsession.local.simulation.failures import (
-    TOO_FEW_SHOTS,
-    TOO_MANY_SHOTS,
     failed,
     not_valid,
     one_line,
 )
 from qrsession.local.simulation.reading import read_circuit
+from qrsession.protocol import faults
 from qrsession.protocol.options import DEFAULT_PRECISION, DEFAULT_SHOTS
 
 _SAMPLER_PARTS = 3
@@ -197,10 +196,12 @@ def _checked_shots(shots: Any, where: str) -> int:
     if not isinstance(shots, int) or isinstance(shots, bool):
         raise not_valid(f"{where}: the number of shots must be a whole number.")
     if shots < 1:
-        raise failed(TOO_FEW_SHOTS, f"{where}: {shots} shots are too few.", "Use at least 1 shot.")
+        raise failed(
+            faults.TOO_FEW_SHOTS, f"{where}: {shots} shots are too few.", "Use at least 1 shot."
+        )
     if shots > MAX_SHOTS:
         raise failed(
-            TOO_MANY_SHOTS,
+            faults.TOO_MANY_SHOTS,
             f"{where}: {shots} shots are too many.",
             f"Use at most {MAX_SHOTS} shots, or several jobs.",
         )
@@ -229,7 +230,7 @@ def _precision_and_shots(
     wanted = round(1 / precision**2, 6) if precision**2 > 0 else math.inf
     if wanted > MAX_SHOTS:
         raise failed(
-            TOO_MANY_SHOTS,
+            faults.TOO_MANY_SHOTS,
             f"{where}: a precision of {precision:g} takes more than {MAX_SHOTS} shots.",
             f"Ask for a precision of at least {1 / math.sqrt(MAX_SHOTS):g}.",
         )

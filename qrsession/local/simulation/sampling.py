@@ -10,10 +10,11 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from qrsession.codec import encode
-from qrsession.local.simulation.failures import TOO_MANY_SHOTS, failed, not_valid
+from qrsession.local.simulation.failures import failed, not_valid
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import SamplerPub, read_sampler_pub
 from qrsession.local.simulation.simulator import Outcomes, Simulator, derive_seed
+from qrsession.protocol import faults
 from qrsession.protocol.typed import LARGEST_ARRAY_BYTES
 
 _BITS_OF_BYTE = 8
@@ -75,7 +76,7 @@ def _check_size(pubs: list[SamplerPub]) -> None:
     )
     if size_bytes > LARGEST_ARRAY_BYTES:
         raise failed(
-            TOO_MANY_SHOTS,
+            faults.TOO_MANY_SHOTS,
             f"The samples of this job would take {size_bytes} bytes; at most "
             f"{LARGEST_ARRAY_BYTES} are kept.",
             "Use fewer shots, parameter values or pubs in a job.",
