@@ -30,6 +30,7 @@ from qrsession.sources import PreparedCircuit, Source, Transpilation
 from qrsession.submit import submit
 
 PROGRAM_VERSION = 2
+# What IBM runs in one job of the sampler; a service may take fewer.
 MOST_SHOTS = 10_000_000
 
 
