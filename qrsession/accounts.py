@@ -21,9 +21,8 @@ from qrsession.errors import (
     WireFormatError,
 )
 from qrsession.protocol.fields import as_object, optional, strings
-from qrsession.settings import Settings
+from qrsession.settings import LOCAL_ACCOUNT, Settings
 
-LOCAL = "local"
 ENVIRONMENT = "environment"
 DEFAULT_URL = "https://cloud.ibm.com"
 DEFAULT_CHANNEL = "ibm_quantum_platform"
@@ -71,7 +70,7 @@ class Account:
     @property
     def is_local(self) -> bool:
         """Whether this is the built-in account of the local runtime."""
-        return self.name == LOCAL
+        return self.name == LOCAL_ACCOUNT
 
 
 def resolve_account(
@@ -92,7 +91,7 @@ def resolve_account(
         StorageError: The file cannot be read, or is damaged.
     """
     name = name or settings.account
-    if name == LOCAL:
+    if name == LOCAL_ACCOUNT:
         return local_account()
     if name and name != ENVIRONMENT:
         accounts = read_accounts(settings.accounts_file)
@@ -119,7 +118,7 @@ def resolve_account(
 
 def local_account() -> Account:
     """Return the account of the local runtime; its key and port are known once it is up."""
-    return Account(name=LOCAL, token="", url="")
+    return Account(name=LOCAL_ACCOUNT, token="", url="")
 
 
 def read_accounts(path: Path) -> dict[str, Account]:
@@ -168,7 +167,7 @@ def _default_account(path: Path, environ: Mapping[str, str]) -> Account | None:
     accounts = {
         name: account
         for name, account in read_accounts(path).items()
-        if name not in {LOCAL, ENVIRONMENT}
+        if name not in {LOCAL_ACCOUNT, ENVIRONMENT}
     }
     channel = environ.get("QISKIT_IBM_CHANNEL") or DEFAULT_CHANNEL
     of_channel = [account for account in accounts.values() if account.channel == channel]

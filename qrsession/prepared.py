@@ -126,7 +126,7 @@ def _read(service: RuntimeService, key: str) -> list[PreparedCircuit] | None:
         records = json.loads(data) if data else None
     except (StorageError, ValueError):
         return None
-    if records is None:
+    if not isinstance(records, list) or not records:
         return None
     try:
         return [

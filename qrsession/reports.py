@@ -2,12 +2,14 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrsession.entries import JobEntry, SessionEntry
-from qrsession.protocol.models import JobRecord
 from qrsession.protocol.status import SessionState
 from qrsession.tags import without_own_tag
+
+if TYPE_CHECKING:
+    from qrsession.protocol.models import JobRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class JobReport:
     tags: tuple[str, ...] = ()
 
     @classmethod
-    def of_record(cls, record: JobRecord) -> "JobReport":
+    def of_record(cls, record: "JobRecord") -> "JobReport":
         """Report on a job as the service knows it."""
         usage = record.usage
         return cls(

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+# The built-in account of the local runtime.
+LOCAL_ACCOUNT = "local"
 # Variables that `exec` and `env` set for the programs they start.
 SESSION_VARIABLE = "QRSESSION_SESSION"
 ACCOUNT_VARIABLE = "QRSESSION_ACCOUNT"

@@ -18,17 +18,17 @@ from qrsession.errors import (
     WaitTimeoutError,
 )
 from qrsession.names import check_name
-from qrsession.protocol.models import SessionRecord
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.records import Records
 from qrsession.reports import JobReport, SessionReport
-from qrsession.service import RuntimeService
 from qrsession.settings import Settings
 from qrsession.state import Ledger, Warn, log_warning, utc_now
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
+    from qrsession.protocol.models import SessionRecord
     from qrsession.runs import Outcome
+    from qrsession.service import RuntimeService
 
 LAST_JOB = "@last"
 _MOST_JOBS_SHOWN = 200
@@ -68,16 +68,19 @@ class Workspace:
         self._now = now
         self._services: dict[str | None, RuntimeService] = {}
 
-    def service(self, account: str | None) -> RuntimeService:
+    def service(self, account: str | None) -> "RuntimeService":
         """Return the service of an account, by name or by precedence; said where it is assumed."""
         if account not in self._services:
+            # Imported here: what is looked up in the ledger alone needs no service.
+            from qrsession.service import RuntimeService  # noqa: PLC0415
+
             service = RuntimeService(account, settings=self.settings)
             if service.account.is_local and account is None and self.settings.account is None:
                 self._warn("No account is set up, so this uses the local runtime.")
             self._services[account] = service
         return self._services[account]
 
-    def service_of(self, entry: SessionEntry, account: str | None = None) -> RuntimeService:
+    def service_of(self, entry: SessionEntry, account: str | None = None) -> "RuntimeService":
         """Return the service that a session is at.
 
         Raises:
@@ -287,7 +290,7 @@ def parse_mode(mode: str) -> SessionMode:
         raise InvalidValueError(f"mode is {mode!r}; it must be one of {known}.") from None
 
 
-def _seen(entry: SessionEntry, record: SessionRecord, now: datetime) -> SessionEntry:
+def _seen(entry: SessionEntry, record: "SessionRecord", now: datetime) -> SessionEntry:
     expires_at = entry.expires_at
     if record.started_at is not None and record.max_ttl_s is not None:
         expires_at = record.started_at.astimezone(UTC) + timedelta(seconds=record.max_ttl_s)

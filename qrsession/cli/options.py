@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from qrsession.accounts import LOCAL
 from qrsession.duration import parse_duration
 from qrsession.errors import InvalidValueError, UsageError
+from qrsession.settings import LOCAL_ACCOUNT
 
 Session = Annotated[
     str | None,
@@ -59,9 +59,9 @@ def account_of(account: str | None, *, local: bool) -> str | None:
     Raises:
         UsageError: They contradict each other.
     """
-    if local and account not in {None, LOCAL}:
+    if local and account not in {None, LOCAL_ACCOUNT}:
         raise UsageError(f"--local and --account {account} contradict each other.")
-    return LOCAL if local else account
+    return LOCAL_ACCOUNT if local else account
 
 
 def one_of(argument: str | None, option: str | None) -> str | None:

@@ -75,14 +75,29 @@ def _encode_array(array: np.ndarray) -> dict[str, Any]:
 
 
 def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
-    values = pub.parameter_values.as_array(pub.circuit.parameters)
-    return [encode(pub.circuit), encode(values), pub.shots]
+    return [encode(pub.circuit), encode(_values(pub)), pub.shots]
 
 
 def _encode_estimator_pub(pub: EstimatorPub) -> list[Any]:
-    values = pub.parameter_values.as_array(pub.circuit.parameters)
     observables = encode(pub.observables.tolist())
-    return [encode(pub.circuit), observables, encode(values), pub.precision]
+    return [encode(pub.circuit), observables, encode(_values(pub)), pub.precision]
+
+
+def _values(pub: SamplerPub | EstimatorPub) -> np.ndarray:
+    """Return the values of a pub's parameters, of shape ``(…, num_parameters)``."""
+    names = [parameter.name for parameter in pub.circuit.parameters]
+    values = pub.parameter_values
+    if values.num_parameters == len(names):
+        array: np.ndarray = values.as_array(pub.circuit.parameters)
+        return array
+    # The transpiler took away gates that make no difference, and their parameters with them.
+    columns = {
+        name: array[..., column]
+        for group, array in values.data.items()
+        for column, name in enumerate(group)
+    }
+    kept = [columns[name] for name in names]
+    return np.stack(kept, axis=-1) if kept else np.empty((*values.shape, 0))
 
 
 def _encode_bindings(bindings: BindingsArray) -> dict[str, Any]:
