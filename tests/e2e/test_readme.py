@@ -1,0 +1,67 @@
+"""What the README shows works as it stands."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import SCRIPTS
+
+README = Path(__file__).parents[2] / "README.md"
+pytestmark = pytest.mark.timeout(180)
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's blocks of code in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def run(command: list[str], folder: Path, text: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program from its standard input, with this environment's commands in the PATH."""
+    environ = {**os.environ, "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        command,
+        input=text,
+        text=True,
+        capture_output=True,
+        cwd=folder,
+        env=environ,
+        timeout=150,
+        check=False,
+    )
+
+
+def test_first_screen_has_the_two_commands() -> None:
+    """One runs the main job, one passes the tests; both make their own environment."""
+    first_screen = "".join(README.read_text().splitlines(keepends=True)[:24])
+    main_job, tests = re.findall(r"^```sh\n(.*?)^```", first_screen, re.DOTALL | re.MULTILINE)
+    assert main_job.strip() == (
+        "python3 -m venv .venv && .venv/bin/pip install . && "
+        ".venv/bin/qrsession exec --local -- qrsession run @bell"
+    )
+    assert tests.startswith("python3 -m venv .venv && .venv/bin/pip install")
+    assert "pytest" in tests
+
+
+def test_commands_of_the_tour(fresh_home: Path, tmp_path: Path) -> None:
+    """Every command of the tour succeeds, one after the other, in one home."""
+    tour = [block for block in blocks("sh") if "venv" not in block]
+    assert len(tour) == 2
+    done = run(["bash", "-euo", "pipefail"], tmp_path, "\n".join(tour))
+    assert done.returncode == 0, done.stderr
+    assert fresh_home.is_dir()
+    assert "aer_simulator" in done.stdout
+
+
+def test_python_program(fresh_home: Path, tmp_path: Path) -> None:
+    """The program runs as it stands, with no account set up."""
+    (program,) = blocks("python")
+    done = run([sys.executable, "-W", "error", "-"], tmp_path, program)
+    assert done.returncode == 0, done.stderr
+    assert fresh_home.is_dir()
+    counts = re.search(r"Counts are \{(.*)\}", done.stdout)
+    assert counts is not None
+    assert set(re.findall(r"'(\d\d)'", counts[1])) == {"00", "11"}
