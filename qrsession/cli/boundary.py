@@ -46,6 +46,9 @@ def run(arguments: Sequence[str]) -> int:
         call.output.flush()
     except BrokenPipeError:
         return _leave_stdout()
+    except SystemExit as end:
+        # A server that was told to end says by its code which signal told it.
+        return end.code if isinstance(end.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - this is the boundary
         return _fail(call, error)
     return code

@@ -13,7 +13,11 @@ def command(
     context: Context,
     sessions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SESSION...]", help="Names, ids, or their beginnings."),
+        typer.Argument(
+            metavar="[SESSION...]",
+            help="Names, ids, or their beginnings.",
+            callback=options.not_empty,
+        ),
     ] = None,
     *,
     session: options.Session = None,

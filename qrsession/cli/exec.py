@@ -10,12 +10,12 @@ import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.errors import QrsessionError, UsageError
+from qrsession.cli.files import check_target, write_target
+from qrsession.errors import QrsessionError, StorageError, UsageError
 from qrsession.render.envelope import envelope_of, to_json
 from qrsession.reports import SessionReport
 from qrsession.settings import ACCOUNT_VARIABLE, SESSION_VARIABLE, STATE_VARIABLE
-from qrsession.storage import write_atomically
-from qrsession.supervise import Supervisor, with_own_scripts
+from qrsession.supervise import ChildEnd, Supervisor, with_own_scripts
 from qrsession.workspace import OpenRequest, Workspace, parse_mode
 
 EXIT_NOT_OPENED = 125
@@ -63,6 +63,8 @@ def command(
         qrsession exec --local -- qrsession run @bell
         qrsession exec --local --max-time "10m" -- sh -c 'qrsession run @ghz && qrsession status'
     """
+    if summary is not None:
+        check_target(summary)
     close_timeout_s = options.seconds_of(close_timeout) or 0.0
     request = OpenRequest(
         backend, max_time, parse_mode(mode), name, options.account_of(account, local=local)
@@ -76,10 +78,19 @@ def command(
         is_dropping = not end.is_success and on_failure is OnFailure.CANCEL
         closed = _close(context, workspace, session, close_timeout_s, cancel=is_dropping)
     if summary is not None:
-        data = {"session": closed.document(), "exit_code": end.exit_code}
-        text = to_json(envelope_of(context.command, data))
-        write_atomically(summary.absolute(), f"{text}\n".encode())
+        _write_summary(context, summary, closed, end)
     raise typer.Exit(end.exit_code)
+
+
+def _write_summary(
+    context: Context, summary: Path, session: SessionReport, end: ChildEnd
+) -> None:
+    data = {"session": session.document(), "exit_code": end.exit_code}
+    try:
+        write_target(summary, to_json(envelope_of(context.command, data)))
+    except StorageError as error:
+        # The exit code is the command's own, whatever becomes of the summary.
+        context.output.warn(error.message)
 
 
 def _open(context: Context, workspace: Workspace, request: OpenRequest) -> SessionReport:

@@ -9,20 +9,49 @@ from qrsession.duration import parse_duration
 from qrsession.errors import InvalidValueError, UsageError
 from qrsession.settings import LOCAL_ACCOUNT
 
+
+
+def not_empty(value: str | list[str] | None) -> str | list[str] | None:
+    """Refuse an empty name: a script's unset variable must not close or use another session.
+
+    Raises:
+        typer.BadParameter: It is empty, or one of several is.
+    """
+    names = [value] if isinstance(value, str) else value or []
+    if not all(name.strip() for name in names):
+        raise typer.BadParameter("it is empty.")
+    return value
+
+
 Session = Annotated[
     str | None,
     typer.Option(
-        "--session", "-s", metavar="SESSION", help="A name, an id, or the beginning of one."
+        "--session",
+        "-s",
+        metavar="SESSION",
+        help="A name, an id, or the beginning of one.",
+        callback=not_empty,
     ),
 ]
 Account = Annotated[
     str | None,
-    typer.Option("--account", metavar="NAME", help="The account, in place of QRSESSION_ACCOUNT."),
+    typer.Option(
+        "--account",
+        metavar="NAME",
+        help="The account, in place of QRSESSION_ACCOUNT.",
+        callback=not_empty,
+    ),
 ]
 Local = Annotated[bool, typer.Option("--local", help="Use the local runtime: --account local.")]
 Backend = Annotated[
     str | None,
-    typer.Option("--backend", "-b", metavar="NAME", help="The backend; by default the least busy."),
+    typer.Option(
+        "--backend",
+        "-b",
+        metavar="NAME",
+        help="The backend; by default the least busy.",
+        callback=not_empty,
+    ),
 ]
 MaxTime = Annotated[
     str | None,

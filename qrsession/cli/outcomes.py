@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from qrsession.cli.context import Context
-from qrsession.errors import InvalidValueError, StorageError
+from qrsession.cli.files import check_target, write_target
+from qrsession.errors import InvalidValueError
 from qrsession.render.counts import counts_text
 from qrsession.render.envelope import to_json
 from qrsession.render.estimates import estimates_table, estimates_text
@@ -16,7 +17,6 @@ from qrsession.render.terminal import Terminal
 from qrsession.reports import JobReport
 from qrsession.results import EstimatedPub, Pub, SampledPub
 from qrsession.runs import Outcome, Submitted
-from qrsession.storage import write_atomically
 
 
 class Form(StrEnum):
@@ -40,13 +40,11 @@ class ResultForm:
         """Choose the forms.
 
         Raises:
-            InvalidValueError: There is no such form.
-            StorageError: The file cannot be written, which is found out before a job is paid for.
+            InvalidValueError: There is no such form, or the file cannot be written, which is found
+                out before a job is paid for.
         """
-        if file is not None and not file.absolute().parent.is_dir():
-            raise StorageError(
-                f"{file} cannot be written: there is no folder {file.absolute().parent}."
-            )
+        if file is not None:
+            check_target(file)
         if name is None:
             on_terminal = context.output.terminal.is_terminal
             return cls(Form.HISTOGRAM if on_terminal else Form.COUNTS, Form.JSON, file)
@@ -83,7 +81,7 @@ def show_outcomes(
     if form.file is not None:
         # Whole or not at all, and before anything is printed.
         text = _text(pubs, form.in_file, Terminal(), data)
-        write_atomically(form.file.absolute(), f"{text.rstrip()}\n".encode())
+        write_target(form.file, text)
         context.output.say(f"Wrote {form.file}.")
     context.show(data, lambda terminal: _text(pubs, form.on_stdout, terminal, data))
 

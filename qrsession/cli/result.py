@@ -13,7 +13,12 @@ from qrsession.runs import Outcome, collect, outlook_of, read_outcome
 def command(
     context: Context,
     job: Annotated[
-        str, typer.Argument(metavar="[JOB]", help="An id, its beginning, or @last of the session.")
+        str,
+        typer.Argument(
+            metavar="[JOB]",
+            help="An id, its beginning, or @last of the session.",
+            callback=options.not_empty,
+        ),
     ] = "@last",
     *,
     session: options.Session = None,

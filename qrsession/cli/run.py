@@ -51,7 +51,8 @@ def command(
         Primitive, typer.Option("--primitive", help="What to run the circuits with.")
     ] = Primitive.SAMPLER,
     shots: Annotated[
-        int | None, typer.Option("--shots", metavar="N", help="Shots of each circuit; 4096.")
+        int | None,
+        typer.Option("--shots", metavar="N", help="Shots of each circuit; 4096 by default."),
     ] = None,
     param: Annotated[
         list[str] | None,
@@ -66,10 +67,15 @@ def command(
     local: options.Local = False,
     optimization_level: Annotated[
         int | None,
-        typer.Option("--optimization-level", metavar="0-3", help="Of the transpiler; 2."),
+        typer.Option(
+            "--optimization-level",
+            metavar="0-3",
+            help="How hard the transpiler tries; 2 by default.",
+        ),
     ] = None,
     seed_transpiler: Annotated[
-        int | None, typer.Option("--seed-transpiler", metavar="N", help="Makes it repeatable.")
+        int | None,
+        typer.Option("--seed-transpiler", metavar="N", help="Makes its choices repeatable."),
     ] = None,
     no_transpile: Annotated[
         bool, typer.Option("--no-transpile", help="Send circuits as they are.")
@@ -82,7 +88,9 @@ def command(
     ] = False,
     max_execution_time: Annotated[
         int | None,
-        typer.Option("--max-execution-time", metavar="S", help="Of a job on the backend; seconds."),
+        typer.Option(
+            "--max-execution-time", metavar="S", help="The longest a job may run, in seconds."
+        ),
     ] = None,
     separate: Annotated[
         bool, typer.Option("--separate", help="A job for each file, not one for all.")

@@ -27,7 +27,11 @@ def command(
     context: Context,
     session: Annotated[
         str | None,
-        typer.Argument(metavar="SESSION", help="A name, an id, or the beginning of one."),
+        typer.Argument(
+            metavar="SESSION",
+            help="A name, an id, or the beginning of one.",
+            callback=options.not_empty,
+        ),
     ] = None,
     *,
     named: options.Session = None,
