@@ -57,8 +57,10 @@ class Array:
         header = f"{{'descr': '{self.dtype}', 'fortran_order': False, 'shape': {self.shape}, }}"
         if self.shape:
             header += " " * (_NPY_GROWTH - len(str(self.shape[0])))
-        # Magic, version and length take ten bytes; spaces and a newline fill up to the alignment.
-        padding = -(len(_NPY_MAGIC) + 4 + len(header) + 1) % _NPY_ALIGNMENT
+        # Magic, version and length take ten bytes; spaces and a newline fill up to the alignment,
+        # and where nothing is missing numpy fills up all the same.
+        length = len(_NPY_MAGIC) + 4 + len(header) + 1
+        padding = _NPY_ALIGNMENT - length % _NPY_ALIGNMENT
         text = f"{header}{' ' * padding}\n".encode("latin-1")
         npy = b"".join((_NPY_MAGIC, b"\x01\x00", struct.pack("<H", len(text)), text, self.data))
         return {"__type__": "ndarray", "__value__": deflate(npy)}

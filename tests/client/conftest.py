@@ -90,6 +90,8 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body in one packet: the second would wait for the first's receipt.
+            wbufsize = 2**16
 
             def log_message(self, *_: Any) -> None:
                 """Stay quiet."""
@@ -145,11 +147,18 @@ class Client:
     waits_s: list[float]
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def running_server() -> Iterator[Server]:
     running = Server()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def server(running_server: Server) -> Server:
+    running_server.requests.clear()
+    running_server.script(answer(200, {}))
+    return running_server
 
 
 @pytest.fixture

@@ -52,11 +52,13 @@ def test_an_array_is_written_as_numpy_writes_it(array: np.ndarray) -> None:
     assert ours.to_wire() == typed(npy(array))
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (12345, 1), (1,) * 20, (10, 1, 1, 1, 1, 1, 1, 1, 1)])
-def test_the_header_is_as_long_as_numpys(shape: tuple[int, ...]) -> None:
-    array = np.zeros(shape)
-    written = Array(array.tobytes(), shape, "<f8").to_wire()
-    assert inflate(written["__value__"]) == npy(array)
+@pytest.mark.parametrize("first", [0, 12345])
+def test_the_header_is_as_long_as_numpys(first: int) -> None:
+    """Whatever the length of a shape leaves of the alignment."""
+    for ones in range(16):
+        for digits in range(4):
+            shape = (first, *(1,) * ones, 0, 10**digits)
+            assert Array(b"", shape, "<f8").to_wire() == typed(npy(np.zeros(shape)))
 
 
 @given(ARRAYS, st.booleans())
