@@ -41,14 +41,14 @@ def prepare_circuit(
     Raises:
         CircuitError: It is wider than the target, or cannot be transpiled to it.
     """
+    fitted = circuit
     if transpilation.optimization_level is not None and target is not None:
-        circuit = transpile(circuit, target, transpilation, name)
+        fitted = transpile(circuit, target, transpilation, name)
     return PreparedCircuit(
-        wire=encode(circuit),
-        parameters=tuple(parameter.name for parameter in circuit.parameters),
-        num_qubits=circuit.num_qubits,
-        num_clbits=circuit.num_clbits,
-        has_measurement=measures(circuit),
+        wire=encode(fitted),
+        parameters=tuple(parameter.name for parameter in fitted.parameters),
+        source_parameters=tuple(parameter.name for parameter in circuit.parameters),
+        has_measurement=measures(fitted),
     )
 
 

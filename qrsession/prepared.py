@@ -130,7 +130,12 @@ def _read(service: RuntimeService, key: str) -> list[PreparedCircuit] | None:
         return None
     try:
         return [
-            PreparedCircuit(**{**record, "parameters": tuple(record["parameters"])})
+            PreparedCircuit(
+                wire=record["wire"],
+                parameters=tuple(record["parameters"]),
+                source_parameters=tuple(record["source_parameters"]),
+                has_measurement=record["has_measurement"],
+            )
             for record in records
         ]
     except (TypeError, KeyError):

@@ -188,7 +188,7 @@ def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[
     Raises:
         CircuitError: A circuit has a parameter without a value, or none has one of a name given.
     """
-    known = {name for circuit in circuits for name in circuit.parameters}
+    known = {name for circuit in circuits for name in circuit.source_parameters}
     for name in request.values:
         if name not in known:
             raise CircuitError(

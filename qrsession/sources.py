@@ -8,7 +8,6 @@ import re
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,13 +16,11 @@ from typing import Any
 from qrsession.cache import content_key
 from qrsession.errors import CircuitError
 from qrsession.protocol.typed import TYPED_JSON_VERSION
+from qrsession.screening import check_qasm2, check_qasm3, includes_of, without_comments
 
 LARGEST_FILE_BYTES = 32 * 2**20
 # The parser of OpenQASM 3 reads some 40 kB a second.
 LARGEST_QASM3_BYTES = 4 * 2**20
-# More than any device or simulator method takes. Twenty million qubits abort the process inside
-# Qiskit, so what a file declares is held against these before its parser sees it.
-MOST_DECLARED = 10_000
 
 EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 EXAMPLE_PREFIX = "@"
@@ -31,15 +28,6 @@ STANDARD_INPUT = "-"
 
 _QPY_MAGIC = b"QISKIT"
 _HEADER = re.compile(r"\s*OPENQASM\s+(\d+)(?:\.\d+)?\s*;")
-# A comment that is never closed reaches to the end, so that each character is looked at once.
-_COMMENTS = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
-# What stands in brackets, up to where a declaration ends at the latest.
-_SIZE = r"\s*\[([^\[\];]*)"
-_QASM2_DECLARATION = re.compile(rf"\b[qc]reg\s+\w+{_SIZE}")
-_QASM3_DECLARATION = re.compile(rf"\b(?:[qc]reg\s+\w+|qubit|bit){_SIZE}")
-_INCLUDE = re.compile(r'\binclude\s*"([^"]*)"')
-_STANDARD_INCLUDES = frozenset({"qelib1.inc", "stdgates.inc"})
-_LONGEST_NUMBER = 30
 
 
 class SourceFormat(StrEnum):
@@ -93,15 +81,13 @@ class PreparedCircuit:
     Attributes:
         wire: The typed JSON of the circuit.
         parameters: Names of its parameters, in the order in which values are given.
-        num_qubits: Its width.
-        num_clbits: The classical bits that it has.
+        source_parameters: Those of the circuit as it was read; transpiling may lose some.
         has_measurement: Whether the sampler has something to sample.
     """
 
     wire: dict[str, Any]
     parameters: tuple[str, ...]
-    num_qubits: int
-    num_clbits: int
+    source_parameters: tuple[str, ...]
     has_measurement: bool
 
 
@@ -121,6 +107,8 @@ def read_source(name: str) -> Source:
         CircuitError: It cannot be read, is empty or too large, or holds something else.
     """
     if name == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise _unreadable(name, "standard input is closed")
         return _examine(name, sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1), Path.cwd())
     if name.startswith(EXAMPLE_PREFIX) and not _exists(name):
         return _read_example(name)
@@ -131,7 +119,7 @@ def read_source(name: str) -> Source:
             data = file.read(LARGEST_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise _wrong(name, f"it cannot be read ({reason})") from error
+        raise _unreadable(name, reason) from error
     return _examine(name, data, path.parent)
 
 
@@ -212,7 +200,7 @@ def _examine(name: str, data: bytes, folder: Path) -> Source:
         text = data.decode()
     except UnicodeDecodeError:
         raise _wrong(name, "it is neither OpenQASM text nor QPY") from None
-    code = _without_comments(text)
+    code = without_comments(text)
     header = _HEADER.match(code)
     if header is None or header[1] not in {"2", "3"}:
         raise CircuitError(
@@ -223,48 +211,21 @@ def _examine(name: str, data: bytes, folder: Path) -> Source:
     is_qasm3 = header[1] == "3"
     if is_qasm3 and len(data) > LARGEST_QASM3_BYTES:
         raise _too_large(name, LARGEST_QASM3_BYTES)
-    _check_declarations(name, code, _QASM3_DECLARATION if is_qasm3 else _QASM2_DECLARATION)
-    includes = set(_INCLUDE.findall(code))
+    if is_qasm3:
+        check_qasm3(name, code)
+    else:
+        check_qasm2(name, code, folder, LARGEST_FILE_BYTES)
     return Source(
         name,
         data,
         SourceFormat.QASM3 if is_qasm3 else SourceFormat.QASM2,
         folder,
-        is_self_contained=includes <= _STANDARD_INCLUDES,
+        is_self_contained=not includes_of(code),
     )
 
 
-def _without_comments(text: str) -> str:
-    """Blank out comments, and keep the line breaks so that lines can be counted."""
-    return _COMMENTS.sub(lambda match: "\n" * match[0].count("\n") or " ", text)
-
-
-def _check_declarations(name: str, code: str, declaration: re.Pattern[str]) -> None:
-    total = 0
-    for match in declaration.finditer(code):
-        size = _size_of(match[1].strip())
-        total += size or 0
-        if size is None:
-            # The parser would work it out, and make room for whatever comes of it.
-            problem = "the size of a register must be a whole number"
-        elif total > MOST_DECLARED:
-            problem = f"{total} qubits and bits are declared; at most {MOST_DECLARED} are taken"
-        else:
-            continue
-        line = code.count("\n", 0, match.start()) + 1
-        raise CircuitError(f"{name}, line {line}: {problem}.", details={"path": name, "line": line})
-
-
-def _size_of(text: str) -> int | None:
-    """Read the size of a register, None where it is no plain number."""
-    if len(text) > _LONGEST_NUMBER:
-        return None
-    for base in (0, 10):
-        # Python takes leading zeros in base 10 alone, the parser takes them always.
-        with suppress(ValueError):
-            size = int(text, base)
-            return size if size >= 0 else None
-    return None
+def _unreadable(name: str, why: str) -> CircuitError:
+    return CircuitError(f"{name} cannot be read: {why}.", details={"path": name})
 
 
 def _wrong(name: str, why: str) -> CircuitError:

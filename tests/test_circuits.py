@@ -242,8 +242,18 @@ def test_a_prepared_circuit_is_known_without_parsing_it(tmp_path: Path) -> None:
     (prepared,) = prepare_source(source_of(tmp_path, qpy_of(circuit)), None, AS_IT_IS)
     assert decode(prepared.wire) == circuit
     assert prepared.parameters == ("alpha", "zeta")
-    assert (prepared.num_qubits, prepared.num_clbits) == (3, 3)
+    assert prepared.source_parameters == prepared.parameters
     assert prepared.has_measurement
+
+
+def test_a_parameter_that_transpiling_removes_is_remembered(tmp_path: Path) -> None:
+    circuit = QuantumCircuit(1, 1)
+    circuit.rz(Parameter("phase"), 0)
+    circuit.measure(0, 0)
+    target = Target.from_configuration(["rz", "sx", "cz", "measure"], num_qubits=1)
+    source = source_of(tmp_path, qpy_of(circuit))
+    (prepared,) = prepare_source(source, target, Transpilation(2))
+    assert (prepared.parameters, prepared.source_parameters) == ((), ("phase",))
 
 
 def test_without_a_level_a_circuit_goes_as_it_is(tmp_path: Path) -> None:

@@ -22,7 +22,16 @@ LIBRARY = (
     DISK
     | CLIENT
     | {"cache", "codec", "accounts", "service", "session", "submit", "tags", "job", "primitives"}
-    | {"options", "backend", "circuits", "sources", "transpilation", "prepared", "results"}
+    | {
+        "options",
+        "backend",
+        "circuits",
+        "sources",
+        "screening",
+        "transpilation",
+        "prepared",
+        "results",
+    }
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
 )
 ALLOWED = {
@@ -42,6 +51,7 @@ ALLOWED = {
     "options": WIRE,
     "client": CLIENT | {"__version__"},
     "codec": WIRE | {"codec"},
+    "screening": BASE,
     "reports": DISK | {"tags"},
     "render": BASE | {"duration", "render", "reports", "results"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.

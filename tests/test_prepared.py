@@ -61,7 +61,7 @@ def test_the_second_time_it_is_found(place: Place, backends: Backends) -> None:
     assert (second.outcome, second.misses, backends.asked) == ("hit", 0, 1)
     (circuit,) = made
     assert set(decode(circuit.wire).count_ops()) == {"rz", "sx", "cz", "measure"}
-    assert (circuit.parameters, circuit.num_qubits, circuit.num_clbits) == ((), 2, 2)
+    assert circuit.parameters == circuit.source_parameters == ()
 
 
 def test_of_several_sources_one_that_is_new_makes_it_a_miss(place: Place) -> None:
@@ -122,7 +122,7 @@ def test_a_file_that_includes_another_is_read_anew(place: Place, tmp_path: Path)
         b"[5]",
         b"[{}]",
         b'[{"wire": {}}]',
-        b'[{"wire": {}, "parameters": 5, "num_qubits": 1, "num_clbits": 1, "has_measurement": 1}]',
+        b'[{"wire": {}, "parameters": 5, "source_parameters": [], "has_measurement": 1}]',
         b'[{"brand_new": 1, "parameters": []}]',
         b"\xff",
     ],

@@ -15,8 +15,7 @@ pytestmark = pytest.mark.fast
 CIRCUIT = PreparedCircuit(
     wire={"__type__": "QuantumCircuit", "__value__": "…"},
     parameters=("alpha", "beta"),
-    num_qubits=2,
-    num_clbits=2,
+    source_parameters=("alpha", "beta", "gone"),
     has_measurement=True,
 )
 
@@ -34,6 +33,11 @@ def test_values_are_sent_in_the_circuits_order() -> None:
         "version": 2,
         "support_qiskit": True,
     }
+
+
+def test_a_value_that_transpiling_made_superfluous_is_taken() -> None:
+    params = params_of([CIRCUIT], RunRequest([], values={"alpha": 1, "beta": 2, "gone": 3}))
+    assert Array.from_wire(params["pubs"][0][1]).shape == (2,)
 
 
 def test_a_parameter_without_a_value_is_named() -> None:
