@@ -66,8 +66,9 @@ class Fault:
             document = json.loads(body)
         except (ValueError, RecursionError):
             document = None
+        nothing_said = f"HTTP status {status} without a message"
         if not isinstance(document, dict):
-            return cls(status, None, _one_line(body) or f"HTTP status {status} without a message")
+            return cls(status, None, _one_line(body) or nothing_said)
         errors = document.get("errors")
         error = errors[0] if isinstance(errors, list) and errors else document.get("error")
         if isinstance(error, str):
@@ -81,7 +82,7 @@ class Fault:
         return cls(
             status=status,
             code=_code(error.get("code")),
-            message=_one_line(str(error.get("message") or f"HTTP status {status}")),
+            message=_one_line(str(error.get("message") or "")) or nothing_said,
             solution=_one_line(str(error.get("solution") or "")),
             trace=_one_line(str(document.get("trace") or "")),
         )

@@ -6,6 +6,8 @@ Source: https://quantum.cloud.ibm.com/docs/api/qiskit-runtime-rest, one page for
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from qrsession.errors import InvalidTypeError, InvalidValueError
+
 API_PREFIX = "/api/v1"
 API_VERSION = "2026-04-15"
 API_VERSIONS = {
@@ -42,7 +44,17 @@ class Route:
     template: str
 
     def path(self, **names: str) -> str:
-        """Fill in the names, each percent-encoded as one path segment."""
+        """Fill in the names, each percent-encoded as one path segment.
+
+        Raises:
+            InvalidTypeError: A name is no string.
+            InvalidValueError: A name is empty or means a folder, and would lead to another path.
+        """
+        for key, value in names.items():
+            if not isinstance(value, str):
+                raise InvalidTypeError(f"{key} must be a string, not {type(value).__name__}.")
+            if value.strip() in {"", ".", ".."}:
+                raise InvalidValueError(f"{key} is {value!r}; that names nothing.")
         return self.template.format(**{key: quote(value, safe="") for key, value in names.items()})
 
 

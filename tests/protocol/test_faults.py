@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qrsession.protocol.faults import Fault
@@ -48,12 +48,12 @@ SHAPES: dict[str, tuple[Any, Fault]] = {
         Fault(404, "BXNIM0415E", "No key."),
     ),
     "a gateway": ({"message": "No route.", "code": 7}, Fault(404, 7, "No route.")),
-    "no errors": ({"errors": []}, Fault(404, None, "HTTP status 404")),
-    "an empty object": ({}, Fault(404, None, "HTTP status 404")),
-    "no message": ({"errors": [{"code": 5}]}, Fault(404, 5, "HTTP status 404")),
+    "no errors": ({"errors": []}, Fault(404, None, "HTTP status 404 without a message")),
+    "an empty object": ({}, Fault(404, None, "HTTP status 404 without a message")),
+    "no message": ({"errors": [{"code": 5}]}, Fault(404, 5, "HTTP status 404 without a message")),
     "nulls": (
         {"errors": [{"code": None, "message": None, "solution": None}], "trace": None},
-        Fault(404, None, "HTTP status 404"),
+        Fault(404, None, "HTTP status 404 without a message"),
     ),
     "true for a code": (
         {"errors": [{"code": True, "message": "No."}]},
@@ -84,6 +84,7 @@ def test_what_is_no_json_becomes_the_message(body: str, message: str) -> None:
     assert Fault.from_reply(502, body) == Fault(502, None, message)
 
 
+@example('{"error": " "}')
 @given(st.one_of(st.text(), JSON.map(json.dumps)))
 def test_reading_never_fails_and_gives_text_fit_for_a_terminal(body: str) -> None:
     fault = Fault.from_reply(500, body)
