@@ -3,8 +3,8 @@
 Public names are loaded when they are first used (PEP 562): importing this package is free.
 """
 
-from typing import TYPE_CHECKING
-
+# Type checkers know the name; importing it from typing would be most of this package's own time.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from qrsession.accounts import Account
     from qrsession.errors import QrsessionError

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -183,13 +184,31 @@ class RuntimeJob:
             JobCancelledError: It was cancelled.
             WaitTimeoutError: The time ran out; the job goes on.
         """
-        self.wait_for_final_state(timeout)
-        text = self.result_text()
+        began_s = time.monotonic()
+        text = self._held_result(timeout)
+        if text is None:
+            spent_s = time.monotonic() - began_s
+            self.wait_for_final_state(None if timeout is None else max(timeout - spent_s, 0.0))
+            text = self.result_text()
         if decoder is not None:
             return decoder(text)
         from qrsession.codec import decode  # noqa: PLC0415 - the room of Qiskit
 
         return decode(json.loads(text))
+
+    def _held_result(self, timeout: float | None) -> str | None:
+        """Ask for the result straight away, of a service that holds the request until it is there.
+
+        That saves a short job one request of three. A service that does not hold has said so at
+        the cost of one request.
+        """
+        is_final = self._record.status in FINAL_JOB_STATUSES
+        if is_final or (timeout is not None and timeout <= LONGEST_HOLD_S):
+            return None
+        with suppress(ServiceUnavailableError):
+            # Waiting has more patience.
+            return self._service.client.await_job_results(self.job_id())
+        return None
 
     def result_text(self) -> str:
         """Return the result as the service sends it: JSON text.
@@ -309,8 +328,9 @@ class _Waiting:
     def check(self, job_id: str, status: str) -> None:
         """Raise when the time is up."""
         if self._left_s() <= 0:
+            waited_s = round(self._timeout_s or 0, 2)
             raise WaitTimeoutError(
-                f"Job {job_id} is still {status.lower()} after {self._timeout_s:g} s.",
+                f"Job {job_id} is still {status.lower()} after {waited_s:g} s.",
                 advice=f"It goes on; take it up again: qrsession result {job_id} --wait",
                 details={"job_id": job_id, "status": status},
             )

@@ -15,7 +15,12 @@ from urllib.parse import urlsplit
 
 import requests
 
-from qrsession.client.transport import CONNECT_TIMEOUT_S, Endpoint, new_http_session
+from qrsession.client.transport import (
+    CONNECT_TIMEOUT_S,
+    Endpoint,
+    new_http_session,
+    without_secret,
+)
 from qrsession.errors import (
     NotAuthorizedError,
     ServiceUnavailableError,
@@ -135,7 +140,8 @@ class TokenSource:
                 return Token.from_wire(response.json())
             except (ValueError, *_TOO_LARGE):
                 raise WireFormatError(f"{host} answered with something that is no token.") from None
-        fault = Fault.from_reply(response.status_code, response.text)
+        said = without_secret(response.text, self._api_key)
+        fault = Fault.from_reply(response.status_code, said)
         if response.status_code in {400, 401, 403}:
             raise NotAuthorizedError(
                 f"{host} refuses the API key: {fault.message}",

@@ -98,8 +98,7 @@ class RestClient:
             headers={routes.PREFER_HEADER: routes.PREFER_WAIT},
             read_timeout_s=routes.LONGEST_HOLD_S + _HOLD_MARGIN_S,
         )
-        applied = reply.headers.get(routes.PREFERENCE_APPLIED_HEADER, "")
-        return JobRecord.from_wire(reply.json()), routes.PREFERENCE_APPLIED_WAIT in applied
+        return JobRecord.from_wire(reply.json()), _was_held(reply)
 
     def list_jobs(
         self, *, session_id: str | None = None, tags: tuple[str, ...] = (), limit: int = 20
@@ -122,6 +121,22 @@ class RestClient:
         """``GET /jobs/{id}/results``: the text of the result, None where there is none (yet)."""
         reply = self._call(routes.GET_JOB_RESULTS, {"job_id": job_id})
         return reply.text if reply.status != HTTPStatus.NO_CONTENT and reply.text else None
+
+    def await_job_results(self, job_id: str) -> str | None:
+        """``GET /jobs/{id}/results``, held by a service that holds until the job has ended.
+
+        None where the service did not hold it (what it answers then may be the traceback of a job
+        that failed), or where the job gave no result in that time.
+        """
+        reply = self._call(
+            routes.GET_JOB_RESULTS,
+            {"job_id": job_id},
+            headers={routes.PREFER_HEADER: routes.PREFER_WAIT},
+            read_timeout_s=routes.LONGEST_HOLD_S + _HOLD_MARGIN_S,
+        )
+        if not _was_held(reply) or reply.status == HTTPStatus.NO_CONTENT:
+            return None
+        return reply.text
 
     def cancel_job(self, job_id: str) -> None:
         """``POST /jobs/{id}/cancel``. Sent again where a reply is lost: cancelling is idempotent.
@@ -204,6 +219,11 @@ _NOT_FOUND: dict[str, type[NotFoundError]] = {
     "job_id": JobNotFoundError,
     "backend": BackendNotFoundError,
 }
+
+
+def _was_held(reply: Reply) -> bool:
+    applied = reply.headers.get(routes.PREFERENCE_APPLIED_HEADER, "")
+    return routes.PREFERENCE_APPLIED_WAIT in applied
 
 
 def _checked(reply: Reply, route: Route, names: Mapping[str, str]) -> Reply:

@@ -125,15 +125,22 @@ async def get_job(request: Request) -> Response:
 
 
 async def get_job_results(request: Request) -> Response:
-    """``GET /jobs/{job_id}/results``: 204 while there is none; a private job's is given once."""
+    """``GET /jobs/{job_id}/results``: 204 while there is none; a private job's is given once.
+
+    Held until the job has ended where ``Prefer: wait`` asks for it.
+    """
     runtime = runtime_of(request)
     job = _job_of(request)
+    wait_s = _wait_wanted_s(request)
+    if wait_s is not None:
+        job = await _until_final(request, job, wait_s)
     result_json = runtime.store.jobs.result(job)
-    if result_json is None:
-        return no_content()
-    if job.private:
+    reply = no_content() if result_json is None else bytes_reply(result_json)
+    if result_json is not None and job.private:
         runtime.store.jobs.forget_result(job)
-    return bytes_reply(result_json)
+    if wait_s is not None:
+        reply.headers[PREFERENCE_APPLIED_HEADER] = PREFERENCE_APPLIED_WAIT
+    return reply
 
 
 async def cancel_job(request: Request) -> Response:
@@ -201,6 +208,14 @@ def _job_of(request: Request) -> Job:
     job = runtime_of(request).store.jobs.get(job_id)
     if job is None:
         raise not_found("Job", job_id)
+    return job
+
+
+async def _until_final(request: Request, job: Job, wait_s: int) -> Job:
+    deadline_s = time.monotonic() + wait_s
+    while not job.status.is_final and (left_s := deadline_s - time.monotonic()) > 0:
+        await runtime_of(request).changes.wait(job.job_id, left_s)
+        job = _job_of(request)
     return job
 
 

@@ -285,3 +285,21 @@ def test_whether_a_question_was_held(
     server.script(answer(200, JOB, **({"Preference_Applied": applied} if applied else {})))
     job, held = client.rest.await_job("j1")
     assert (job.job_id, held) == ("j1", was_held)
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        pytest.param(answer(200, {"a": 1}, Preference_Applied="wait"), '{"a": 1}', id="held"),
+        pytest.param(answer(204, Preference_Applied="wait"), None, id="held in vain"),
+        pytest.param(answer(200, "a traceback, it may be"), None, id="not held"),
+        pytest.param(answer(204), None, id="not there yet"),
+    ],
+)
+def test_a_result_is_taken_of_a_service_that_holds(
+    server: Server, client: Client, reply: Answer, text: str | None
+) -> None:
+    server.script(reply)
+    assert client.rest.await_job_results("j1") == text
+    (request,) = server.requests
+    assert request.headers["Prefer"] == "wait=10"

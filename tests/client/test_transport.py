@@ -307,13 +307,13 @@ def test_every_call_has_its_time_outs(
     server: Server, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[float, float]] = []
-    send = requests.Session.request
+    send = requests.Session.send
 
     def spy(self: requests.Session, *arguments: Any, **options: Any) -> requests.Response:
         seen.append(options["timeout"])
         return send(self, *arguments, **options)
 
-    monkeypatch.setattr(requests.Session, "request", spy)
+    monkeypatch.setattr(requests.Session, "send", spy)
     calls: list[tuple[Callable[[], Any], Answer]] = [
         (lambda: client.rest.get_session("s1"), answer(200, SESSION)),
         (lambda: client.rest.close_session("s1"), answer(204)),

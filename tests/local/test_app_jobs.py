@@ -210,6 +210,32 @@ def test_a_held_request_answers_when_the_state_changes(
     assert time.monotonic() - begun_s < 2
 
 
+def test_a_held_request_for_a_result_answers_when_the_job_has_ended(
+    client: "Client", runtime: "RunningRuntime", connect: "Connect"
+) -> None:
+    """With the result, though the job began in between; with 204 where it gave none."""
+    held, queued = client.submit("hold"), client.submit("count")
+    prefer = {"Prefer": "wait=10"}
+    other = connect(runtime)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(other.get, f"/jobs/{queued}/results", headers=prefer)
+        while not runtime.in_loop(lambda: queued in runtime.parts.changes._waiting):
+            assert not waiting.done()
+        runtime.release_held()
+        reply = waiting.result(5)
+    assert (reply.status_code, reply.headers["Preference-Applied"]) == (200, "wait")
+    assert reply.json()["results"]
+    assert client.get(f"/jobs/{held}/results", headers=prefer).status_code == 200
+    failed = client.submit("fail")
+    reply = client.get(f"/jobs/{failed}/results", headers=prefer)
+    assert (reply.status_code, reply.headers["Preference-Applied"]) == (204, "wait")
+    waiting_s = {"Prefer": "wait=1"}
+    still = client.submit("hold")
+    assert client.get(f"/jobs/{still}/results", headers=waiting_s).status_code == 204
+    assert client.job(still)["state"]["status"] == "Running"
+    runtime.release_held()
+
+
 def test_private_jobs(client: "Client") -> None:
     """No inputs are given back, and the result once."""
     reply = client.post("/jobs", json={**BODY, "private": True}).json()

@@ -27,6 +27,10 @@ _PHYSICAL = re.compile(r"\$([0-9]+)", re.ASCII)
 _RANGE = re.compile(rf"\bin\s*\[[^\]]*{_INTEGER}[^\]]*\]", re.ASCII)
 _DEFINITION = re.compile(r"\bgate\s+(\w+)[^{]*\{([^}]*)\}")
 _NAME = re.compile(r"[^\W\d]\w*")
+# Circuits by whether they came as text, and as which; the oldest is forgotten first.
+_REMEMBERED: dict[tuple[bool, str] | None, Any] = {}
+_MOST_REMEMBERED = 8
+_LARGEST_REMEMBERED = 1_000_000
 _COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -36,7 +40,7 @@ def read_circuit(value: Any, where: str) -> QuantumCircuit:
     Raises:
         JobFailedError: It is no circuit, or one that is too large for any method.
     """
-    circuit = _from_qasm(value, where) if isinstance(value, str) else decode(value)
+    circuit = _known_circuit(value, where)
     if not isinstance(circuit, QuantumCircuit):
         raise not_valid(
             f"{where}: the circuit must be OpenQASM 3 text or a typed QuantumCircuit.",
@@ -46,6 +50,25 @@ def read_circuit(value: Any, where: str) -> QuantumCircuit:
             f"{where}: the circuit uses more than {MOST_QUBITS} qubits.",
             f"Use at most {MOST_QUBITS} qubits.",
         )
+    return circuit
+
+
+def _known_circuit(value: Any, where: str) -> Any:
+    """Read a circuit, or take the one that was read of the same bytes just before.
+
+    A loop that varies parameters sends one circuit again and again. Nothing that runs a circuit
+    changes it.
+    """
+    is_text = isinstance(value, str)
+    payload = value if is_text else value.get("__value__") if isinstance(value, dict) else None
+    key = (is_text, payload) if isinstance(payload, str) else None
+    if key in _REMEMBERED:
+        return _REMEMBERED[key]
+    circuit = _from_qasm(value, where) if is_text else decode(value)
+    if key is not None and len(key[1]) <= _LARGEST_REMEMBERED:
+        while len(_REMEMBERED) >= _MOST_REMEMBERED:
+            del _REMEMBERED[next(iter(_REMEMBERED))]
+        _REMEMBERED[key] = circuit
     return circuit
 
 

@@ -1,0 +1,163 @@
+"""Measures everything that is promised about speed, and prints one table: see docs/benchmarks.md.
+
+::
+
+    python benchmarks/run.py [--only NAME]... [--runs N] [--work FOLDER]
+"""
+
+import argparse
+import json
+import os
+import platform
+import secrets
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+# Run as a file, this folder is on the path, and the one that its modules are named from is not.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import ends, venvs
+from benchmarks.ends import Home
+from benchmarks.timing import Limit, Pair, Row, in_turn, measure, table
+
+FOLDER = Path(__file__).resolve().parent
+RUNS = 15
+NUM_JOBS = 200
+PEER_NAMES = ("first-run", "first-run-qasm3")
+NAMES = ("version", "status", "env", "help", "second-run", "jobs", "import", *PEER_NAMES)
+
+_HEADER = {
+    2: 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\n',
+    3: 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\nbit[2] c;\n',
+}
+_GATES = "h q[0];\ncx q[0], q[1];\n"
+_MEASURE = {2: "measure q -> c;\n", 3: "c = measure q;\n"}
+
+
+def rows(home: Home) -> list[Row]:
+    """Return the rows that need no peer."""
+
+    def against(ours: tuple[str, ...], script: str) -> Callable[[], Pair]:
+        return in_turn(lambda: home.wall_ms(*ours), lambda: home.wall_ms("python", "-c", script))
+
+    same_file = new_circuit(home.folder, 2)
+    cheap = [("version", ("--version",)), ("status", ("status", "--cached")), ("env", ("env",))]
+    return [
+        *(
+            Row(
+                name,
+                f"qrsession {' '.join(words)} / import typer",
+                Limit(1.6),
+                against(("qrsession", *words), "import typer"),
+            )
+            for name, words in cheap
+        ),
+        Row(
+            "help",
+            "qrsession --help / import typer",
+            Limit(2.0),
+            against(("qrsession", "--help"), "import typer"),
+        ),
+        Row(
+            "second-run",
+            "second run of a file / import requests, typer",
+            Limit(1.6),
+            against(("qrsession", "run", str(same_file)), "import requests, typer"),
+        ),
+        Row(
+            "jobs",
+            f"{NUM_JOBS} bell jobs in a session, each / Aer itself",
+            Limit(10.0, is_multiple=False),
+            lambda: Pair(
+                **json.loads(home.output("python", "-P", FOLDER / "jobs.py", str(NUM_JOBS)))
+            ),
+            share=0.2,
+        ),
+        Row(
+            "import",
+            "import qrsession / pass",
+            Limit(1.5),
+            against(("python", "-c", "import qrsession"), "pass"),
+        ),
+    ]
+
+
+def peer_rows(home: Home, peer: Home, port: int) -> list[Row]:
+    """Return the rows that compare with the peer, whose emulator listens at a port."""
+    # -P keeps what lies beside the script from being imported.
+    script = ("-P", FOLDER / "peer.py", str(port), ends.DEVICE)
+    session_id = peer.output("python", *script, "new").strip()
+
+    def first_run(version: int) -> Callable[[], Pair]:
+        def take() -> Pair:
+            file = new_circuit(home.folder, version)
+            return Pair(
+                home.wall_ms("qrsession", "run", "--shots", "1024", file),
+                peer.wall_ms("python", *script, session_id, file),
+            )
+
+        return take
+
+    return [
+        Row(
+            name,
+            f"first run of a file of OpenQASM {version} / qiskit-ibm-runtime",
+            Limit(0.5),
+            first_run(version),
+        )
+        for name, version in zip(PEER_NAMES, (2, 3), strict=True)
+    ]
+
+
+def new_circuit(folder: Path, version: int) -> Path:
+    """Write a Bell circuit as a file that nobody has seen before."""
+    file = folder / f"{secrets.token_hex(8)}-{version}.qasm"
+    file.write_text(f"{_HEADER[version]}// {file.stem}\n{_GATES}{_MEASURE[version]}")
+    return file
+
+
+def _arguments() -> argparse.Namespace:
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    parser = argparse.ArgumentParser(description="Measure what is promised about speed.")
+    parser.add_argument(
+        "--only", choices=NAMES, action="append", help="a row to measure; repeatable; all"
+    )
+    parser.add_argument("--runs", metavar="N", type=int, default=RUNS, help=f"of a row; {RUNS}")
+    parser.add_argument(
+        "--work",
+        metavar="FOLDER",
+        type=Path,
+        default=Path(cache) / "qrsession-benchmarks",
+        help="where virtual environments are kept",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Prepare, measure, and print the table."""
+    arguments = _arguments()
+    work = arguments.work.absolute()
+    own = venvs.own_venv(work)
+    with ExitStack() as stack:
+        home = stack.enter_context(ends.new_home(own))
+        stack.enter_context(ends.local_runtime(home))
+        wanted = set(arguments.only or NAMES)
+        chosen = rows(home)
+        if not wanted.isdisjoint(PEER_NAMES):
+            peer = stack.enter_context(ends.new_home(venvs.peer_venv(work)))
+            chosen += peer_rows(home, peer, stack.enter_context(ends.emulator(peer)))
+        measured = []
+        for row in chosen:
+            if row.name in wanted:
+                sys.stderr.write(f"Measuring {row.name}\n")
+                measured.append(measure(row, arguments.runs))
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.platform()}, {os.cpu_count()} CPUs")
+    print(f"Python {platform.python_version()}, {venvs.versions(own, ['qiskit', 'typer'])}")
+    print(table(measured))
+
+
+if __name__ == "__main__":
+    main()
