@@ -10,6 +10,7 @@ _FORM = re.compile(
 )
 # Longer numbers are typing errors, and `int` refuses to read some thousands of digits at all.
 _MOST_DIGITS = 12
+_LONGEST_SHOWN = 80
 
 
 def parse_duration(text: str) -> int:
@@ -26,7 +27,7 @@ def parse_duration(text: str) -> int:
     numbers = match.groups() if match else ()
     if not any(numbers) or any(number and len(number) > _MOST_DIGITS for number in numbers):
         raise InvalidValueError(
-            f"{text!r} is not a duration.",
+            f"{text[:_LONGEST_SHOWN]!r} is not a duration.",
             advice='Write seconds, or hours, minutes and seconds like "2h 30m 40s".',
         )
     return sum(

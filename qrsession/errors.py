@@ -65,6 +65,12 @@ class QrsessionError(Exception):
         self.message = message
         self.advice = self.default_advice if advice is None else advice
         self.details: dict[str, Any] = dict(details or {})
+        self._text = f"{message} {advice}" if advice else message
+
+    def __str__(self) -> str:
+        # What a traceback shows must be enough to go on. The advice of a whole class of errors is
+        # worded for the command line, and would be in the way there.
+        return self._text
 
 
 class UsageError(QrsessionError):

@@ -27,6 +27,7 @@ from qrsession.settings import Settings
 if TYPE_CHECKING:
     from qrsession.backend import Backend
     from qrsession.client.rest import RestClient
+    from qrsession.client.transport import Endpoint
     from qrsession.job import RuntimeJob
 
 _ONLINE = "online"
@@ -262,11 +263,14 @@ def _connect(account: Account, settings: Settings) -> "RestClient":
     from qrsession.client.rest import RestClient  # noqa: PLC0415
     from qrsession.client.transport import Transport  # noqa: PLC0415
 
-    if account.is_local:
-        account = _with_local_runtime(account, settings)
-    endpoint = endpoint_of(account)
-    tokens = TokenSource(token_url_of(account), account.token, endpoint, _token_folder(settings))
-    return RestClient(Transport(endpoint, tokens))
+    def locate() -> "tuple[Endpoint, TokenSource]":
+        found = _with_local_runtime(account, settings) if account.is_local else account
+        endpoint = endpoint_of(found)
+        tokens = TokenSource(token_url_of(found), found.token, endpoint, _token_folder(settings))
+        return endpoint, tokens
+
+    # The local runtime ends when it is idle, and whoever needs it again starts it again.
+    return RestClient(Transport(*locate(), relocate=locate if account.is_local else None))
 
 
 def _with_local_runtime(account: Account, settings: Settings) -> Account:

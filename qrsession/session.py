@@ -26,11 +26,14 @@ from qrsession.protocol.models import (
     SessionRecord,
     SessionRequest,
 )
+from qrsession.protocol.options import OPTIONS_OF
 from qrsession.protocol.status import JobStatus, SessionMode, SessionState
 from qrsession.service import BackendDocuments, RuntimeService, service_of
 from qrsession.submit import submit
 
 SHORTEST_SESSION_S = 300
+# What the primitives expect beside pubs; without the second, results come untyped.
+_DEFAULT_INPUTS = {"version": 2, "support_qiskit": True}
 _DURATION_FORM = 'seconds, or a string like "2h 30m 40s"'
 
 
@@ -175,7 +178,8 @@ class Session:
         """
         from qrsession.codec import encode  # noqa: PLC0415 - the room of Qiskit
 
-        params = encode(dict(inputs))
+        known = _DEFAULT_INPUTS if program_id in OPTIONS_OF else {}
+        params = encode({**known, **inputs})
         job = self.submit(program_id, params, Options.of(options))
         if callback is not None:
             _call_back(job, result_decoder, callback)

@@ -112,13 +112,22 @@ class Ledger:
         """Return the session that a command is to work on; see `LedgerView.choose`."""
         return self.read().choose(explicit, environment, interactive=interactive)
 
-    def check_free(self, name: str) -> None:
-        """Check, before a session is opened, that it may have this name.
+    def check_free(self, name: str | None) -> None:
+        """Check, before a session is opened, that it can be entered, under this name if it has one.
 
         Raises:
-            InvalidValueError: An open session has it, or it is no name at all.
+            InvalidValueError: An open session has the name, or it is no name at all.
+            StorageError: The file was written by a newer version, or its folder cannot be used.
         """
-        if check_name(name) in self.read().sessions:
+        if name is not None:
+            check_name(name)
+        self._ensure_folder()
+        try:
+            taken = view_of(self._load()).sessions
+        except WireFormatError:
+            # A damaged file is set aside when the session is entered.
+            return
+        if name in taken:
             raise InvalidValueError(
                 f"A session named {name!r} is open already.",
                 advice=f"Choose another name, or close it: qrsession close {name}",

@@ -38,21 +38,24 @@ class Supervisor:
 
     As a context manager it takes SIGINT, SIGTERM and SIGHUP. While the command runs they are
     passed on to it, but for a SIGINT where there is a terminal, which has sent it to the command
-    already. One that comes before the command is there waits for it; one that comes after it has
-    ended changes nothing, so that what must be done at the end is done.
+    already. One that comes before the command is there keeps it from being started, and a second
+    one interrupts what is done until then; one that comes after it has ended changes nothing, so
+    that what must be done at the end is done.
     """
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         self._early: list[int] = []
+        self._is_over = False
         self._before: dict[signal.Signals, Any] = {}
+        # A keyboard's interrupt reaches the whole foreground group, the command included.
+        self._reaches_all = {signal.SIGINT} if os.isatty(0) else set()
 
     def __enter__(self) -> Self:
-        # A keyboard's interrupt reaches the whole foreground group, the command included.
-        at_keyboard = {signal.SIGINT} if os.isatty(0) else set()
         for number in _ended_by():
-            handler = _ignore if number in at_keyboard else self._pass_on
-            self._before[number] = signal.signal(number, handler)
+            # What is ignored stays so, and for the command too: that is how `nohup` works.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._take)
         return self
 
     def __exit__(self, *_failure: object) -> None:
@@ -62,6 +65,8 @@ class Supervisor:
     def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ChildEnd:
         """Run a command to its end, on our own standard streams and terminal."""
         try:
+            if self._early:
+                return ChildEnd(EXIT_SIGNALLED + self._early[0])
             # Found by the PATH that the command itself sees, as a shell would.
             command = _resolved(arguments, environment)
             self._child = subprocess.Popen(command, env=environment)  # noqa: S603 - what was asked
@@ -70,15 +75,19 @@ class Supervisor:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             return ChildEnd(EXIT_NOT_EXECUTABLE, f"{arguments[0]}: {reason}.")
+        finally:
+            self._is_over = self._child is None
         for number in self._early:
             self._child.send_signal(number)
         status = self._child.wait()
         return ChildEnd(EXIT_SIGNALLED - status if status < 0 else status)
 
-    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+    def _take(self, number: int, _frame: FrameType | None) -> None:
         if self._child is None:
+            if self._early and not self._is_over:
+                raise KeyboardInterrupt
             self._early.append(number)
-        else:
+        elif number not in self._reaches_all:
             with suppress(ProcessLookupError):
                 self._child.send_signal(number)
 
@@ -89,10 +98,6 @@ def with_own_scripts(environment: Mapping[str, str]) -> dict[str, str]:
     folder = script.parent if script.name.startswith("qrsession") else Path(sys.executable).parent
     path = environment.get("PATH", os.defpath)
     return {**environment, "PATH": f"{folder.absolute()}{os.pathsep}{path}"}
-
-
-def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """Take a signal, and leave it at that. Unlike SIG_IGN this is not inherited by the command."""
 
 
 def _ended_by() -> list[signal.Signals]:

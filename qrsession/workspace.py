@@ -4,6 +4,7 @@ What the verbs of the command line do, without what they print.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,12 +13,12 @@ from qrsession.entries import SessionEntry
 from qrsession.errors import (
     InvalidValueError,
     JobNotFoundError,
+    QrsessionError,
     SessionClosedError,
     SessionNotFoundError,
     UsageError,
     WaitTimeoutError,
 )
-from qrsession.names import check_name
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.records import Records
 from qrsession.reports import JobReport, SessionReport
@@ -126,9 +127,7 @@ class Workspace:
 
         # All that can be wrong here is looked at before anything is opened.
         parse_max_time(request.max_time)
-        if request.name is not None:
-            check_name(request.name)
-            self.ledger.check_free(request.name)
+        self.ledger.check_free(request.name)
         service = self.service(request.account)
         kind = Batch if request.mode is SessionMode.BATCH else Session
         session = kind(service=service, backend=request.backend, max_time=request.max_time)
@@ -143,7 +142,13 @@ class Workspace:
             max_time_s=session.record().max_ttl_s,
         )
         seen = _seen(entry, session.record(), self._now())
-        return self._report(self.ledger.add(seen, make_current=make_current))
+        try:
+            return self._report(self.ledger.add(seen, make_current=make_current))
+        except BaseException:
+            # Nobody could name it, and so nobody would close it: not even who interrupted us.
+            with suppress(QrsessionError):
+                session.close()
+            raise
 
     def look(self, entry: SessionEntry) -> SessionReport:
         """Ask the service for a session's state, and keep what it says."""

@@ -1,5 +1,6 @@
 """The tree of errors: what its docstring draws is what it is."""
 
+import copy
 import inspect
 import re
 
@@ -67,6 +68,12 @@ def test_each_says_when_it_happens_and_what_to_do(name: str) -> None:
 
 def test_attributes_are_kept() -> None:
     error = QrsessionError("What.", advice="Do this.", details={"job_id": "d1"})
-    assert (str(error), error.message, error.advice) == ("What.", "What.", "Do this.")
+    assert (error.message, error.advice) == ("What.", "Do this.")
     assert error.details == {"job_id": "d1"}
     assert QrsessionError("What.").details == {}
+
+
+def test_as_text_it_is_enough_to_go_on() -> None:
+    assert str(QrsessionError("What.", advice="Do this.")) == "What. Do this."
+    assert str(QrsessionError("What.")) == "What."
+    assert str(copy.copy(QrsessionError("What.", advice="Do."))) == "What. Do."

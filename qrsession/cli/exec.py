@@ -70,8 +70,8 @@ def command(
         backend, max_time, parse_mode(mode), name, options.account_of(account, local=local)
     )
     workspace = context.workspace
-    session = _open(context, workspace, request)
     with Supervisor() as supervisor:
+        session = _open(context, workspace, request)
         end = supervisor.run(arguments, _environment(context, session))
         if end.trouble:
             context.output.warn(end.trouble)
@@ -82,9 +82,7 @@ def command(
     raise typer.Exit(end.exit_code)
 
 
-def _write_summary(
-    context: Context, summary: Path, session: SessionReport, end: ChildEnd
-) -> None:
+def _write_summary(context: Context, summary: Path, session: SessionReport, end: ChildEnd) -> None:
     data = {"session": session.document(), "exit_code": end.exit_code}
     try:
         write_target(summary, to_json(envelope_of(context.command, data)))

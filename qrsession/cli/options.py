@@ -10,7 +10,6 @@ from qrsession.errors import InvalidValueError, UsageError
 from qrsession.settings import LOCAL_ACCOUNT
 
 
-
 def not_empty(value: str | list[str] | None) -> str | list[str] | None:
     """Refuse an empty name: a script's unset variable must not close or use another session.
 

@@ -6,6 +6,7 @@ Source: "QPY Format" in Qiskit's API reference.
 """
 
 import io
+import re
 import struct
 import warnings
 from json import JSONEncoder
@@ -26,6 +27,7 @@ MOST_QUBITS = 10_000
 MOST_CLBITS = 1_000_000
 MOST_CIRCUITS = 100_000
 
+_INNERMOST = re.compile(r"Error: ([^\x1b\n]+)")
 _FILE_HEADER = struct.Struct("!6sBBBBQc")
 _OFFSET = struct.Struct("!Q")
 _CIRCUIT_HEADER = struct.Struct("!H1cHIIQIQI")
@@ -116,4 +118,9 @@ def _circuit_offsets(data: bytes, version: int, num_circuits: int) -> list[int]:
 
 
 def _words(error: BaseException) -> str:
-    return " ".join(str(error).strip("'\" \n").split()) or type(error).__name__
+    # As text, Qiskit's errors have quotes around them.
+    text = error.message if isinstance(error, QiskitError) else str(error)
+    # The reader in Rust draws a backtrace of several lines, whose innermost error tells enough.
+    innermost = _INNERMOST.search(text)
+    words = innermost[1] if innermost else text
+    return " ".join(words.strip("'\" \n").split()) or type(error).__name__
