@@ -1,6 +1,7 @@
 """What all tests share: an environment without accounts, and a home of one's own."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,21 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     empty_home = tmp_path / "user"
     empty_home.mkdir()
     monkeypatch.setenv("HOME", str(empty_home))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_signals() -> Iterator[None]:
+    """Undo what `nohup`, or a shell that put this run into the background, had ignored.
+
+    Commands inherit it, and tests that interrupt them would wait in vain.
+    """
+    numbers = (signal.SIGINT, signal.SIGHUP)
+    ignored = [number for number in numbers if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="session")
