@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 
 from qrsession.entries import Intent, JobEntry
 from qrsession.errors import (
-    LimitReachedError,
     QrsessionError,
     ReplyLostError,
     ServiceUnavailableError,
     SubmissionUnknownError,
+    WireFormatError,
 )
 from qrsession.protocol.models import JobCreated, JobRequest
 from qrsession.service import RuntimeService
@@ -49,10 +49,8 @@ def submit(
             submitted again; its intent stays on disk under the tag in ``details``.
         QrsessionError: The service did not accept it.
     """
-    tag = new_tag()
-    tagged = replace(request, tags=(*request.tags, tag))
     intent = Intent(
-        tag=tag,
+        tag=new_tag(),
         account=service.account.name,
         instance=service.instance,
         session_id=request.session_id,
@@ -63,19 +61,7 @@ def submit(
         host=socket.gethostname(),
     )
     service.records.write_intent(intent)
-    try:
-        created = service.client.create_job(tagged)
-    except ServiceUnavailableError as error:
-        if not _is_in_doubt(error):
-            service.records.drop_intent(tag)
-            raise
-        created = _look_up(service, tagged, tag, sleep)
-    except QrsessionError as error:
-        if not isinstance(error, LimitReachedError) and "http_status" not in error.details:
-            # No answer of the service's says that it refused: the intent stays.
-            raise
-        service.records.drop_intent(tag)
-        raise
+    created = _send(service, request, intent.tag, sleep)
     service.records.add_job(
         JobEntry(
             job_id=created.job_id,
@@ -85,19 +71,36 @@ def submit(
             account=service.account.name,
             instance=intent.instance,
             submitted_at=intent.created_at,
-            tag=tag,
+            tag=intent.tag,
             tags=request.tags,
             files=files,
             detached=detached,
         )
     )
-    service.records.drop_intent(tag)
+    service.records.drop_intent(intent.tag)
     return created
 
 
-def _is_in_doubt(error: ServiceUnavailableError) -> bool:
-    """Whether the job may exist: the reply was lost, or a server answered 5xx after the fact."""
-    return isinstance(error, ReplyLostError) or "http_status" in error.details
+def _send(
+    service: RuntimeService, request: JobRequest, tag: str, sleep: Callable[[float], None]
+) -> JobCreated:
+    """Send a submission with its tag once; where its reply is lost, find the job by the tag."""
+    tagged = replace(request, tags=(*request.tags, tag))
+    try:
+        return service.client.create_job(tagged)
+    except QrsessionError as error:
+        if not _is_in_doubt(error):
+            # Refused, or never sent: there is nothing to find.
+            service.records.drop_intent(tag)
+            raise
+    return _look_up(service, tagged, tag, sleep)
+
+
+def _is_in_doubt(error: QrsessionError) -> bool:
+    """Whether the job may exist: the reply was lost or damaged, or a server answered 5xx."""
+    if isinstance(error, ReplyLostError | WireFormatError):
+        return True
+    return isinstance(error, ServiceUnavailableError) and "http_status" in error.details
 
 
 def _look_up(

@@ -84,6 +84,12 @@ def fail_afterwards(send: Send, call: Call) -> Reply:
     return Reply(502, "<html>bad gateway</html>", {})
 
 
+def garble_reply(send: Send, call: Call) -> Reply:
+    """Let the service do the work, and a proxy put a page of its own in place of the answer."""
+    send(call)
+    return Reply(200, "<html>hello</html>", {})
+
+
 def refuse(_send: Send, _call: Call) -> Reply:
     """Refuse, as a service refuses."""
     return Reply(400, '{"errors": [{"code": 1208, "message": "no"}]}', {})
@@ -111,7 +117,7 @@ def test_a_job_is_recorded_and_its_intent_is_gone(service: RuntimeService) -> No
     assert set(service.client.get_job(created.job_id).tags) == {"mine", entry.tag}
 
 
-@pytest.mark.parametrize("fault", [lose_reply, fail_afterwards])
+@pytest.mark.parametrize("fault", [lose_reply, fail_afterwards, garble_reply])
 def test_a_job_whose_reply_was_lost_is_found_and_not_sent_again(
     service: RuntimeService,
     with_fault: Callable[[Callable[[Send, Call], Reply]], list[Call]],

@@ -38,9 +38,10 @@ def test_signals_after_the_command_change_nothing(
     number: signal.Signals, command: list[str]
 ) -> None:
     with Supervisor() as supervisor:
-        supervisor.run(command, os.environ)
+        end = supervisor.run(command, os.environ)
         raise_here(number)
         raise_here(number)
+    assert end.is_success == (command == NOTHING)
 
 
 def test_handlers_are_put_back() -> None:

@@ -106,9 +106,10 @@ def test_batches_and_single_jobs_share(start_runtime: StartRuntime, connect: "Co
     ids.append(client.submit("hold"))
     for job_id in ids:
         client.wait(job_id, "Running")
+    assert [client.job(job_id)["state"]["status"] for job_id in ids] == ["Running"] * 3
     runtime.release_held()
     for job_id in ids:
-        client.wait(job_id)
+        assert client.wait(job_id)["state"]["status"] == "Completed"
 
 
 def test_the_timer_frees_the_backend(

@@ -102,6 +102,7 @@ def test_the_same_bounds_and_choices_as_in_the_schema(primitive: str) -> None:
 @BOTH
 def test_the_schemas_defaults_are_accepted(primitive: str) -> None:
     defaults = MODELS[primitive]().model_dump(exclude={"simulator"})
+    assert defaults
     check_options(defaults, OPTIONS_OF[primitive])
 
 

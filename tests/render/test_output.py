@@ -70,8 +70,11 @@ def test_closed_stdout_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> N
         output.data("text")
 
 
-def test_stderr_that_is_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stderr_that_is_gone_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     output = Output()
     output.warn("nobody hears")
     output.fail("run", JobFailedError("It failed."))
+    assert capsys.readouterr() == ("", "")
