@@ -215,6 +215,6 @@ def _coerced(kind: Any, pub: Any, default: float | None) -> Any:
         return kind.coerce(pub, default)
     except (TypeError, ValueError) as error:
         raise CircuitError(
-            f"A pub cannot be read: {error}",
+            f"A pub cannot be read: {str(error).rstrip('.')}.",
             advice="Give (circuit, …) with as many values as the circuit has parameters.",
         ) from error

@@ -117,6 +117,12 @@ def collect(
 ) -> Iterator[Outcome]:
     """Wait for jobs, one after another, and yield their results as they were kept on disk.
 
+    Args:
+        jobs: The jobs.
+        timeout_s: The longest to wait for all of them together.
+        cancel_on_timeout: Whether those that are left are cancelled then.
+        on_change: Called with what is known of the first job at once, and of each at every change.
+
     Raises:
         JobFailedError: One failed.
         JobCancelledError: One was cancelled.
@@ -126,6 +132,8 @@ def collect(
     waiting = _Budget(timeout_s)
     for job in jobs:
         try:
+            if on_change is not None and job is jobs[0]:
+                on_change(job.record())
             job.wait_for_final_state(waiting.left_s(), on_change=on_change)
         except WaitTimeoutError:
             if cancel_on_timeout:

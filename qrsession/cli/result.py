@@ -59,7 +59,6 @@ def _outcome(
     if not wait:
         return read_outcome(found)
     with context.output.progress(f"job {found.job_id()}", lambda: outlook_of(found)) as progress:
-        progress.show(found.record().status)
         (outcome,) = collect(
             [found], timeout_s=timeout_s, on_change=lambda record: progress.show(record.status)
         )

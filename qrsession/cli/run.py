@@ -137,7 +137,6 @@ def command(
     first = submitted.jobs[0].job_id()
     subject = f"job {first}" if len(submitted.jobs) == 1 else f"{len(submitted.jobs)} jobs"
     with context.output.progress(subject, lambda: outlook_of(submitted.jobs[0])) as progress:
-        progress.show("Queued")
         outcomes = list(
             collect(
                 submitted.jobs,
