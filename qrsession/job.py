@@ -40,11 +40,22 @@ class RuntimeJob:
     """A job: its state, its result, and what it used.
 
     Made by a primitive's ``run``, by `Session.run`, or by `RuntimeService.job`.
+
+    Args:
+        service: The service that runs it.
+        record: What is known of it.
+        decoder: Makes the result of the service's text, in place of our own decoder.
     """
 
-    def __init__(self, service: RuntimeService, record: JobRecord) -> None:
+    def __init__(
+        self,
+        service: RuntimeService,
+        record: JobRecord,
+        decoder: Callable[[str], Any] | None = None,
+    ) -> None:
         self._service = service
         self._record = record
+        self._decoder = decoder
 
     @classmethod
     def from_record(cls, service: RuntimeService, record: JobRecord) -> "RuntimeJob":
@@ -177,7 +188,7 @@ class RuntimeJob:
 
         Args:
             timeout: The longest to wait, in seconds.
-            decoder: Makes the result of the service's text, in place of our own decoder.
+            decoder: Makes the result of the service's text, in place of the job's own.
 
         Raises:
             JobFailedError: It failed, or exceeded its maximum execution time.
@@ -190,6 +201,7 @@ class RuntimeJob:
             spent_s = time.monotonic() - began_s
             self.wait_for_final_state(None if timeout is None else max(timeout - spent_s, 0.0))
             text = self.result_text()
+        decoder = decoder or self._decoder
         if decoder is not None:
             return decoder(text)
         from qrsession.codec import decode  # noqa: PLC0415 - the room of Qiskit

@@ -170,7 +170,7 @@ class Session:
             inputs: The program's parameters, such as ``{"pubs": [...]}``, with Qiskit's objects
                 or as JSON.
             options: Options of the job: maximum execution time, tags, and so on.
-            result_decoder: Makes the result that ``callback`` gets of the service's text.
+            result_decoder: Makes the job's result of the service's text, in place of our own.
             callback: Called once with the job's id and its result, when that is there.
 
         Raises:
@@ -180,9 +180,10 @@ class Session:
 
         known = _DEFAULT_INPUTS if program_id in OPTIONS_OF else {}
         params = encode({**known, **inputs})
-        job = self.submit(program_id, params, Options.of(options))
+        submitted = self.submit(program_id, params, Options.of(options))
+        job = RuntimeJob(self._service, submitted.record(), result_decoder)
         if callback is not None:
-            _call_back(job, result_decoder, callback)
+            _call_back(job, callback)
         return job
 
     def submit(self, program_id: str, params: dict[str, Any], options: Options) -> RuntimeJob:
@@ -336,12 +337,8 @@ def _service_for(service: Any, backend: Any) -> RuntimeService:
     raise InvalidTypeError(f"service must be a RuntimeService, not {type(service).__name__}.")
 
 
-def _call_back(
-    job: RuntimeJob,
-    decoder: Callable[[str], Any] | None,
-    callback: Callable[[str, Any], None],
-) -> None:
+def _call_back(job: RuntimeJob, callback: Callable[[str, Any], None]) -> None:
     def deliver() -> None:
-        callback(job.job_id(), job.result(decoder=decoder))
+        callback(job.job_id(), job.result())
 
     threading.Thread(target=deliver, name=f"callback of {job.job_id()}", daemon=True).start()

@@ -266,7 +266,9 @@ def test_a_program_is_run_by_its_name(session: Session) -> None:
     assert result[0].data.meas.num_shots == job.result()[0].data.meas.num_shots == 12
 
     called.clear()
-    session.run("sampler", {"pubs": [(bell(),)]}, result_decoder=len, callback=note)
+    decoded = session.run("sampler", {"pubs": [(bell(),)]}, result_decoder=len, callback=note)
+    assert decoded.result() > 0
+    assert decoded.result(decoder=str).startswith("{")
     assert called.wait(30)
     assert calls[1][1] > 100
 
