@@ -40,9 +40,12 @@ def ensure_private_folder(folder: Path) -> None:
             others; or it cannot be made.
     """
     with _mapped(folder):
-        for missing in reversed([part for part in (folder, *folder.parents) if not part.exists()]):
-            with suppress(FileExistsError):
-                missing.mkdir(mode=0o700)
+        if not folder.is_dir():
+            # Asked first, since it is there all but once, and its parents are many.
+            missing = [part for part in (folder, *folder.parents) if not part.exists()]
+            for part in reversed(missing):
+                with suppress(FileExistsError):
+                    part.mkdir(mode=0o700)
         check_private_folder(folder)
 
 
