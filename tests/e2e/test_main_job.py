@@ -239,3 +239,16 @@ def test_damaged_ledger_is_set_aside(cli: Cli) -> None:
     assert "damaged" in done.stderr
     (aside,) = ledger.parent.glob("*.damaged-*")
     assert aside.read_text() == "this is no TOML ["
+
+
+def test_a_session_that_does_nothing_keeps_nobody_waiting(cli: Cli) -> None:
+    """A simulator is shared: others' jobs do not wait for an active session to fall idle."""
+    cli.ok("open", "--local", "--name", "idle", "-b", "aer_simulator")
+    cli.ok("run", "@bell", "-s", "idle")
+    assert cli.data("status", "idle")["session"]["state"] == "active"
+    cli.ok("open", "--local", "--name", "other", "-b", "aer_simulator")
+    ran = cli.data("run", "@bell", "-s", "other", "--timeout", "20")
+    alone = cli.data("run", "@bell", "--local", "-b", "aer_simulator", "--timeout", "20")
+    assert ran["job"]["status"] == alone["job"]["status"] == "Completed"
+    assert cli.data("status", "idle")["session"]["state"] == "active"
+    cli.ok("close", "--all")
