@@ -57,11 +57,6 @@ class RuntimeJob:
         self._record = record
         self._decoder = decoder
 
-    @classmethod
-    def from_record(cls, service: RuntimeService, record: JobRecord) -> "RuntimeJob":
-        """Make a job of what the service says of it."""
-        return cls(service, record)
-
     def __repr__(self) -> str:
         return f"<RuntimeJob({self.job_id()!r}, {self._record.program_id!r}, {self._name()!r})>"
 

@@ -74,7 +74,7 @@ class RuntimeService:
         self.account = (
             account if isinstance(account, Account) else resolve_account(self.settings, account)
         )
-        self.cache = Cache(self.settings.cache_dir / "content")
+        self.cache = Cache.of(self.settings)
         self.records = Records(self.settings.state_dir)
         self._lock = threading.Lock()
         self._client: RestClient | None = None
@@ -210,7 +210,7 @@ class RuntimeService:
         """
         from qrsession.job import RuntimeJob  # noqa: PLC0415 - it imports this module
 
-        return RuntimeJob.from_record(self, self.client.get_job(job_id))
+        return RuntimeJob(self, self.client.get_job(job_id))
 
     def jobs(self, *, session_id: str | None = None, limit: int = 20) -> Iterator[JobRecord]:
         """Return the account's jobs, newest first."""

@@ -296,7 +296,7 @@ def job_of(service: RuntimeService, request: JobRequest, created: JobCreated) ->
         tags=request.tags,
         private=request.private,
     )
-    return RuntimeJob.from_record(service, record)
+    return RuntimeJob(service, record)
 
 
 def _check_longest(max_time_s: int | None, service: RuntimeService) -> None:
