@@ -52,6 +52,8 @@ class Account:
         plans_preference: Plans in the order of preference.
         iam_url: Where tokens are issued, where the environment says so.
         is_default: Whether the file marks it as the default of its channel.
+        resubmit: ``auto`` where a submission whose reply was lost may be sent again once its job
+            was looked for long enough; ``never`` otherwise.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Account:
     plans_preference: tuple[str, ...] = ()
     iam_url: str | None = None
     is_default: bool = False
+    resubmit: str = "never"
 
     @property
     def is_local(self) -> bool:

@@ -1,4 +1,4 @@
-"""The records that state is made of: a session, a job, an intent.
+"""The records that state is made of: a session and a job.
 
 Readers ignore keys that they do not know; the files keep them.
 """
@@ -8,8 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from qrsession.errors import WireFormatError
-from qrsession.protocol.fields import as_object, moment, optional, required, strings
+from qrsession.protocol.fields import as_object, optional, required, required_moment, strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,8 @@ class SessionEntry:
         expires_at: When its time is up, UTC; None until its first job has started.
         usage_s: What it had used then, in seconds.
         seen_at: When the service was last asked, UTC.
+        opened_by: ``command``, or ``library`` where a program opened it for itself.
+        once: The key by which `open --once` finds it again, if any.
     """
 
     name: str
@@ -47,6 +48,8 @@ class SessionEntry:
     expires_at: datetime | None = None
     usage_s: float | None = None
     seen_at: datetime | None = None
+    opened_by: str = "command"
+    once: str | None = None
 
     @classmethod
     def from_record(cls, name: str, record: Any) -> "SessionEntry":
@@ -72,54 +75,14 @@ class SessionEntry:
             expires_at=_optional_moment(entry, "expires_at"),
             usage_s=optional(entry, "usage_s", float),
             seen_at=_optional_moment(entry, "seen_at"),
+            opened_by=optional(entry, "opened_by", str) or "command",
+            once=optional(entry, "once", str),
         )
 
     def to_record(self) -> dict[str, Any]:
         """Write an entry: its known keys, without those that have no value and without the name."""
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {key: value for key, value in values if key != "name" and value is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A submission that was about to be sent: if it was, the job bears the tag.
-
-    Attributes:
-        tag: The job's tag.
-        account: The account that it is for.
-        instance: That account's instance (CRN), if any.
-        session_id: Its session, None in job mode.
-        backend: Its backend.
-        program_id: ``sampler`` or ``estimator``.
-        created_at: When it was about to be sent, UTC.
-        pid: The process that was to send it.
-        host: The machine of that process.
-    """
-
-    tag: str
-    account: str
-    session_id: str | None
-    backend: str
-    program_id: str
-    created_at: datetime
-    pid: int
-    host: str = ""
-    instance: str | None = None
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> "Intent":
-        """Read an intent. Unknown keys are ignored."""
-        return cls(
-            tag=required(record, "tag", str),
-            account=required(record, "account", str),
-            session_id=optional(record, "session_id", str),
-            backend=required(record, "backend", str),
-            program_id=required(record, "program_id", str),
-            created_at=_required_moment(record, "created_at"),
-            pid=required(record, "pid", int),
-            host=optional(record, "host", str) or "",
-            instance=optional(record, "instance", str),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +128,7 @@ class JobEntry:
             backend=required(record, "backend", str),
             primitive=required(record, "primitive", str),
             account=required(record, "account", str),
-            submitted_at=_required_moment(record, "submitted_at"),
+            submitted_at=required_moment(record, "submitted_at"),
             instance=optional(record, "instance", str),
             tag=optional(record, "tag", str),
             tags=strings(record, "tags"),
@@ -183,10 +146,3 @@ def _in_utc(moment: datetime) -> datetime:
 def _optional_moment(record: Mapping[str, Any], key: str) -> datetime | None:
     moment = optional(record, key, datetime)
     return None if moment is None else _in_utc(moment)
-
-
-def _required_moment(record: Mapping[str, Any], name: str) -> datetime:
-    found = moment(record, name)
-    if found is None:
-        raise WireFormatError(f"The field {name!r} is missing.", details={"field": name})
-    return found

@@ -100,18 +100,20 @@ class LedgerView:
                     advice=f"Unset {SESSION_VARIABLE}, or name a session with -s.",
                     details=error.details,
                 ) from None
+        # A program's own sessions are for that program, unless they are named.
+        names = [entry.name for entry in self.sessions.values() if entry.opened_by == "command"]
         current = self.sessions.get(self.current or "")
-        if current is not None and (interactive or len(self.sessions) == 1):
+        if current is not None and (interactive or len(names) == 1):
             return current
-        if not self.sessions:
+        if not names:
             raise SessionNotFoundError("No session was named, and none is open.")
         if interactive:
             raise UsageError(
-                f"No session is current; open are {_listed(list(self.sessions))}.",
+                f"No session is current; open are {_listed(names)}.",
                 advice="Name one with -s.",
             )
         raise UsageError(
-            f"Which session is meant? Open are {_listed(list(self.sessions))}, "
+            f"Which session is meant? Open are {_listed(names)}, "
             "and without a terminal the current one counts only if it is the only one.",
             advice=f"Name one with -s or {SESSION_VARIABLE}, or use `qrsession exec`.",
         )

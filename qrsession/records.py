@@ -1,6 +1,5 @@
-"""What is kept of submissions: intents, job records and results, all below the state folder.
+"""What is kept of jobs: records and results, below the state folder.
 
-- ``pending/<tag>.json``, an intent: a submission that may be on its way; gone when settled.
 - ``jobs/<session>.ndjson``, a line for each job of a session and for each change of one.
 - ``results/<job>.json``, a job's result as it was handed in.
 
@@ -11,17 +10,15 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import fields
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from qrsession import storage
-from qrsession.entries import Intent, JobEntry
+from qrsession.entries import JobEntry
 from qrsession.errors import InvalidValueError, JobNotFoundError, StorageError, WireFormatError
-from qrsession.protocol.fields import as_object, required
+from qrsession.protocol.fields import required
+from qrsession.versioned import SCHEMA_VERSION, read_line, to_line
 
-SCHEMA_VERSION = 1
 _PLAIN_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
 # Of jobs that ran in no session. No stem of an id has a dot in it.
 _WITHOUT_SESSION = "without.session"
@@ -29,40 +26,17 @@ _MOST_CANDIDATES = 5
 
 
 class Records:
-    """The intents, jobs and results of a state folder."""
+    """The jobs and results of a state folder."""
 
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
-        self._pending = state_dir / "pending"
         self._jobs = state_dir / "jobs"
         self._results = state_dir / "results"
-
-    def write_intent(self, intent: Intent) -> None:
-        """Keep an intent; when this returns it is on the disk, and the job may be sent."""
-        self._ensure(self._pending)
-        storage.write_atomically(self._intent_path(intent.tag), _line_of(intent))
-
-    def drop_intent(self, tag: str) -> bool:
-        """Forget an intent whose job is recorded or known not to exist; return if it was there."""
-        # An intent that a crash of the machine brings back is settled again, at no harm.
-        return storage.remove_file(self._intent_path(tag), durable=False)
-
-    def intents(self) -> list[Intent]:
-        """Return the intents that are open, oldest first."""
-        storage.check_private_folder(self._pending)
-        found = []
-        for path in self._pending.glob("*.json") if self._pending.is_dir() else ():
-            data = storage.read_bytes(path)
-            # Another process may have settled it since the folder was listed.
-            if data is not None:
-                with suppress(WireFormatError):
-                    found.append(Intent.from_record(_record_of(data, path)))
-        return sorted(found, key=lambda intent: (intent.created_at, intent.tag))
 
     def add_job(self, entry: JobEntry) -> None:
         """Keep a job, or what is now known of it; when this returns it is on the disk."""
         self._ensure(self._jobs)
-        storage.append_line(self._jobs_path(entry.session_id), _line_of(entry))
+        storage.append_line(self._jobs_path(entry.session_id), to_line(entry))
 
     def settle_job(
         self, session_id: str | None, job_id: str, *, status: str, usage_s: float | None
@@ -77,6 +51,11 @@ class Records:
         """Return the jobs of a session, of job mode where it is None, in order of submission."""
         storage.check_private_folder(self._jobs)
         return _read_jobs(self._jobs_path(session_id))
+
+    def find_tagged(self, tag: str) -> JobEntry | None:
+        """Return the job that a submission of this tag came to, None where none is recorded."""
+        storage.check_private_folder(self._jobs)
+        return next((job for job in self._all_jobs() if job.tag == tag), None)
 
     def last_job(self, session_id: str | None) -> JobEntry:
         """Return the job of a session that was submitted last.
@@ -151,9 +130,6 @@ class Records:
         storage.ensure_private_folder(self._state_dir)
         storage.ensure_private_folder(folder)
 
-    def _intent_path(self, tag: str) -> Path:
-        return self._pending / f"{file_stem(tag)}.json"
-
     def _jobs_path(self, session_id: str | None) -> Path:
         stem = _WITHOUT_SESSION if session_id is None else file_stem(session_id)
         return self._jobs / f"{stem}.ndjson"
@@ -173,7 +149,7 @@ def _read_jobs(path: Path) -> list[JobEntry]:
     for line in (storage.read_bytes(path) or b"").splitlines():
         # Half a line is what a killed writer left; its submission is still an open intent.
         with suppress(WireFormatError):
-            record = _record_of(line, path)
+            record = read_line(line, path)
             job_id = required(record, "job_id", str)
             merged[job_id] = merged.get(job_id, {}) | record
     jobs = []
@@ -181,30 +157,3 @@ def _read_jobs(path: Path) -> list[JobEntry]:
         with suppress(WireFormatError):
             jobs.append(JobEntry.from_record(record))
     return jobs
-
-
-def _record_of(data: bytes, path: Path) -> dict[str, Any]:
-    try:
-        record = as_object(json.loads(data), "A record")
-    except (ValueError, RecursionError):
-        raise WireFormatError("A record is not JSON.") from None
-    version = required(record, "schema_version", int)
-    if version > SCHEMA_VERSION:
-        raise StorageError(
-            f"{path} was written by a newer qrsession (schema {version}).",
-            advice="Update qrsession.",
-            details={"path": str(path), "schema_version": version},
-        )
-    return record
-
-
-def _line_of(record: Intent | JobEntry) -> bytes:
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
-    known = {name: value for name, value in values.items() if value is not None}
-    return json.dumps({"schema_version": SCHEMA_VERSION, **known}, default=_as_text).encode()
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a record")

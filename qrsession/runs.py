@@ -1,10 +1,11 @@
 """Running circuit files: what goes into a job, what becomes of it, and its result on disk."""
 
+import json
 import math
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from qrsession.duration import format_duration
@@ -18,6 +19,7 @@ from qrsession.errors import (
 )
 from qrsession.job import OnChange, RuntimeJob
 from qrsession.options import Options
+from qrsession.patience import Patience
 from qrsession.prepared import Place, Preparation
 from qrsession.protocol.status import JobStatus
 from qrsession.protocol.typed import Array
@@ -27,7 +29,8 @@ from qrsession.results import Pub, read_pubs
 from qrsession.service import RuntimeService
 from qrsession.session import job_of
 from qrsession.sources import PreparedCircuit, Source, Transpilation
-from qrsession.submit import submit
+from qrsession.submit import Sending, submit
+from qrsession.tags import derived_tag
 
 PROGRAM_VERSION = 2
 # What IBM runs in one job of the sampler; a service may take fewer.
@@ -47,6 +50,8 @@ class RunRequest:
         options: Options of the job.
         separate: Whether each file makes a job of its own, in place of one job for all.
         detached: Whether nobody waits for the result.
+        once: A key under which the same job is found again, in place of a second one.
+        patience: How long submission is tried.
     """
 
     sources: Sequence[Source]
@@ -57,6 +62,8 @@ class RunRequest:
     options: Options = field(default_factory=Options)
     separate: bool = False
     detached: bool = False
+    once: str | None = None
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,14 +262,43 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
     # leave the jobs of the others behind.
     prepared = [params_of(preparation.prepare_all(group), request) for group in groups]
     jobs = []
-    for group, params in zip(groups, prepared, strict=True):
+    for number, (group, params) in enumerate(zip(groups, prepared, strict=True)):
         job_request = request.options.to_request(
             request.primitive, params, backend=backend, session_id=session_id
         )
-        files = tuple(source.name for source in group)
-        created = submit(place.service, job_request, files=files, detached=request.detached)
+        sending = Sending(
+            files=tuple(source.name for source in group),
+            detached=request.detached,
+            once=_tag_once(request, group, backend, number),
+            patience=request.patience,
+        )
+        created = submit(place.service, job_request, sending)
         jobs.append(job_of(place.service, job_request, created))
     return Submitted(jobs, preparation.outcome)
+
+
+def _tag_once(
+    request: RunRequest, sources: Sequence[Source], backend: str, number: int
+) -> str | None:
+    """Return the tag of a job that is to exist once: of the key and all that makes the job.
+
+    Not of the session, so that a pipeline that is run again in a new one finds its job; and of the
+    files rather than of the circuits, which the transpiler makes anew each time.
+    """
+    if request.once is None:
+        return None
+    wanted = {
+        "backend": backend,
+        "primitive": request.primitive,
+        "shots": request.shots,
+        "values": dict(request.values),
+        "transpilation": asdict(request.transpilation),
+        "options": request.options.to_request(request.primitive, {}, backend=backend).to_wire(),
+        "program": request.options.for_primitive(request.primitive),
+        "number": number,
+    }
+    content = json.dumps(wanted, sort_keys=True, default=repr)
+    return derived_tag(request.once, content, *(source.data for source in sources))
 
 
 def _cancelled(jobs: Sequence[RuntimeJob]) -> WaitTimeoutError:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from qrsession.errors import (
     ServiceError,
     StorageError,
 )
+from qrsession.pending import Pending
 from qrsession.protocol.models import BackendSummary, InstanceUsage, JobRecord
 from qrsession.records import Records
 from qrsession.settings import Settings
@@ -76,6 +77,7 @@ class RuntimeService:
         )
         self.cache = Cache.of(self.settings)
         self.records = Records(self.settings.state_dir)
+        self.pending = Pending(self.settings.state_dir)
         self._lock = threading.Lock()
         self._client: RestClient | None = None
 
@@ -98,6 +100,18 @@ class RuntimeService:
     def instance(self) -> str | None:
         """The CRN of the account's instance."""
         return self.client.transport.endpoint.instance
+
+    def at_instance(self, instance: str) -> "RuntimeService":
+        """Return the service of the same account at another of its instances."""
+        return RuntimeService(replace(self.account, instance=instance), settings=self.settings)
+
+    def now(self) -> datetime:
+        """Return the time by the service's clock, as its answers tell it, in UTC.
+
+        A machine whose own clock is off must not think that a session's time is up.
+        """
+        offset_s = 0.0 if self._client is None else self._client.transport.clock_offset_s
+        return datetime.now(UTC) + timedelta(seconds=offset_s)
 
     def reconnect(self) -> None:
         """Drop the connection, so that the next request looks anew for the service."""

@@ -5,11 +5,11 @@ Source: "Introduction to execution modes" and "Run jobs in a session" in IBM's g
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from qrsession.duration import format_duration, parse_duration
+from qrsession.entries import SessionEntry
 from qrsession.errors import (
     BackendNotFoundError,
     InvalidTypeError,
@@ -17,7 +17,9 @@ from qrsession.errors import (
     SessionClosedError,
 )
 from qrsession.job import RuntimeJob
+from qrsession.opening import Entering, close_session, open_session
 from qrsession.options import Options
+from qrsession.patience import Patience
 from qrsession.protocol.models import (
     LARGEST_MAX_TTL_S,
     JobCreated,
@@ -29,6 +31,7 @@ from qrsession.protocol.models import (
 from qrsession.protocol.options import OPTIONS_OF
 from qrsession.protocol.status import JobStatus, SessionMode, SessionState
 from qrsession.service import BackendDocuments, RuntimeService, service_of
+from qrsession.state import Ledger
 from qrsession.submit import submit
 
 SHORTEST_SESSION_S = 300
@@ -67,6 +70,32 @@ class Session:
         backend: Any = None,
         max_time: int | str | None = None,
     ) -> None:
+        self._open(service, backend, max_time, Entering(), Patience())
+
+    @classmethod
+    def entered(
+        cls,
+        service: RuntimeService,
+        backend: Any,
+        max_time: int | str | None,
+        entering: Entering,
+        patience: Patience,
+    ) -> tuple[Self, SessionEntry]:
+        """Open a session as a command does, and return it with its entry in the ledger.
+
+        Arguments and errors are those of the class; ``entering`` says how the ledger gets it.
+        """
+        session = cls.__new__(cls)
+        return session, cls._open(session, service, backend, max_time, entering, patience)
+
+    def _open(
+        self,
+        service: RuntimeService | None,
+        backend: Any,
+        max_time: int | str | None,
+        entering: Entering,
+        patience: Patience,
+    ) -> SessionEntry:
         # What needs no request first: nothing is asked of anyone for a call that cannot succeed.
         max_time_s = parse_max_time(max_time)
         name = _name_of(backend)
@@ -74,14 +103,14 @@ class Session:
         _check_longest(max_time_s, service)
         name = name or service.least_busy()
         documents = service.fetch_documents(name)
-        record = service.client.create_session(
-            SessionRequest(
-                mode=self.mode, backend=name, instance=service.instance, max_ttl_s=max_time_s
-            )
+        request = SessionRequest(
+            mode=self.mode, backend=name, instance=service.instance, max_ttl_s=max_time_s
         )
-        # A service may name the backend only once a job of the session runs.
-        self._bind(service, replace(record, backend=record.backend or name))
+        ledger = Ledger(service.settings)
+        record, entry = open_session(service, request, ledger, entering, patience)
+        self._bind(service, record)
         service.keep_documents(self._session_id, self._backend, documents)
+        return entry
 
     @classmethod
     def from_id(cls, session_id: str, service: RuntimeService | None = None) -> Self:
@@ -203,15 +232,27 @@ class Session:
         return job_of(self._service, request, submit(self._service, request))
 
     def close(self) -> None:
-        """Take no more jobs; those queued run to their end. Closing twice is no error."""
+        """Take no more jobs; those queued run to their end. Closing twice is no error.
+
+        Raises:
+            ServiceUnavailableError: The service is out of reach; the next command that reaches it
+                closes the session.
+        """
         if not self._is_closed:
-            self._service.client.close_session(self._session_id)
-            self._is_closed = True
+            self._end(cancel=False)
 
     def cancel(self) -> None:
-        """Take no more jobs and drop those queued; one that runs runs to its end."""
-        self._service.client.cancel_session(self._session_id)
+        """Take no more jobs and drop those queued; one that runs runs to its end.
+
+        Raises:
+            ServiceUnavailableError: As `close`.
+        """
+        self._end(cancel=True)
+
+    def _end(self, *, cancel: bool) -> None:
+        close_session(self._service, self._session_id, cancel=cancel)
         self._is_closed = True
+        Ledger(self._service.settings).remove([self._session_id])
 
     def status(self) -> str:
         """Return its state in the words of qiskit-ibm-runtime, such as ``"Pending"``."""

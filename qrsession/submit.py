@@ -4,118 +4,326 @@ The service has no idempotency key, so each job bears a tag of its own by which 
 where the reply to its submission was lost. See "Exactly once" in docs/explanation.md.
 """
 
-import os
-import socket
-import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from qrsession.entries import Intent, JobEntry
+from qrsession.entries import JobEntry
 from qrsession.errors import (
     QrsessionError,
-    ReplyLostError,
+    RequestRefusedError,
     ServiceUnavailableError,
     SubmissionUnknownError,
-    WireFormatError,
 )
-from qrsession.protocol.models import JobCreated, JobRequest
+from qrsession.patience import Patience, is_in_doubt, was_answered
+from qrsession.pending import Intent, IntentState, Sender
+from qrsession.protocol.models import JobCreated, JobRecord, JobRequest
 from qrsession.service import RuntimeService
-from qrsession.tags import new_tag
+from qrsession.tags import new_tag, without_own_tag
 
-# A service shows a new job in its list after a while; a proxy delivers a request late.
-_LOOK_UP_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 3.0, 4.0)
+RESUBMIT_AUTO = "auto"
+# A service shows a new job in its list after a while, so the first looks come quickly.
+_FIRST_LOOKS_S = (0.0, 0.2, 0.5, 1.0, 2.0)
+_LATER_LOOKS_S = 5.0
+_MOST_TWINS = 20
+_OTHERS_POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What is said of a submission beside its request.
+
+    Attributes:
+        files: The circuit files that the job was made of, for the record.
+        detached: Whether nobody is going to wait for it, for the record.
+        once: The tag of a job that is to exist once, however often it is asked for.
+        patience: How long it is tried, looked for and waited with.
+    """
+
+    files: tuple[str, ...] = ()
+    detached: bool = False
+    once: str | None = None
+    patience: Patience = field(default_factory=Patience)
 
 
 def submit(
-    service: RuntimeService,
-    request: JobRequest,
-    *,
-    files: tuple[str, ...] = (),
-    detached: bool = False,
-    sleep: Callable[[float], None] = time.sleep,
+    service: RuntimeService, request: JobRequest, sending: Sending | None = None
 ) -> JobCreated:
     """Submit a job so that it exists once, and record its id before returning.
 
     Args:
         service: Where to.
         request: The job, with the user's tags alone.
-        files: The circuit files that it was made of, for the record.
-        detached: Whether nobody is going to wait for it, for the record.
-        sleep: How to wait between two looks for a job whose reply was lost.
+        sending: What is said of it beside; None: nothing, with ordinary patience.
 
     Raises:
         SubmissionUnknownError: The reply was lost and the job was not found since. It is not
-            submitted again; its intent stays on disk under the tag in ``details``.
+            submitted again, unless the account says so; its intent stays on disk under the tag in
+            ``details``, for later commands to settle.
+        WaitTimeoutError: The service answered 429 for longer than it was to be waited out.
         QrsessionError: The service did not accept it.
     """
-    intent = Intent(
-        tag=new_tag(),
-        account=service.account.name,
-        instance=service.instance,
-        session_id=request.session_id,
-        backend=request.backend,
-        program_id=request.program_id,
-        created_at=datetime.now(UTC),
-        pid=os.getpid(),
-        host=socket.gethostname(),
+    return _Submission(service, request, sending or Sending()).run()
+
+
+class _Submission:
+    """One submission on its way."""
+
+    def __init__(self, service: RuntimeService, request: JobRequest, sending: Sending) -> None:
+        self._service = service
+        self._sending = sending
+        self._patience = sending.patience
+        self._intents = service.pending.intents
+        sender = Sender()
+        self._intent = Intent(
+            tag=sending.once or new_tag(),
+            account=service.account.name,
+            instance=service.instance,
+            session_id=request.session_id,
+            backend=request.backend,
+            program_id=request.program_id,
+            created_at=self._patience.now(),
+            pid=sender.pid,
+            host=sender.host,
+            files=sending.files,
+        )
+        self._request = replace(request, tags=(*request.tags, self._intent.tag))
+
+    def run(self) -> JobCreated:
+        """Submit it, or take up what became of an earlier try."""
+        if self._sending.once is None:
+            self._intents.put(self._intent)
+        else:
+            earlier = self._claim()
+            if earlier is not None:
+                return earlier
+        try:
+            created = self._deliver()
+        except QrsessionError:
+            raise
+        except BaseException:
+            # Interrupted: whoever comes later, in this process too, must not wait for us.
+            self._note(IntentState.IN_DOUBT)
+            raise
+        is_watched = self._intent.state != IntentState.SENDING
+        if is_watched or self._sending.once is not None:
+            # A second one may have come from a proxy, or from another machine with the same key.
+            created = self._keep_first(created)
+        self._record(created)
+        if is_watched:
+            self._note(IntentState.WATCHED, job_id=created.job_id)
+        else:
+            self._intents.drop(self._intent.tag)
+        return created
+
+    def _deliver(self) -> JobCreated:
+        """Send it until it is accepted, found or given up."""
+        error: QrsessionError | None = None
+        for _ in range(self._patience.most_sends):
+            try:
+                return self._patience.through_limits("job", self._send)
+            except QrsessionError as caught:
+                error = caught
+            if not is_in_doubt(error):
+                self._forget()
+                raise error
+            self._note(IntentState.IN_DOUBT)
+            answered = was_answered(error)
+            window_s = self._patience.answered_s if answered else self._patience.lost_s
+            self._patience.say(
+                f"The reply to the submission was lost; its job is looked for by the tag "
+                f"{self._intent.tag}, for up to {window_s:.0f} s."
+            )
+            found = look_up(self._service, self._intent.tag, window_s, self._patience)
+            if found.job is not None:
+                return _created(found.job, self._request)
+            may_send = answered or self._service.account.resubmit == RESUBMIT_AUTO
+            if not (found.is_certain and may_send):
+                raise self._unknown() from error
+        raise ServiceUnavailableError(
+            f"The job was not submitted: it was sent {self._patience.most_sends} times, and the "
+            "service has none with its tag.",
+            advice="Try again later; should one appear yet, the next command tells.",
+            details={"tag": self._intent.tag},
+        ) from error
+
+    def _send(self) -> JobCreated:
+        return self._service.client.create_job(self._request)
+
+    def _forget(self) -> None:
+        """Drop the intent of what was surely not accepted, unless an earlier try may still be."""
+        if self._intent.state == IntentState.SENDING:
+            self._intents.drop(self._intent.tag)
+
+    def _note(self, state: IntentState, job_id: str | None = None) -> None:
+        sent_at = self._patience.now()
+        self._intent = replace(self._intent, state=state, job_id=job_id, sent_at=sent_at)
+        self._intents.put(self._intent)
+
+    def _unknown(self) -> SubmissionUnknownError:
+        tag = self._intent.tag
+        return SubmissionUnknownError(
+            f"The reply to the submission was lost, and no job with the tag {tag} was found since.",
+            advice=f"It was not sent again. Settle it: qrsession result {tag} --wait",
+            details={
+                "tag": tag,
+                "backend": self._request.backend,
+                "session_id": self._request.session_id,
+            },
+        )
+
+    def _record(self, created: JobCreated) -> None:
+        record(
+            self._service,
+            self._intent,
+            created,
+            self._request.tags,
+            detached=self._sending.detached,
+        )
+
+    # A job that is to exist once
+
+    def _claim(self) -> JobCreated | None:
+        """Find the job of an earlier try; return None where this process is to submit it."""
+        while True:
+            known = self._service.records.find_tagged(self._intent.tag)
+            if known is not None:
+                self._patience.say(f"This was submitted before: job {known.job_id}.")
+                return JobCreated(known.job_id, known.backend, known.session_id)
+            earlier = self._intents.get(self._intent.tag)
+            if earlier is not None and earlier.may_be_at_work(self._patience.now()):
+                self._patience.sleep(_OTHERS_POLL_S)
+                continue
+            found = self._look_for_earlier(earlier)
+            if found is not None:
+                self._patience.say(f"This was submitted before: job {found.job_id}.")
+                created = _created(found, self._request)
+                self._record(created)
+                self._intents.drop(self._intent.tag)
+                return created
+            if self._intents.claim(self._intent, instead_of=earlier):
+                return None
+
+    def _look_for_earlier(self, earlier: Intent | None) -> JobRecord | None:
+        if earlier is None:
+            # Another machine may have submitted it.
+            return first_of(tagged_jobs(self._service, self._intent.tag))
+        if earlier.state == IntentState.NOT_SUBMITTED:
+            window_s = 0.0
+        else:
+            age = self._patience.now() - earlier.last_sent_at
+            window_s = max(self._patience.lost_s - age.total_seconds(), 0.0)
+            self._patience.say(
+                "An earlier try was cut short; its job is looked for by the tag "
+                f"{earlier.tag}, for up to {window_s:.0f} s."
+            )
+        found = look_up(self._service, earlier.tag, window_s, self._patience)
+        if found.job is None and not found.is_certain:
+            raise self._unknown()
+        return found.job
+
+    def _keep_first(self, created: JobCreated) -> JobCreated:
+        """Where several jobs bear the tag, keep the first and cancel the others."""
+        with suppress(QrsessionError):
+            jobs = tagged_jobs(self._service, self._intent.tag)
+            first = first_of(jobs)
+            if first is not None:
+                cancel_twins(self._service, first.job_id, jobs, self._patience.say)
+                return _created(first, self._request)
+        return created
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search came to: the job, or whether it is certain that there was none to the end."""
+
+    job: JobRecord | None
+    is_certain: bool
+
+
+def look_up(service: RuntimeService, tag: str, window_s: float, patience: Patience) -> Found:
+    """Look for the job of a submission for some seconds, one last time when they are over."""
+    ends_at_s = patience.clock() + window_s
+    for pause_s in _looks():
+        left_s = ends_at_s - patience.clock()
+        patience.sleep(max(min(pause_s, left_s), 0.0))
+        is_last = patience.clock() >= ends_at_s
+        try:
+            found = first_of(tagged_jobs(service, tag))
+        except QrsessionError:
+            service.reconnect()
+            if is_last:
+                return Found(None, is_certain=False)
+            continue
+        if found is not None or is_last:
+            return Found(found, is_certain=True)
+    raise AssertionError("the looks have no end")  # pragma: no cover
+
+
+def tagged_jobs(service: RuntimeService, tag: str) -> list[JobRecord]:
+    """Ask the service for the jobs that bear a tag."""
+    # A service that ignored the filter would list the jobs of others.
+    listed = service.client.list_jobs(tags=(tag,), limit=_MOST_TWINS)
+    return [job for job in listed if tag in job.tags]
+
+
+def first_of(jobs: list[JobRecord]) -> JobRecord | None:
+    """Return the job that was created first: the same one, whoever looks."""
+    oldest = datetime.min.replace(tzinfo=UTC)
+    return min(
+        jobs,
+        key=lambda job: (job.created or oldest, job.job_id),
+        default=None,
     )
-    service.records.write_intent(intent)
-    created = _send(service, request, intent.tag, sleep)
+
+
+def cancel_twins(
+    service: RuntimeService, job_id: str, jobs: list[JobRecord], say: Callable[[str], None]
+) -> None:
+    """Cancel the jobs of a submission but one, and tell of each."""
+    for twin in jobs:
+        if twin.job_id == job_id:
+            continue
+        what = "was cancelled"
+        try:
+            service.client.cancel_job(twin.job_id)
+        except RequestRefusedError:
+            what = "had ended already"
+        say(f"Job {twin.job_id} is a second copy of {job_id}; it {what}.")
+
+
+def record(
+    service: RuntimeService,
+    intent: Intent,
+    created: JobCreated,
+    tags: tuple[str, ...],
+    *,
+    detached: bool = False,
+) -> None:
+    """Enter the job of a submission into the records."""
     service.records.add_job(
         JobEntry(
             job_id=created.job_id,
-            session_id=request.session_id,
+            session_id=created.session_id or intent.session_id,
             backend=created.backend,
-            primitive=request.program_id,
-            account=service.account.name,
+            primitive=intent.program_id,
+            account=intent.account,
             instance=intent.instance,
             submitted_at=intent.created_at,
             tag=intent.tag,
-            tags=request.tags,
-            files=files,
+            tags=without_own_tag(tags),
+            files=intent.files,
             detached=detached,
         )
     )
-    service.records.drop_intent(intent.tag)
-    return created
 
 
-def _send(
-    service: RuntimeService, request: JobRequest, tag: str, sleep: Callable[[float], None]
-) -> JobCreated:
-    """Send a submission with its tag once; where its reply is lost, find the job by the tag."""
-    tagged = replace(request, tags=(*request.tags, tag))
-    try:
-        return service.client.create_job(tagged)
-    except QrsessionError as error:
-        if not _is_in_doubt(error):
-            # Refused, or never sent: there is nothing to find.
-            service.records.drop_intent(tag)
-            raise
-    return _look_up(service, tagged, tag, sleep)
+def _created(job: JobRecord, request: JobRequest) -> JobCreated:
+    return JobCreated(job.job_id, job.backend or request.backend, job.session_id)
 
 
-def _is_in_doubt(error: QrsessionError) -> bool:
-    """Whether the job may exist: the reply was lost or damaged, or a server answered 5xx."""
-    if isinstance(error, ReplyLostError | WireFormatError):
-        return True
-    return isinstance(error, ServiceUnavailableError) and "http_status" in error.details
-
-
-def _look_up(
-    service: RuntimeService, request: JobRequest, tag: str, sleep: Callable[[float], None]
-) -> JobCreated:
-    """Find the job that bears the tag, in the ten seconds or so in which it should show."""
-    for delay_s in _LOOK_UP_DELAYS_S:
-        sleep(delay_s)
-        try:
-            for job in service.client.list_jobs(tags=(tag,), limit=1):
-                return JobCreated(job.job_id, job.backend or request.backend, job.session_id)
-        except ServiceUnavailableError:
-            service.reconnect()
-    raise SubmissionUnknownError(
-        f"The reply to the submission was lost, and no job with the tag {tag} was found since.",
-        advice="It may still appear, so it was not sent again; its tag is in the message.",
-        details={"tag": tag, "backend": request.backend, "session_id": request.session_id},
-    )
+def _looks() -> Iterator[float]:
+    yield from _FIRST_LOOKS_S
+    while True:
+        yield _LATER_LOOKS_S

@@ -4,9 +4,8 @@ What the verbs of the command line do, without what they print.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from qrsession.entries import SessionEntry
@@ -19,17 +18,20 @@ from qrsession.errors import (
     UsageError,
     WaitTimeoutError,
 )
+from qrsession.pending import Pending
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.records import Records
 from qrsession.reports import JobReport, SessionReport
 from qrsession.settings import Settings
 from qrsession.state import Ledger, Warn, log_warning, utc_now
+from qrsession.tags import is_own_tag
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
-    from qrsession.protocol.models import SessionRecord
+    from qrsession.patience import Patience
     from qrsession.runs import Outcome
     from qrsession.service import RuntimeService
+    from qrsession.settling import Settler
 
 LAST_JOB = "@last"
 _MOST_JOBS_SHOWN = 200
@@ -44,6 +46,8 @@ class OpenRequest:
     mode: SessionMode = SessionMode.DEDICATED
     name: str | None = None
     account: str | None = None
+    once: str | None = None
+    timeout_s: float | None = None
 
 
 class Workspace:
@@ -51,7 +55,8 @@ class Workspace:
 
     Args:
         settings: Where files live.
-        warn: Takes a sentence that the user should see.
+        warn: Takes a sentence that the user must see.
+        say: Takes a sentence about what goes on.
         now: Returns the time, in UTC.
     """
 
@@ -60,12 +65,14 @@ class Workspace:
         settings: Settings,
         *,
         warn: Warn = log_warning,
+        say: Warn = log_warning,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.settings = settings
         self.ledger = Ledger(settings, warn=warn, now=now)
         self.records = Records(settings.state_dir)
         self._warn = warn
+        self._say = say
         self._now = now
         self._services: dict[str | None, RuntimeService] = {}
 
@@ -79,7 +86,25 @@ class Workspace:
             if service.account.is_local and account is None and self.settings.account is None:
                 self._warn("No account is set up, so this uses the local runtime.")
             self._services[account] = service
+            self._settle(service)
         return self._services[account]
+
+    def patience(self, limited_s: float | None = None) -> "Patience":
+        """Return how long something new is tried: too many requests for so many seconds at most."""
+        from qrsession.patience import Patience  # noqa: PLC0415 - few commands make anything new
+
+        return Patience(limited_s=limited_s, say=self._say)
+
+    def _settle(self, service: "RuntimeService") -> None:
+        """See to what earlier commands left undone at a service."""
+        if not service.pending.is_empty():
+            self.settler(service.account.name).settle_all()
+
+    def settler(self, account: str) -> "Settler":
+        """Return who sees to what earlier commands left undone at the service of an account."""
+        from qrsession.settling import Settler  # noqa: PLC0415 - seldom anything is left
+
+        return Settler(self.service(account), self.ledger, self._warn, self._now)
 
     def service_of(self, entry: SessionEntry, account: str | None = None) -> "RuntimeService":
         """Return the service that a session is at.
@@ -123,48 +148,102 @@ class Workspace:
             BackendNotFoundError: There is no such backend.
             NotAuthorizedError: The plan does not allow it.
         """
+        from qrsession.opening import COMMAND, Entering  # noqa: PLC0415 - few commands open
         from qrsession.session import Batch, Session, parse_max_time  # noqa: PLC0415
 
         # All that can be wrong here is looked at before anything is opened.
         parse_max_time(request.max_time)
+        earlier = self._opened_before(request)
+        if earlier is not None:
+            return earlier
         self.ledger.check_free(request.name)
-        service = self.service(request.account)
         kind = Batch if request.mode is SessionMode.BATCH else Session
-        session = kind(service=service, backend=request.backend, max_time=request.max_time)
-        entry = SessionEntry(
-            name=request.name or "",
-            session_id=session.session_id,
-            backend=session.backend(),
-            mode=request.mode,
-            account=service.account.name,
-            instance=service.instance,
-            opened_at=self._now(),
-            max_time_s=session.record().max_ttl_s,
+        entering = Entering(request.name or "", make_current, COMMAND, request.once)
+        _, entry = kind.entered(
+            self.service(request.account),
+            request.backend,
+            request.max_time,
+            entering,
+            self.patience(request.timeout_s),
         )
-        seen = _seen(entry, session.record(), self._now())
-        try:
-            return self._report(self.ledger.add(seen, make_current=make_current))
-        except BaseException:
-            # Nobody could name it, and so nobody would close it: not even who interrupted us.
-            with suppress(QrsessionError):
-                session.close()
-            raise
+        return self._report(entry)
+
+    def _opened_before(self, request: OpenRequest) -> SessionReport | None:
+        """Return the open session that the same key was given before, if there is one.
+
+        Raises:
+            InvalidValueError: It is on another backend, or of another mode.
+        """
+        if request.once is None:
+            return None
+        entries = self.ledger.read().sessions.values()
+        entry = next((entry for entry in entries if entry.once == request.once), None)
+        if entry is None:
+            return None
+        report = self.look(entry)
+        if report.state == SessionState.CLOSED:
+            return None
+        if entry.mode != request.mode or request.backend not in {None, entry.backend}:
+            raise InvalidValueError(
+                f"The session of the key {request.once!r} is on {entry.backend}, {entry.mode}.",
+                advice=f"Use another key, or close it: qrsession close {entry.name}",
+                details={"session_id": entry.session_id},
+            )
+        return report
 
     def look(self, entry: SessionEntry) -> SessionReport:
         """Ask the service for a session's state, and keep what it says."""
-        record = self.service_of(entry).client.get_session(entry.session_id)
-        seen = _seen(entry, record, self._now())
-        if seen.state == SessionState.CLOSED:
-            self.ledger.update(seen)
-            self.ledger.remove([seen.session_id])
-        elif seen != replace(entry, seen_at=seen.seen_at):
+        from qrsession.opening import seen  # noqa: PLC0415 - what is cached needs no service
+
+        service = self.service_of(entry)
+        last_seen = seen(entry, service.client.get_session(entry.session_id), self._now())
+        if last_seen.state == SessionState.CLOSED:
+            self.ledger.update(last_seen)
+            self.ledger.remove([entry.session_id])
+        elif last_seen != replace(entry, seen_at=last_seen.seen_at):
             # Looking again and again need not write again and again.
-            self.ledger.update(seen)
-        return self._report(seen)
+            self.ledger.update(last_seen)
+        return self._report(last_seen, service)
 
     def recall(self, entry: SessionEntry) -> SessionReport:
         """Report on a session as the ledger knows it, without the network."""
         return self._report(entry)
+
+    def look_or_recall(self, entry: SessionEntry) -> SessionReport:
+        """Look at a session, or recall it where its service is out of reach: one hides no other."""
+        try:
+            return self.look(entry)
+        except QrsessionError as error:
+            self._warn(f"{entry.name} is shown as it was last seen. {error.message}")
+            return self.recall(entry)
+
+    def adopt(self, session_id: str, account: str | None, *, name: str | None) -> SessionReport:
+        """Enter a session that was opened elsewhere into the ledger, and make it current.
+
+        Raises:
+            SessionNotFoundError: The account has none of that id.
+            SessionClosedError: It is closed.
+            InvalidValueError: The name is taken.
+        """
+        from qrsession.opening import seen  # noqa: PLC0415 - few commands take one up
+
+        self.ledger.check_free(name)
+        service = self.service(account)
+        record = service.client.get_session(session_id)
+        if record.state == SessionState.CLOSED:
+            raise SessionClosedError(
+                f"The session {session_id} is closed.", details={"session_id": session_id}
+            )
+        entry = SessionEntry(
+            name=name or "",
+            session_id=session_id,
+            backend=record.backend,
+            mode=record.mode,
+            account=service.account.name,
+            instance=service.instance,
+            opened_at=record.started_at or self._now(),
+        )
+        return self._report(self.ledger.add(seen(entry, record, self._now())), service)
 
     def find_any(self, key: str | None, *, interactive: bool) -> SessionEntry:
         """Return a session to look at: an open one as `choose`, or else a closed one by its name.
@@ -192,7 +271,7 @@ class Workspace:
     def find_result(
         self, key: str, session: str | None, account: str | None, *, interactive: bool
     ) -> "Outcome | RuntimeJob":
-        """Find a job by its id, the beginning of it, or ``@last``.
+        """Find a job by its id, the beginning of it, ``@last``, or the tag of its submission.
 
         Returns its result where that was kept on disk, else the job.
 
@@ -206,6 +285,8 @@ class Workspace:
             if key == LAST_JOB:
                 chosen = self.find_any(session, interactive=interactive)
                 entry = self.records.last_job(chosen.session_id)
+            elif is_own_tag(key):
+                return self._settle_tag(key, account)
             else:
                 entry = self.records.find_job(key)
         except JobNotFoundError:
@@ -215,6 +296,19 @@ class Workspace:
             return self.service(account).job(key)
         kept = recall_outcome(self.records, entry)
         return kept or self.service(entry.account).job(entry.job_id)
+
+    def _settle_tag(self, tag: str, account: str | None) -> "RuntimeJob":
+        """Find the job of a submission that is in doubt, looking for it as long as it may come.
+
+        Raises:
+            JobNotFoundError: It was not submitted, and can be submitted again.
+            SubmissionUnknownError: The service is out of reach, so nothing is certain.
+        """
+        from qrsession.settling import find_tagged  # noqa: PLC0415 - seldom needed
+
+        intent = Pending(self.settings.state_dir).intents.get(tag)
+        service = self.service(account if intent is None else intent.account)
+        return service.job(find_tagged(service, tag, intent, self.patience()))
 
     def select_to_close(
         self, keys: Iterable[str], *, everything: bool, interactive: bool
@@ -236,16 +330,16 @@ class Workspace:
 
     def close(self, entry: SessionEntry, *, cancel: bool = False) -> SessionReport:
         """Close a session, by draining it or by dropping its queued jobs. Twice is no error."""
-        client = self.service_of(entry).client
+        from qrsession.opening import close_session, seen  # noqa: PLC0415 - few commands close
+
+        service = self.service_of(entry)
         if entry.state != SessionState.CLOSED:
-            if cancel:
-                client.cancel_session(entry.session_id)
-            else:
-                client.close_session(entry.session_id)
-        seen = _seen(entry, client.get_session(entry.session_id), self._now())
-        self.ledger.update(seen)
-        self.ledger.remove([seen.session_id])
-        return self._report(seen)
+            close_session(service, entry.session_id, cancel=cancel)
+        record = service.client.get_session(entry.session_id)
+        last_seen = seen(entry, record, self._now())
+        self.ledger.update(last_seen)
+        self.ledger.remove([entry.session_id])
+        return self._report(last_seen, service)
 
     def wait_until_closed(
         self, report: SessionReport, timeout_s: float | None, sleep: Callable[[float], None]
@@ -278,8 +372,11 @@ class Workspace:
             sleep(delay_s)
         raise AssertionError("the delays have no end")  # pragma: no cover
 
-    def _report(self, entry: SessionEntry) -> SessionReport:
-        return SessionReport.of(entry, self._now())
+    def _report(
+        self, entry: SessionEntry, service: "RuntimeService | None" = None
+    ) -> SessionReport:
+        # Its time is up by the service's clock, where that was heard just now.
+        return SessionReport.of(entry, self._now() if service is None else service.now())
 
 
 def parse_mode(mode: str) -> SessionMode:
@@ -293,19 +390,3 @@ def parse_mode(mode: str) -> SessionMode:
     except ValueError:
         known = ", ".join(SessionMode)
         raise InvalidValueError(f"mode is {mode!r}; it must be one of {known}.") from None
-
-
-def _seen(entry: SessionEntry, record: "SessionRecord", now: datetime) -> SessionEntry:
-    expires_at = entry.expires_at
-    if record.started_at is not None and record.max_ttl_s is not None:
-        expires_at = record.started_at.astimezone(UTC) + timedelta(seconds=record.max_ttl_s)
-    return replace(
-        entry,
-        backend=record.backend or entry.backend,
-        state=record.state,
-        accepting_jobs=record.accepting_jobs and record.state != SessionState.CLOSED,
-        max_time_s=record.max_ttl_s or entry.max_time_s,
-        expires_at=expires_at,
-        usage_s=record.elapsed_time_s if record.elapsed_time_s is not None else entry.usage_s,
-        seen_at=now,
-    )

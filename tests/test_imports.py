@@ -16,7 +16,11 @@ PACKAGE = Path(qrsession.__file__).parent
 # What each room may import of the rooms: at any place in a file, types included.
 BASE = {"errors"}
 WIRE = BASE | {"duration", "protocol"}
-DISK = WIRE | {"settings", "storage", "names", "entries", "ledger", "history", "records", "state"}
+DISK = (
+    WIRE
+    | {"settings", "storage", "names", "entries", "versioned"}
+    | {"ledger", "history", "records", "state", "pending"}
+)
 CLIENT = WIRE | {"settings", "storage", "client", "accounts"}
 LIBRARY = (
     DISK
@@ -32,6 +36,7 @@ LIBRARY = (
         "prepared",
         "results",
     }
+    | {"patience", "opening", "settling", "overview"}
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
 )
 ALLOWED = {
@@ -42,6 +47,8 @@ ALLOWED = {
     "protocol": WIRE,
     "names": BASE,
     "entries": WIRE,
+    "versioned": WIRE,
+    "pending": DISK,
     "ledger": DISK,
     "records": DISK,
     "history": DISK,
@@ -53,7 +60,7 @@ ALLOWED = {
     "codec": WIRE | {"codec"},
     "screening": BASE,
     "reports": DISK | {"tags"},
-    "render": BASE | {"duration", "render", "reports", "results"},
+    "render": BASE | {"duration", "render", "reports", "results", "overview"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.daemon", "local.config"},
     "local": WIRE | {"settings", "storage", "local", "codec", "__version__"},

@@ -1,4 +1,4 @@
-"""Intents, jobs, results and history: what is kept, found, and forgotten after 90 days."""
+"""Jobs, results and history: what is kept, found, and forgotten after 90 days."""
 
 import os
 import shutil
@@ -13,19 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qrsession
-from qrsession.entries import Intent, JobEntry, SessionEntry
+from qrsession.entries import JobEntry, SessionEntry
 from qrsession.errors import InvalidValueError, JobNotFoundError, StorageError
 from qrsession.history import History
+from qrsession.pending import Intent, Pending
 from qrsession.records import Records, file_stem
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 125_000, tzinfo=UTC)
 DATA = Path(__file__).parent / "data"
 ROOT = Path(qrsession.__file__).parents[1]
 SESSION = "5a6d4397-42c6-4dc6-969a-b1c90286a715"
-
-
-def intent(tag: str = "qrs-one", created_at: datetime = NOW) -> Intent:
-    return Intent(tag, "local", SESSION, "aer_simulator", "sampler", created_at, 4711, "here")
 
 
 def job(job_id: str = "d614", session_id: str | None = SESSION) -> JobEntry:
@@ -40,27 +37,6 @@ def records(tmp_path: Path) -> Records:
 @pytest.fixture
 def history(tmp_path: Path) -> History:
     return History(tmp_path / "state", now=lambda: NOW)
-
-
-@pytest.mark.fast
-def test_intent_is_there_until_it_is_dropped(records: Records, tmp_path: Path) -> None:
-    assert records.intents() == []
-    later = intent("qrs-a", NOW + timedelta(seconds=1))
-    records.write_intent(later)
-    records.write_intent(intent("qrs-b"))
-    assert records.intents() == [intent("qrs-b"), later]
-    path = tmp_path / "state" / "pending" / "qrs-a.json"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert records.drop_intent("qrs-a")
-    assert not records.drop_intent("qrs-a")
-    assert [open_.tag for open_ in records.intents()] == ["qrs-b"]
-
-
-@pytest.mark.fast
-def test_damaged_intent_hides_no_other(records: Records, tmp_path: Path) -> None:
-    records.write_intent(intent())
-    (tmp_path / "state" / "pending" / "qrs-x.json").write_text('{"tag": ')
-    assert records.intents() == [intent()]
 
 
 @pytest.mark.fast
@@ -113,7 +89,7 @@ def test_old_files_load(records: Records, tmp_path: Path) -> None:
         shutil.copyfile(DATA / source, path)
     tag = "qrs-abcdefghijklmnopqrstuvwxyz"
     when = datetime(2026, 1, 31, 12, 0, 59, tzinfo=UTC)
-    assert records.intents() == [
+    assert Pending(tmp_path / "state").intents.all() == [
         Intent(tag, "work", None, "ibm_fez", "sampler", when, 4711, "login1")
     ]
     first, second = records.jobs(SESSION)
@@ -167,14 +143,11 @@ def test_strange_ids_make_plain_file_names(records: Records, identifier: str) ->
 @pytest.mark.fast
 def test_folder_open_to_others_is_refused(records: Records, tmp_path: Path) -> None:
     records.add_job(job())
-    records.write_intent(intent())
     records.write_result("d1", b"")
-    for folder in ("jobs", "pending", "results"):
+    for folder in ("jobs", "results"):
         (tmp_path / "state" / folder).chmod(0o755)
     with pytest.raises(StorageError, match="jobs is open to other users"):
         records.jobs(SESSION)
-    with pytest.raises(StorageError, match="pending is open to other users"):
-        records.intents()
     with pytest.raises(StorageError, match="results is open to other users"):
         records.read_result("d1")
 
@@ -274,16 +247,17 @@ SUBMITTER = """
 import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from qrsession.entries import Intent, JobEntry
+from qrsession.entries import JobEntry
+from qrsession.pending import Intent, Pending
 from qrsession.records import Records
-records, name = Records(Path(sys.argv[1])), sys.argv[2]
+records, intents, name = Records(Path(sys.argv[1])), Pending(Path(sys.argv[1])).intents, sys.argv[2]
 sys.stdin.read()
 for number in range(10):
     tag, now = f"qrs-{name}-{number}", datetime.now(UTC)
-    records.write_intent(Intent(tag, "local", "s", "b", "sampler", now, os.getpid()))
+    intents.put(Intent(tag, "local", "s", "b", "sampler", now, os.getpid()))
     records.add_job(JobEntry(tag[4:], "s", "b", "sampler", "local", now))
     if number < 9:
-        records.drop_intent(tag)
+        intents.drop(tag)
 """
 
 
@@ -304,4 +278,6 @@ def test_many_processes_submit_at_once(tmp_path: Path) -> None:
     records = Records(state)
     ids = [entry.job_id for entry in records.jobs("s")]
     assert sorted(ids) == sorted(f"{name}-{number}" for name in range(12) for number in range(10))
-    assert {open_.tag for open_ in records.intents()} == {f"qrs-{name}-9" for name in range(12)}
+    assert {open_.tag for open_ in Pending(state).intents.all()} == {
+        f"qrs-{name}-9" for name in range(12)
+    }

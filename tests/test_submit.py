@@ -1,21 +1,30 @@
 """Submission under faults: the job exists once, or the user is told that it may not."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from qrsession.client.transport import Call, Reply, Transport
 from qrsession.errors import (
+    LimitReachedError,
+    QrsessionError,
     ReplyLostError,
     RequestRefusedError,
     ServiceUnavailableError,
     SubmissionUnknownError,
+    WaitTimeoutError,
 )
+from qrsession.patience import Patience
+from qrsession.pending import IntentState, Pending
 from qrsession.protocol.models import JobRequest
+from qrsession.records import Records
 from qrsession.service import RuntimeService
-from qrsession.submit import submit
-from qrsession.tags import is_own_tag
+from qrsession.submit import Sending, submit
+from qrsession.tags import is_own_tag, new_tag
 
 BELL = """OPENQASM 3.0;
 include "stdgates.inc";
@@ -33,6 +42,8 @@ REQUEST = JobRequest(
 )
 
 Send = Callable[[Call], Reply]
+Fault = Callable[[Send, Call], Reply]
+Install = Callable[[Fault], list[Call]]
 
 
 @pytest.fixture
@@ -40,17 +51,16 @@ def service(shared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A service of the shared runtime, with records of this test's own."""
     service = RuntimeService("local")
     monkeypatch.setattr(service, "records", type(service.records)(tmp_path / "state"))
+    monkeypatch.setattr(service, "pending", type(service.pending)(tmp_path / "state"))
     assert service.client.transport.endpoint.is_loopback, shared_home
     return service
 
 
 @pytest.fixture
-def with_fault(
-    service: RuntimeService, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Callable[[Send, Call], Reply]], list[Call]]:
+def with_fault(service: RuntimeService, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Put a fault around the submission alone; return what was submitted."""
 
-    def install(fault: Callable[[Send, Call], Reply]) -> list[Call]:
+    def install(fault: Fault) -> list[Call]:
         submitted: list[Call] = []
         transport: Transport = service.client.transport
         send = transport.send
@@ -65,6 +75,30 @@ def with_fault(
         return submitted
 
     return install
+
+
+class Time:
+    """Time that passes by sleeping alone."""
+
+    def __init__(self) -> None:
+        self.slept_s: list[float] = []
+        self.said: list[str] = []
+        self._began = datetime.now(UTC)
+
+    def patience(self, **times: Any) -> Patience:
+        """Return a patience that lives in this time."""
+        return Patience(
+            sleep=self.slept_s.append,
+            clock=lambda: sum(self.slept_s),
+            now=lambda: self._began + timedelta(seconds=sum(self.slept_s)),
+            say=self.said.append,
+            **times,
+        )
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
 
 
 def lose_reply(send: Send, call: Call) -> Reply:
@@ -90,6 +124,49 @@ def garble_reply(send: Send, call: Call) -> Reply:
     return Reply(200, "<html>hello</html>", {})
 
 
+def pass_on(send: Send, call: Call) -> Reply:
+    """Do no harm."""
+    return send(call)
+
+
+def twice(send: Send, call: Call) -> Reply:
+    """Deliver it twice, as a proxy may that lost a reply of its own."""
+    send(call)
+    return send(call)
+
+
+def fail_before(_send: Send, _call: Call) -> Reply:
+    """Do nothing, and say that it failed."""
+    return Reply(503, "", {})
+
+
+def die_before(_send: Send, _call: Call) -> Reply:
+    """Be interrupted before anything was sent."""
+    raise KeyboardInterrupt
+
+
+def die_after(send: Send, call: Call) -> Reply:
+    """Be interrupted after the service did the work."""
+    send(call)
+    raise KeyboardInterrupt
+
+
+def limit_with(retry_after: str | None) -> Fault:
+    """Return a fault that answers that there were too many requests."""
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return lambda _send, _call: Reply(429, '{"errors": [{"code": 1202}]}', headers)
+
+
+def in_turn(*faults: Fault) -> Fault:
+    """Return a fault that is another one each time."""
+    left = iter(faults)
+
+    def take_turn(send: Send, call: Call) -> Reply:
+        return next(left)(send, call)
+
+    return take_turn
+
+
 def refuse(_send: Send, _call: Call) -> Reply:
     """Refuse, as a service refuses."""
     return Reply(400, '{"errors": [{"code": 1208, "message": "no"}]}', {})
@@ -107,37 +184,39 @@ def jobs_with(service: RuntimeService, call: Call) -> list[str]:
 
 
 def test_a_job_is_recorded_and_its_intent_is_gone(service: RuntimeService) -> None:
-    created = submit(service, REQUEST, files=("bell.qasm",))
+    created = submit(service, REQUEST, Sending(files=("bell.qasm",)))
     (entry,) = service.records.jobs(None)
     assert entry.job_id == created.job_id
     assert (entry.tags, entry.files) == (("mine",), ("bell.qasm",))
     assert entry.tag is not None
     assert is_own_tag(entry.tag)
-    assert service.records.intents() == []
+    assert service.pending.intents.all() == []
     assert set(service.client.get_job(created.job_id).tags) == {"mine", entry.tag}
 
 
 @pytest.mark.parametrize("fault", [lose_reply, fail_afterwards, garble_reply])
 def test_a_job_whose_reply_was_lost_is_found_and_not_sent_again(
     service: RuntimeService,
-    with_fault: Callable[[Callable[[Send, Call], Reply]], list[Call]],
-    fault: Callable[[Send, Call], Reply],
+    with_fault: Install,
+    fault: Fault,
 ) -> None:
     submitted = with_fault(fault)
     created = submit(service, REQUEST)
     (call,) = submitted
     assert jobs_with(service, call) == [created.job_id]
     assert service.records.last_job(None).job_id == created.job_id
-    assert service.records.intents() == []
+    # A proxy may deliver it once more, so it is watched for.
+    (intent,) = service.pending.intents.all()
+    assert (intent.state, intent.job_id) == (IntentState.WATCHED, created.job_id)
 
 
 def test_an_intent_is_on_disk_before_the_request_leaves(
-    service: RuntimeService, with_fault: Callable[[Callable[[Send, Call], Reply]], list[Call]]
+    service: RuntimeService, with_fault: Install
 ) -> None:
     seen = []
 
     def look(send: Send, call: Call) -> Reply:
-        seen.extend(service.records.intents())
+        seen.extend(service.pending.intents.all())
         return send(call)
 
     submitted = with_fault(look)
@@ -148,20 +227,145 @@ def test_an_intent_is_on_disk_before_the_request_leaves(
 
 
 def test_a_job_that_is_not_found_is_in_doubt_and_not_sent_again(
-    service: RuntimeService, with_fault: Callable[[Callable[[Send, Call], Reply]], list[Call]]
+    service: RuntimeService, with_fault: Install, time: Time
 ) -> None:
     submitted = with_fault(lose_request)
-    waits_s: list[float] = []
     with pytest.raises(SubmissionUnknownError) as caught:
-        submit(service, REQUEST, sleep=waits_s.append)
+        submit(service, REQUEST, Sending(patience=time.patience()))
     assert caught.value.exit_code == 10
     (call,) = submitted
-    assert caught.value.details["tag"] in call.body["tags"]
+    tag = caught.value.details["tag"]
+    assert tag in call.body["tags"]
+    assert f"qrsession result {tag} --wait" in caught.value.advice
     assert jobs_with(service, call) == []
-    assert sum(waits_s) > 10
+    # A proxy may deliver it late, so it was looked for as long as that may take.
+    assert sum(time.slept_s) == pytest.approx(120)
     # Whoever comes later can look it up.
-    assert [intent.tag for intent in service.records.intents()] == [caught.value.details["tag"]]
+    (intent,) = service.pending.intents.all()
+    assert (intent.tag, intent.state) == (tag, IntentState.IN_DOUBT)
     assert service.records.jobs(None) == []
+
+
+def test_an_account_may_say_that_it_is_sent_again(
+    service: RuntimeService, with_fault: Install, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "account", replace(service.account, resubmit="auto"))
+    submitted = with_fault(in_turn(lose_request, pass_on))
+    created = submit(service, REQUEST, Sending(patience=time.patience()))
+    assert len(submitted) == 2
+    assert jobs_with(service, submitted[0]) == [created.job_id]
+    assert sum(time.slept_s) == pytest.approx(120)
+    # The first may yet arrive: later commands look for a second copy.
+    (intent,) = service.pending.intents.all()
+    assert (intent.state, intent.job_id) == (IntentState.WATCHED, created.job_id)
+
+
+def test_what_the_service_failed_to_do_is_sent_again_once_nothing_is_found(
+    service: RuntimeService, with_fault: Install, time: Time
+) -> None:
+    submitted = with_fault(in_turn(fail_before, fail_before, pass_on))
+    created = submit(service, REQUEST, Sending(patience=time.patience()))
+    assert [call.body["tags"] for call in submitted] == [submitted[0].body["tags"]] * 3
+    assert jobs_with(service, submitted[0]) == [created.job_id]
+    assert sum(time.slept_s) == pytest.approx(20)
+
+
+def test_a_service_that_fails_each_time_is_given_up(
+    service: RuntimeService, with_fault: Install, time: Time
+) -> None:
+    submitted = with_fault(fail_before)
+    with pytest.raises(ServiceUnavailableError, match="not submitted: it was sent 4 times"):
+        submit(service, REQUEST, Sending(patience=time.patience()))
+    assert len(submitted) == 4
+    assert jobs_with(service, submitted[0]) == []
+    assert [intent.state for intent in service.pending.intents.all()] == [IntentState.IN_DOUBT]
+
+
+def test_a_second_copy_is_cancelled_and_told(
+    service: RuntimeService, with_fault: Install, time: Time
+) -> None:
+    submitted = with_fault(twice)
+    created = submit(service, REQUEST, Sending(patience=time.patience(), once=new_tag()))
+    first, second = sorted(jobs_with(service, submitted[0]), key=lambda job_id: job_id)
+    assert created.job_id in {first, second}
+    (twin,) = {first, second} - {created.job_id}
+    assert any(twin in text and "second copy" in text for text in time.said)
+
+
+def test_too_many_requests_are_waited_out_as_told(
+    service: RuntimeService, with_fault: Install, time: Time
+) -> None:
+    submitted = with_fault(in_turn(limit_with("7"), limit_with(None), pass_on))
+    created = submit(service, REQUEST, Sending(patience=time.patience()))
+    assert time.slept_s == [7.0, 4.0]
+    assert time.said[0] == "Too many requests: the job is sent again in 7 s."
+    assert jobs_with(service, submitted[0]) == [created.job_id]
+    # Nothing was accepted before, so nothing is in doubt.
+    assert service.pending.intents.all() == []
+
+
+@pytest.mark.parametrize(
+    ("limited_s", "error", "slept_s"),
+    [(0, LimitReachedError, []), (10.0, WaitTimeoutError, [7.0, 3.0])],
+)
+def test_too_many_requests_are_waited_out_no_longer_than_allowed(
+    service: RuntimeService,
+    with_fault: Install,
+    time: Time,
+    limited_s: float,
+    error: type[QrsessionError],
+    slept_s: list[float],
+) -> None:
+    with_fault(limit_with("7"))
+    with pytest.raises(error):
+        submit(service, REQUEST, Sending(patience=time.patience(limited_s=limited_s)))
+    assert time.slept_s == slept_s
+    assert service.pending.intents.all() == []
+
+
+def test_once_finds_the_job_of_the_same_key(
+    service: RuntimeService, with_fault: Install, time: Time
+) -> None:
+    submitted = with_fault(pass_on)
+    tag = new_tag()
+    created = submit(service, REQUEST, Sending(patience=time.patience(), once=tag))
+    again = submit(service, REQUEST, Sending(patience=time.patience(), once=tag))
+    assert again.job_id == created.job_id
+    assert len(submitted) == 1
+    assert time.said == [f"This was submitted before: job {created.job_id}."]
+
+
+def test_once_finds_the_job_that_another_machine_submitted(
+    service: RuntimeService,
+    with_fault: Install,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    submitted = with_fault(pass_on)
+    tag = new_tag()
+    created = submit(service, REQUEST, Sending(patience=time.patience(), once=tag))
+    monkeypatch.setattr(service, "records", Records(tmp_path / "elsewhere"))
+    monkeypatch.setattr(service, "pending", Pending(tmp_path / "elsewhere"))
+    again = submit(service, REQUEST, Sending(patience=time.patience(), once=tag))
+    assert again.job_id == created.job_id
+    assert len(submitted) == 1
+    assert service.records.find_tagged(tag) is not None
+
+
+@pytest.mark.parametrize(("was_sent", "count"), [(True, 1), (False, 2)])
+def test_once_takes_up_what_was_cut_short(
+    service: RuntimeService, with_fault: Install, time: Time, *, was_sent: bool, count: int
+) -> None:
+    submitted = with_fault(in_turn(die_after if was_sent else die_before, pass_on))
+    tag = new_tag()
+    with pytest.raises(KeyboardInterrupt):
+        submit(service, REQUEST, Sending(patience=time.patience(), once=tag))
+    created = submit(service, REQUEST, Sending(patience=time.patience(), once=tag))
+    assert len(submitted) == count
+    assert jobs_with(service, submitted[0]) == [created.job_id]
+    assert sum(time.slept_s) == pytest.approx(0 if was_sent else 120)
+    assert service.pending.intents.all() == []
 
 
 @pytest.mark.parametrize(
@@ -169,13 +373,13 @@ def test_a_job_that_is_not_found_is_in_doubt_and_not_sent_again(
 )
 def test_what_was_surely_not_accepted_leaves_nothing_behind(
     service: RuntimeService,
-    with_fault: Callable[[Callable[[Send, Call], Reply]], list[Call]],
-    fault: Callable[[Send, Call], Reply],
+    with_fault: Install,
+    fault: Fault,
     error: type[Exception],
 ) -> None:
     submitted = with_fault(fault)
     with pytest.raises(error):
         submit(service, REQUEST)
     assert jobs_with(service, submitted[0]) == []
-    assert service.records.intents() == []
+    assert service.pending.intents.all() == []
     assert service.records.jobs(None) == []

@@ -14,6 +14,8 @@ VERBS: dict[str, Verb] = {
     "run": Verb("qrsession.cli.run", "Run circuits in the session, and print their results."),
     "status": Verb("qrsession.cli.status", "Show sessions: state, time left, usage, jobs."),
     "close": Verb("qrsession.cli.close", "Close sessions: take no more jobs."),
+    "list": Verb("qrsession.cli.list", "List the sessions that may cost something."),
+    "adopt": Verb("qrsession.cli.adopt", "Take a session of the account into the ledger."),
     "result": Verb("qrsession.cli.result", "Print the result of a job."),
     "exec": Verb(
         "qrsession.cli.exec", "Run a command in a session of its own.", has_envelope=False

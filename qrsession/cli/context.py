@@ -35,7 +35,7 @@ class Context:
         """The user's sessions; what is wrong with the ledger is said on stderr."""
         from qrsession.workspace import Workspace  # noqa: PLC0415 - commands load what they use
 
-        return Workspace(self.settings, warn=self.output.warn)
+        return Workspace(self.settings, warn=self.output.warn, say=self.output.say)
 
     @property
     def cache(self) -> "Cache":

@@ -19,6 +19,15 @@ def command(
         str | None,
         typer.Option("--name", metavar="NAME", help="Its name; by default a short word pair."),
     ] = None,
+    once: Annotated[
+        str | None,
+        typer.Option(
+            "--once",
+            metavar="KEY",
+            help="Return the open session of the same key, if there is one.",
+            callback=options.not_empty,
+        ),
+    ] = None,
     account: options.Account = None,
     local: options.Local = False,
 ) -> None:
@@ -32,7 +41,7 @@ def command(
         session=$(qrsession open --local --name vqe --json)
     """
     request = OpenRequest(
-        backend, max_time, parse_mode(mode), name, options.account_of(account, local=local)
+        backend, max_time, parse_mode(mode), name, options.account_of(account, local=local), once
     )
     session = context.workspace.open(request)
     context.output.say(f"Opened {session.name} on {session.backend}.")

@@ -1,5 +1,6 @@
 """``qrsession run``: circuit files into jobs, and jobs into results."""
 
+import time
 from enum import StrEnum
 from typing import Annotated
 
@@ -98,6 +99,18 @@ def command(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Print the job's id, and do not wait.")
     ] = False,
+    once: Annotated[
+        str | None,
+        typer.Option(
+            "--once",
+            metavar="KEY",
+            help="Find the job of the same key and content; never submit it twice.",
+            callback=options.not_empty,
+        ),
+    ] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Too many requests: give up, do not wait.")
+    ] = False,
     timeout: options.Timeout = None,
     on_timeout: Annotated[
         OnTimeout, typer.Option("--on-timeout", help="What becomes of the job then.")
@@ -128,7 +141,10 @@ def command(
         ),
         separate=separate,
         detached=detach,
+        once=once,
+        patience=context.workspace.patience(0 if no_wait else timeout_s),
     )
+    began_s = time.monotonic()
     named_account = options.account_of(account, local=local)
     submitted = _submit(context, request, session, backend, named_account)
     if detach:
@@ -140,7 +156,7 @@ def command(
         outcomes = list(
             collect(
                 submitted.jobs,
-                timeout_s=timeout_s,
+                timeout_s=_left_of(timeout_s, began_s),
                 cancel_on_timeout=on_timeout is OnTimeout.CANCEL,
                 on_change=lambda record: progress.show(record.status),
             )
@@ -148,6 +164,11 @@ def command(
     show_outcomes(
         context, outcomes, result_form, circuit_cache=submitted.circuit_cache, is_many=separate
     )
+
+
+def _left_of(timeout_s: float | None, began_s: float) -> float | None:
+    """Return what submitting has left of the time-out."""
+    return None if timeout_s is None else max(timeout_s - (time.monotonic() - began_s), 0.0)
 
 
 def _submit(

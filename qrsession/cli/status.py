@@ -9,7 +9,7 @@ import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.errors import QrsessionError, UsageError
+from qrsession.errors import UsageError
 from qrsession.protocol.status import SessionState
 from qrsession.render.terminal import Terminal
 from qrsession.render.views import session_text, sessions_text
@@ -17,7 +17,6 @@ from qrsession.render.watch import Watch
 
 if TYPE_CHECKING:
     from qrsession.entries import SessionEntry
-    from qrsession.reports import SessionReport
     from qrsession.workspace import Workspace
 
 _WATCH_S = 2.0
@@ -89,7 +88,7 @@ def _see(
 ) -> _View:
     """Look at one session, or at all of them where none is meant."""
     if entry is None:
-        return _see_all(context, workspace, cached=cached)
+        return _see_all(workspace, cached=cached)
     report = workspace.recall(entry) if cached else workspace.look(entry)
     jobs = workspace.jobs_of(entry, cached=cached)
     return _View(
@@ -99,10 +98,10 @@ def _see(
     )
 
 
-def _see_all(context: Context, workspace: "Workspace", *, cached: bool) -> _View:
+def _see_all(workspace: "Workspace", *, cached: bool) -> _View:
     view = workspace.ledger.read()
     reports = [
-        workspace.recall(entry) if cached else _last_seen_or_live(context, workspace, entry)
+        workspace.recall(entry) if cached else workspace.look_or_recall(entry)
         for entry in view.sessions.values()
     ]
     return _View(
@@ -110,14 +109,3 @@ def _see_all(context: Context, workspace: "Workspace", *, cached: bool) -> _View
         lambda terminal: sessions_text(reports, terminal, current=view.current),
         is_over=all(report.state == SessionState.CLOSED for report in reports),
     )
-
-
-def _last_seen_or_live(
-    context: Context, workspace: "Workspace", entry: "SessionEntry"
-) -> "SessionReport":
-    try:
-        return workspace.look(entry)
-    except QrsessionError as error:
-        # One service that is down hides no session of another.
-        context.output.warn(f"{entry.name} is shown as it was last seen. {error.message}")
-        return workspace.recall(entry)

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from qrsession.client.transport import UPLOAD_TIMEOUT_S, Call, Reply, Transport
+from qrsession.client.transport import UPLOAD_TIMEOUT_S, Call, Reply, Transport, retry_after_s
 from qrsession.errors import (
     BackendNotFoundError,
     JobNotFoundError,
@@ -21,7 +22,7 @@ from qrsession.errors import (
 )
 from qrsession.protocol import faults, routes
 from qrsession.protocol.faults import Fault
-from qrsession.protocol.fields import as_object, objects, optional
+from qrsession.protocol.fields import as_object, objects, optional, write_moment
 from qrsession.protocol.models import (
     BackendSummary,
     InstanceUsage,
@@ -33,10 +34,13 @@ from qrsession.protocol.models import (
     PlanLimits,
     SessionRecord,
     SessionRequest,
+    Workload,
+    WorkloadPage,
 )
 from qrsession.protocol.routes import Route
 
 _LARGEST_PAGE = 200
+_LARGEST_WORKLOAD_PAGE = 50
 _HOLD_MARGIN_S = 30.0
 
 
@@ -187,6 +191,39 @@ class RestClient:
         status = as_object(reply.json(), "The backend's status")
         return max(optional(status, "length_queue", int) or 0, 0)
 
+    # Workloads
+
+    def list_workloads(
+        self,
+        mode: str,
+        *,
+        backend: str | None = None,
+        created_after: datetime | None = None,
+        limit: int = 200,
+    ) -> Iterator[Workload]:
+        """``GET /workloads``: sessions or batches, page by page, newest first.
+
+        Args:
+            mode: ``session`` or ``batch``, the words of this endpoint.
+            backend: Only those on this backend.
+            created_after: Only those created since.
+            limit: The most that are listed.
+        """
+        query = [("mode", mode), ("sort", "-createdAt"), ("limit", str(_LARGEST_WORKLOAD_PAGE))]
+        query += [("backend", backend)] if backend else []
+        if created_after is not None:
+            query.append(("created_after", str(write_moment(created_after))))
+        cursor: list[tuple[str, str]] = []
+        listed = 0
+        while listed < limit:
+            reply = self._call(routes.LIST_WORKLOADS, query=[*query, *cursor])
+            page = WorkloadPage.from_wire(reply.json())
+            yield from page.workloads[: limit - listed]
+            listed += len(page.workloads)
+            if page.next_cursor is None or not page.workloads:
+                return
+            cursor = [("next", page.next_cursor)]
+
     # Instance
 
     def get_usage(self) -> InstanceUsage:
@@ -246,6 +283,7 @@ def _checked(reply: Reply, route: Route, names: Mapping[str, str]) -> Reply:
             "http_status": fault.status,
             "ibm_code": fault.code,
             "trace": fault.trace or None,
+            **({"retry_after_s": wait_s} if (wait_s := retry_after_s(reply)) else {}),
             **names,
         },
     )

@@ -12,6 +12,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -40,6 +41,7 @@ _TRANSIENT = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
 _MOST_ATTEMPTS = 5
 _FIRST_BACKOFF_S = 0.25
 _LONGEST_RETRY_AFTER_S = 60.0
+_CLOCK_GRAIN_S = 2.0
 
 
 class Authorizer(Protocol):
@@ -143,6 +145,7 @@ class Transport:
         self._authorizer = authorizer
         self._relocate = relocate
         self._sleep = sleep
+        self.clock_offset_s = 0.0
         self._http = new_http_session(endpoint)
         self._http.headers.update(
             {
@@ -244,11 +247,23 @@ class Transport:
             len(response.content),
             1000 * (time.monotonic() - started),
         )
+        self._compare_clocks(response.headers.get("Date"))
         # Where a header names no charset, requests would take Latin-1 for text, or guess.
         text = response.content.decode("utf-8", "replace")
         if not response.ok:
             text = without_secret(text, token)
         return Reply(response.status_code, text, response.headers)
+
+    def _compare_clocks(self, date: str | None) -> None:
+        """Note by how much the service's clock is ahead of this machine's."""
+        if date is None:
+            return
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - requests has loaded it
+
+        with suppress(ValueError, TypeError):
+            offset_s = parsedate_to_datetime(date).timestamp() - time.time()
+            # The header has whole seconds, and a reply takes a while: less tells nothing.
+            self.clock_offset_s = offset_s if abs(offset_s) > _CLOCK_GRAIN_S else 0.0
 
 
 def without_secret(text: str, secret: str) -> str:

@@ -77,6 +77,14 @@ def moment(record: Mapping[str, Any], name: str) -> datetime | None:
         ) from None
 
 
+def required_moment(record: Mapping[str, Any], name: str) -> datetime:
+    """Return an RFC 3339 time in UTC, as `moment`, which must be there."""
+    found = moment(record, name)
+    if found is None:
+        raise WireFormatError(f"The field {name!r} is missing.", details={"field": name})
+    return found
+
+
 def write_moment(value: datetime | None) -> str | None:
     """Write a time as IBM does: UTC, milliseconds, ``Z``."""
     if value is None:

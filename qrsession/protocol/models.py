@@ -9,6 +9,7 @@ stay in one module, longer than most, so that the API can be read in one place.
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from qrsession.errors import WireFormatError
 from qrsession.protocol.fields import (
@@ -468,4 +469,59 @@ class PlanLimits:
                 interactive_ttl_s=optional(plan, "interactive_ttl", int),
             )
             for plan in objects(as_object(body, "The account"), "plans")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """An entry of ``GET /workloads``: a session or batch as the list of an account has it.
+
+    ``mode`` is ``session``, ``batch`` or ``job``, in the words of this endpoint alone. ``status``
+    is pending, in_progress, completed, canceled or failed.
+    """
+
+    workload_id: str
+    created: datetime | None
+    backend: str | None
+    mode: str
+    status: str
+    ended: datetime | None = None
+    accepting_jobs: bool | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, and so costs nothing more."""
+        return self.ended is not None or self.status in {"completed", "canceled", "failed"}
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "Workload":
+        """Read an entry."""
+        record = as_object(body, "The workload")
+        return cls(
+            workload_id=required(record, "id", str),
+            created=moment(record, "created"),
+            backend=optional(record, "backend", str),
+            mode=optional(record, "mode", str) or "",
+            status=optional(record, "status", str) or "",
+            ended=moment(record, "ended"),
+            accepting_jobs=optional(record, "accepting_jobs", bool),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadPage:
+    """A page of ``GET /workloads``, and the cursor of the next one, None after the last."""
+
+    workloads: tuple[Workload, ...]
+    next_cursor: str | None
+
+    @classmethod
+    def from_wire(cls, body: Any) -> "WorkloadPage":
+        """Read a page; the cursor stands in the query of the link to the next one."""
+        record = as_object(body, "The list of workloads")
+        link = as_object(record.get("next") or {}, "The link to the next page")
+        cursors = parse_qs(urlsplit(optional(link, "href", str) or "").query).get("next", [])
+        return cls(
+            workloads=tuple(Workload.from_wire(entry) for entry in objects(record, "workloads")),
+            next_cursor=cursors[0] if cursors else None,
         )

@@ -9,6 +9,7 @@ from qrsession.render.tables import Cell, Column, Row, table_text
 from qrsession.render.terminal import Style, Terminal, clean
 
 if TYPE_CHECKING:
+    from qrsession.overview import Overview, Stranger
     from qrsession.reports import JobReport, SessionReport
 
 _SHORT_ID = 8
@@ -63,6 +64,44 @@ def sessions_text(
         for row in rows:
             del row[_ACCOUNT_COLUMN]
     return table_text(columns, rows, terminal)
+
+
+def overview_text(overview: "Overview", terminal: Terminal) -> str:
+    """Return a table of all sessions, known or not, with a column of notes if there are any."""
+    if not overview.sessions and not overview.strangers and terminal.is_terminal:
+        return "No session is open.\n"
+    columns = [*_SESSION_COLUMNS, Column("NOTE", can_fold=True)]
+    rows = [
+        [*_session_row(report, terminal, overview.current), Cell(note or "", Style.WARNING)]
+        for report, note in overview.sessions
+    ]
+    rows += [_stranger_row(stranger, terminal) for stranger in overview.strangers]
+    hidden = [] if any(_text_of(row[-1]) for row in rows) else [len(columns) - 1]
+    hidden += [_ACCOUNT_COLUMN] if _is_narrow(terminal) else []
+    for index in sorted(hidden, reverse=True):
+        del columns[index]
+        for row in rows:
+            del row[index]
+    return table_text(columns, rows, terminal)
+
+
+def _stranger_row(stranger: "Stranger", terminal: Terminal) -> list[str | Cell]:
+    session_id = stranger.session_id or ""
+    return [
+        Cell("  ?" if terminal.is_terminal else "", Style.STRONG),
+        session_id,
+        stranger.backend or "",
+        stranger.mode,
+        stranger.account,
+        _state("open" if session_id else "unknown"),
+        "",
+        "",
+        Cell(stranger.note, Style.WARNING),
+    ]
+
+
+def _text_of(cell: str | Cell) -> str:
+    return cell if isinstance(cell, str) else cell.text
 
 
 def _session_row(

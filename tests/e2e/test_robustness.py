@@ -50,6 +50,7 @@ def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
         ("result", "--wait"),
         ("status",),
         ("status", "--all"),
+        ("list",),
         ("backends", "--local", "aer_simulator"),
         ("local", "start"),
         ("local", "status"),
@@ -58,6 +59,8 @@ def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
         ("close", "--all"),
         ("cache", "clear"),
     ]
+    elsewhere = cli.ok("open", "--local", "--quiet", "--state", str(cli.folder / "other.toml"))
+    commands.insert(-2, ("adopt", "--local", elsewhere.strip()))
     seen = set()
     for command in commands:
         done = cli.run(*command, "--json", "--quiet")

@@ -1,0 +1,177 @@
+"""Opening of sessions: at least once, at no cost, and none that the ledger does not know of.
+
+A session bears no tag, so one whose reply was lost cannot be told from a neighbour's. Another one
+is asked for: the first, unused, costs nothing and closes by itself. What may be open is kept as an
+`Opening` until that is settled. See "Exactly once" in docs/explanation.md.
+"""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from qrsession.entries import SessionEntry
+from qrsession.errors import QrsessionError, ServiceUnavailableError
+from qrsession.patience import Patience, is_in_doubt
+from qrsession.pending import Closing, Opening, Sender
+from qrsession.protocol.models import SessionRecord, SessionRequest
+from qrsession.protocol.status import SessionState
+from qrsession.service import RuntimeService
+from qrsession.state import Ledger
+
+LIBRARY = "library"
+COMMAND = "command"
+_FIRST_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """How a session is entered into the ledger.
+
+    Attributes:
+        name: Its name; empty for a word pair.
+        make_current: Whether it becomes the current one.
+        opened_by: ``command``, or ``library`` for a program's own, which no command takes unasked.
+        once: The key by which the same session is found again.
+    """
+
+    name: str = ""
+    make_current: bool = False
+    opened_by: str = LIBRARY
+    once: str | None = None
+
+
+def open_session(
+    service: RuntimeService,
+    request: SessionRequest,
+    ledger: Ledger,
+    entering: Entering,
+    patience: Patience,
+) -> tuple[SessionRecord, SessionEntry]:
+    """Open a session and enter it into the ledger before returning.
+
+    Raises:
+        ServiceUnavailableError: The service failed each time.
+        QrsessionError: It refuses.
+    """
+    sender = Sender()
+    opening = Opening(
+        key=os.urandom(8).hex(),
+        account=service.account.name,
+        instance=service.instance,
+        backend=request.backend or "",
+        mode=request.mode,
+        created_at=patience.now(),
+        pid=sender.pid,
+        host=sender.host,
+    )
+    service.pending.openings.put(opening)
+    try:
+        record, has_lost = _ask(service, request, opening, patience)
+    except QrsessionError:
+        kept = service.pending.openings.get(opening.key)
+        if kept is not None and not kept.is_in_doubt:
+            service.pending.openings.drop(opening.key)
+        raise
+    # A service may name the backend only once a job of the session runs.
+    record = replace(record, backend=record.backend or request.backend)
+    try:
+        entry = ledger.add(_entry_of(record, opening, entering), make_current=entering.make_current)
+    except BaseException:
+        # Nobody could name it, and so nobody would close it: not even who interrupted us.
+        with suppress(QrsessionError):
+            close_session(service, record.session_id)
+        raise
+    if not has_lost:
+        service.pending.openings.drop(opening.key)
+    return record, entry
+
+
+def close_session(service: RuntimeService, session_id: str, *, cancel: bool = False) -> None:
+    """Close a session; where that cannot be sent, keep it for the next command to send.
+
+    Raises:
+        ServiceUnavailableError: The service is out of reach; the next command tries again.
+    """
+    try:
+        if cancel:
+            service.client.cancel_session(session_id)
+        else:
+            service.client.close_session(session_id)
+    except ServiceUnavailableError as error:
+        service.pending.closings.put(
+            Closing(
+                session_id=session_id,
+                account=service.account.name,
+                instance=service.account.instance,
+                created_at=datetime.now(UTC),
+                is_cancelling=cancel,
+            )
+        )
+        raise ServiceUnavailableError(
+            f"The session {session_id} could not be closed: {error.message}",
+            advice="The next command that reaches the service closes it.",
+            details={**error.details, "session_id": session_id},
+        ) from error
+    service.pending.closings.drop(session_id)
+
+
+def seen(entry: SessionEntry, record: SessionRecord, now: datetime) -> SessionEntry:
+    """Return an entry with what the service said of its session."""
+    expires_at = entry.expires_at
+    if record.started_at is not None and record.max_ttl_s is not None:
+        expires_at = record.started_at.astimezone(UTC) + timedelta(seconds=record.max_ttl_s)
+    return replace(
+        entry,
+        backend=record.backend or entry.backend,
+        state=record.state,
+        accepting_jobs=record.accepting_jobs and record.state != SessionState.CLOSED,
+        max_time_s=record.max_ttl_s or entry.max_time_s,
+        expires_at=expires_at,
+        usage_s=record.elapsed_time_s if record.elapsed_time_s is not None else entry.usage_s,
+        seen_at=now,
+    )
+
+
+def _ask(
+    service: RuntimeService, request: SessionRequest, opening: Opening, patience: Patience
+) -> tuple[SessionRecord, bool]:
+    """Ask for a session until one comes; return it, and whether another may have come before."""
+    pause_s, error = _FIRST_PAUSE_S, None
+    for attempt in range(patience.most_sends):
+        try:
+            record = patience.through_limits(
+                "session", lambda: service.client.create_session(request)
+            )
+        except QrsessionError as caught:
+            if not is_in_doubt(caught):
+                raise
+            error = caught
+        else:
+            return record, error is not None
+        service.pending.openings.put(replace(opening, is_in_doubt=True))
+        if attempt < patience.most_sends - 1:
+            patience.say("The reply was lost; the session is asked for again.")
+            patience.sleep(pause_s)
+            pause_s *= 2
+            service.reconnect()
+    raise ServiceUnavailableError(
+        f"No session could be opened: {error.message if error else ''}",
+        advice="One that was opened unseen costs nothing and closes by itself: qrsession list",
+    ) from error
+
+
+def _entry_of(record: SessionRecord, opening: Opening, entering: Entering) -> SessionEntry:
+    entry = SessionEntry(
+        name=entering.name,
+        session_id=record.session_id,
+        backend=record.backend,
+        mode=opening.mode,
+        account=opening.account,
+        instance=opening.instance,
+        opened_at=opening.created_at,
+        max_time_s=record.max_ttl_s,
+        opened_by=entering.opened_by,
+        once=entering.once,
+    )
+    return seen(entry, record, opening.created_at)

@@ -1,0 +1,140 @@
+"""All sessions that may cost something: the ledger's, and those that nobody here knows for sure."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from qrsession.entries import SessionEntry
+from qrsession.errors import QrsessionError
+from qrsession.pending import Opening, Pending
+from qrsession.protocol.status import SessionMode
+from qrsession.reports import SessionReport
+from qrsession.workspace import Workspace
+
+if TYPE_CHECKING:
+    from qrsession.protocol.models import Workload
+    from qrsession.service import RuntimeService
+
+CLOSE_PENDING = "close not sent yet"
+OF_A_PROGRAM = "opened by a program"
+PERHAPS_OURS = "perhaps ours: its reply was lost"
+REPLY_LOST = "reply lost; not seen since"
+NOT_OF_THIS_LEDGER = "not of this ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A session that is, or may be, open without being in the ledger.
+
+    Attributes:
+        session_id: Its id; None where a session may have been opened that was not seen since.
+        backend: Its backend.
+        mode: ``dedicated`` or ``batch``.
+        account: The account that it belongs to.
+        created: When it was opened, or was to be, UTC.
+        note: Why it is listed.
+    """
+
+    session_id: str | None
+    backend: str | None
+    mode: str
+    account: str
+    created: datetime | None
+    note: str
+
+    def document(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return {
+            "session_id": self.session_id,
+            "backend": self.backend,
+            "mode": self.mode,
+            "account": self.account,
+            "created": self.created,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The sessions of the ledger, each with a note where there is one, and the others."""
+
+    sessions: tuple[tuple[SessionReport, str | None], ...]
+    strangers: tuple[Stranger, ...]
+    current: str | None
+
+    def document(self) -> dict[str, Any]:
+        """Return what the envelope has."""
+        return {
+            "sessions": [{**report.document(), "note": note} for report, note in self.sessions],
+            "strangers": [stranger.document() for stranger in self.strangers],
+        }
+
+
+def survey(workspace: Workspace, *, account: str | None, remote: bool) -> Overview:
+    """Look at all sessions.
+
+    Args:
+        workspace: The user's sessions.
+        account: The account that is asked for strangers; None: by precedence.
+        remote: Whether to list all open sessions of that account, known here or not.
+    """
+    pending = Pending(workspace.settings.state_dir)
+    closing = {entry.session_id for entry in pending.closings.all()}
+    view = workspace.ledger.read()
+    sessions = [
+        (workspace.look_or_recall(entry), _note_of(entry, closing))
+        for entry in view.sessions.values()
+    ]
+    strangers = list(_unseen(workspace, pending.openings.all()))
+    if remote:
+        known = {entry.session_id for entry in view.sessions.values()}
+        known |= {stranger.session_id for stranger in strangers if stranger.session_id}
+        strangers += _remote(workspace.service(account), known)
+    return Overview(tuple(sessions), tuple(strangers), view.current)
+
+
+def _note_of(entry: SessionEntry, closing: set[str]) -> str | None:
+    if entry.session_id in closing:
+        return CLOSE_PENDING
+    return OF_A_PROGRAM if entry.opened_by == "library" else None
+
+
+def _unseen(workspace: Workspace, openings: Iterable[Opening]) -> Iterable[Stranger]:
+    for opening in openings:
+        if opening.may_be_at_work(datetime.now(UTC)):
+            continue
+        candidates: list[Workload] = []
+        with suppress(QrsessionError):
+            candidates = workspace.settler(opening.account).perhaps_of(opening)
+        for workload in candidates:
+            yield _stranger_of(workload, opening.account, PERHAPS_OURS)
+        if not candidates:
+            yield Stranger(
+                session_id=None,
+                backend=opening.backend,
+                mode=opening.mode,
+                account=opening.account,
+                created=opening.created_at,
+                note=REPLY_LOST,
+            )
+
+
+def _remote(service: "RuntimeService", known: set[str]) -> Iterable[Stranger]:
+    for mode in ("session", "batch"):
+        for workload in service.client.list_workloads(mode):
+            if not workload.is_over and workload.workload_id not in known:
+                yield _stranger_of(workload, service.account.name, NOT_OF_THIS_LEDGER)
+
+
+def _stranger_of(workload: "Workload", account: str, note: str) -> Stranger:
+    is_batch = workload.mode == "batch"
+    return Stranger(
+        session_id=workload.workload_id,
+        backend=workload.backend,
+        mode=SessionMode.BATCH if is_batch else SessionMode.DEDICATED,
+        account=account,
+        created=workload.created,
+        note=note,
+    )

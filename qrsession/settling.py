@@ -1,0 +1,235 @@
+"""What earlier commands left undone, seen to by the next one that uses the network.
+
+A submission whose command was killed, or whose reply was lost, is looked up by its tag: a job that
+is found is entered into the records, a second copy of it is cancelled, and one that was looked for
+long enough is marked as not submitted. A close that could not be sent is sent. Nothing is ever
+submitted from here. See "Exactly once" in docs/explanation.md.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from qrsession.errors import (
+    JobNotFoundError,
+    NotFoundError,
+    QrsessionError,
+    ServiceUnavailableError,
+    SubmissionUnknownError,
+)
+from qrsession.patience import Patience
+from qrsession.pending import Closing, Intent, IntentState, Opening
+from qrsession.protocol.models import JobCreated, JobRecord, Workload
+from qrsession.protocol.status import SessionMode
+from qrsession.service import RuntimeService
+from qrsession.state import Ledger, Warn
+from qrsession.submit import cancel_twins, first_of, look_up, record, tagged_jobs
+
+# How long a submission that was in doubt is looked up by each command.
+WATCHED_FOR = timedelta(hours=24)
+# A session that nobody used closes by itself; past this, one that is open is used by somebody.
+UNUSED_FOR = timedelta(minutes=30)
+Entry = TypeVar("Entry", Intent, Opening, Closing)
+_MOST_AT_ONCE = 20
+# The two clocks of the service and of this machine may differ by so much.
+_SKEW = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Settler:
+    """Settles what was left undone at one service.
+
+    Attributes:
+        service: The service.
+        ledger: The sessions of this machine's user.
+        say: Takes a sentence that the user should see.
+        now: Returns the time, in UTC.
+        patience: How long a job may stay hidden after its submission.
+    """
+
+    service: RuntimeService
+    ledger: Ledger
+    say: Warn
+    now: Callable[[], datetime]
+    patience: Patience = field(default_factory=Patience)
+
+    def settle_all(self) -> None:
+        """See to everything of this service, as far as it can be reached now."""
+        pending = self.service.pending
+        with suppress(ServiceUnavailableError):
+            # Out of reach for one, out of reach for all: the command itself will say so.
+            for closing in self._ours(pending.closings.all()):
+                self.settle_closing(closing)
+            for intent in self._ours(pending.intents.all()):
+                self.settle_intent(intent)
+            for opening in self._ours(pending.openings.all()):
+                self.settle_opening(opening)
+
+    def _ours(self, entries: Iterable[Entry]) -> list[Entry]:
+        account = self.service.account.name
+        return [entry for entry in entries if entry.account == account][:_MOST_AT_ONCE]
+
+    def settle_intent(self, intent: Intent) -> JobRecord | None:
+        """Look for the job of a submission, and return it if there is one.
+
+        Raises:
+            ServiceUnavailableError: The service is out of reach.
+        """
+        intents, now = self.service.pending.intents, self.now()
+        if intent.may_be_at_work(now):
+            return None
+        known = self.service.records.find_tagged(intent.tag)
+        if known is not None and intent.state == IntentState.SENDING:
+            # Its command was killed after all was done.
+            intents.drop(intent.tag)
+            return None
+        try:
+            jobs = tagged_jobs(self._service_of(intent.instance), intent.tag)
+        except ServiceUnavailableError:
+            raise
+        except QrsessionError:
+            return None
+        counted = intent.job_id or (known.job_id if known else None)
+        first = next((job for job in jobs if job.job_id == counted), None) or first_of(jobs)
+        if first is not None:
+            cancel_twins(self.service, counted or first.job_id, jobs, self.say)
+            if counted is None:
+                self._adopt(intent, first)
+                intent = replace(intent, state=IntentState.WATCHED, job_id=first.job_id)
+                intents.put(intent)
+        elif counted is None and intent.state != IntentState.NOT_SUBMITTED:
+            looked_for_s = (now - intent.last_sent_at).total_seconds()
+            if looked_for_s >= self.patience.lost_s:
+                self.say(
+                    f"A submission to {intent.backend} at {_clock(intent.created_at)} was cut "
+                    "short; no job came of it."
+                )
+                intents.put(replace(intent, state=IntentState.NOT_SUBMITTED))
+        if now - intent.last_sent_at > WATCHED_FOR:
+            intents.drop(intent.tag)
+        return first
+
+    def _adopt(self, intent: Intent, job: JobRecord) -> None:
+        created = JobCreated(job.job_id, job.backend or intent.backend, job.session_id)
+        record(self.service, intent, created, job.tags)
+        self.say(
+            f"A submission at {_clock(intent.created_at)} was cut short; its job was found: "
+            f"qrsession result {job.job_id}"
+        )
+
+    def settle_closing(self, closing: Closing) -> None:
+        """Send a close that could not be sent.
+
+        Raises:
+            ServiceUnavailableError: The service is out of reach.
+        """
+        client = self._service_of(closing.instance).client
+        try:
+            if closing.is_cancelling:
+                client.cancel_session(closing.session_id)
+            else:
+                client.close_session(closing.session_id)
+        except ServiceUnavailableError:
+            raise
+        except NotFoundError:
+            # Nothing is there to be closed.
+            pass
+        except QrsessionError:
+            return
+        else:
+            self.say(f"The session {closing.session_id} is closed now; an earlier try failed.")
+        self.ledger.remove([closing.session_id])
+        self.service.pending.closings.drop(closing.key)
+
+    def settle_opening(self, opening: Opening) -> None:
+        """Forget the opening of a session that nobody heard of, once there can be none.
+
+        Raises:
+            ServiceUnavailableError: The service is out of reach.
+        """
+        now = self.now()
+        if opening.may_be_at_work(now):
+            return
+        age = now - opening.created_at
+        if age.total_seconds() < self.patience.lost_s:
+            return
+        try:
+            is_settled = age > WATCHED_FOR or not self.perhaps_of(opening)
+        except ServiceUnavailableError:
+            raise
+        except QrsessionError:
+            # This service, or this key, lists no workloads.
+            is_settled = age > UNUSED_FOR
+        if is_settled:
+            self.service.pending.openings.drop(opening.key)
+
+    def perhaps_of(self, opening: Opening) -> list[Workload]:
+        """Return the open sessions that an opening may have come to, and that nobody knows.
+
+        A neighbour with the same account may have opened one of them, so none is taken or closed.
+        """
+        mode = "batch" if opening.mode == SessionMode.BATCH else "session"
+        known = {entry.session_id for entry in self.ledger.read().sessions.values()}
+        known |= {closed.entry.session_id for closed in self.ledger.history.read()}
+        latest = opening.created_at + timedelta(seconds=self.patience.lost_s) + _SKEW
+        return [
+            workload
+            for workload in self._service_of(opening.instance).client.list_workloads(
+                mode, backend=opening.backend, created_after=opening.created_at - _SKEW
+            )
+            if workload.workload_id not in known
+            and not workload.is_over
+            and (workload.created is None or workload.created <= latest)
+        ]
+
+    def _service_of(self, instance: str | None) -> RuntimeService:
+        """Return the service at the instance that something was sent to."""
+        if instance is None or instance == self.service.instance:
+            return self.service
+        return self.service.at_instance(instance)
+
+
+def find_tagged(
+    service: RuntimeService, tag: str, intent: Intent | None, patience: Patience
+) -> str:
+    """Return the id of the job that bears the tag of a submission.
+
+    It is looked for until it was absent for so long that it can come no more.
+
+    Raises:
+        JobNotFoundError: There is none, and can be none.
+        SubmissionUnknownError: The service is out of reach, so nothing is certain.
+    """
+    known = service.records.find_tagged(tag)
+    if known is not None:
+        return known.job_id
+    window_s = 0.0
+    if intent is not None and intent.state != IntentState.NOT_SUBMITTED:
+        age = patience.now() - intent.last_sent_at
+        window_s = max(patience.lost_s - age.total_seconds(), 0.0)
+    found = look_up(service, tag, window_s, patience)
+    if found.job is not None:
+        if intent is not None:
+            created = JobCreated(found.job.job_id, found.job.backend or "", found.job.session_id)
+            record(service, intent, created, found.job.tags)
+            service.pending.intents.drop(tag)
+        return found.job.job_id
+    if not found.is_certain:
+        raise SubmissionUnknownError(
+            f"Whether a job with the tag {tag} exists cannot be told: the service is out of reach.",
+            advice="Try again when it is back.",
+            details={"tag": tag},
+        )
+    if intent is not None:
+        service.pending.intents.put(replace(intent, state=IntentState.NOT_SUBMITTED))
+    raise JobNotFoundError(
+        f"No job with the tag {tag} exists: it was not submitted.",
+        advice="It can be submitted again.",
+        details={"tag": tag},
+    )
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.astimezone():%H:%M:%S}"

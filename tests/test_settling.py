@@ -1,0 +1,235 @@
+"""What earlier commands left undone is seen to by the next one, and nothing is submitted by it."""
+
+import socket
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from qrsession.client.transport import Call, Reply
+from qrsession.errors import ServiceUnavailableError
+from qrsession.opening import close_session
+from qrsession.pending import Intent, IntentState, Opening
+from qrsession.protocol.models import JobRequest, SessionRequest
+from qrsession.service import RuntimeService
+from qrsession.session import Session
+from qrsession.settings import Settings
+from qrsession.settling import Settler
+from qrsession.state import Ledger
+from qrsession.tags import new_tag
+
+BELL = """OPENQASM 3.0;
+include "stdgates.inc";
+qubit[2] q;
+bit[2] c;
+h q[0];
+cx q[0], q[1];
+c = measure q;
+"""
+BACKEND = "aer_simulator"
+# No process has it: it is above the largest number that systems give.
+DEAD_PID = 2**22 + 1
+
+
+@pytest.fixture
+def service(shared_home: Path, tmp_path: Path) -> RuntimeService:
+    """A service of the shared runtime, with a state of this test's own."""
+    settings = Settings.from_environ()
+    state_dir = tmp_path / "state"
+    assert shared_home.is_dir()
+    own = replace(settings, state_dir=state_dir, state_file=state_dir / "state.toml")
+    service = RuntimeService("local", settings=settings)
+    # The runtime's files stay where it is; what is kept of jobs and sessions does not.
+    service.records = type(service.records)(state_dir)
+    service.pending = type(service.pending)(state_dir)
+    service.settings = own
+    return service
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+def settler(service: RuntimeService, said: list[str], later: timedelta = timedelta()) -> Settler:
+    """Return who settles, so much later."""
+    return Settler(
+        service, Ledger(service.settings), said.append, lambda: datetime.now(UTC) + later
+    )
+
+
+def dead_intent(tag: str) -> Intent:
+    """Return what a submission left whose process was killed."""
+    now = datetime.now(UTC)
+    return Intent(tag, "local", None, BACKEND, "sampler", now, DEAD_PID, socket.gethostname())
+
+
+def submitted(service: RuntimeService, tag: str) -> str:
+    """Submit a job with a tag, and keep nothing of it here."""
+    params = {"pubs": [[BELL, None, 10]], "version": 2, "support_qiskit": True}
+    request = JobRequest(program_id="sampler", backend=BACKEND, params=params, tags=("mine", tag))
+    return service.client.create_job(request).job_id
+
+
+def test_the_job_of_a_killed_command_is_found(service: RuntimeService, said: list[str]) -> None:
+    tag = new_tag()
+    job_id = submitted(service, tag)
+    service.pending.intents.put(replace(dead_intent(tag), files=("bell.qasm",)))
+    settler(service, said).settle_all()
+    (entry,) = service.records.jobs(None)
+    assert (entry.job_id, entry.tags, entry.files) == (job_id, ("mine",), ("bell.qasm",))
+    (line,) = said
+    assert f"qrsession result {job_id}" in line
+    # A second copy may come for a day; nothing is said twice.
+    (intent,) = service.pending.intents.all()
+    assert (intent.state, intent.job_id) == (IntentState.WATCHED, job_id)
+    settler(service, said).settle_all()
+    assert len(said) == 1
+    settler(service, said, timedelta(hours=25)).settle_all()
+    assert service.pending.intents.all() == []
+
+
+def test_a_submission_that_came_to_nothing_is_marked_and_never_sent(
+    service: RuntimeService, said: list[str]
+) -> None:
+    tag = new_tag()
+    service.pending.intents.put(dead_intent(tag))
+    settler(service, said).settle_all()
+    # It may still be on its way.
+    assert said == []
+    assert service.pending.intents.all()[0].state == IntentState.SENDING
+    settler(service, said, timedelta(seconds=121)).settle_all()
+    (line,) = said
+    assert "no job came of it" in line
+    assert service.pending.intents.all()[0].state == IntentState.NOT_SUBMITTED
+    assert list(service.client.list_jobs(tags=(tag,))) == []
+    # Should it come all the same, it is found.
+    job_id = submitted(service, tag)
+    settler(service, said, timedelta(hours=1)).settle_all()
+    assert service.records.find_tagged(tag).job_id == job_id  # type: ignore[union-attr] # found
+
+
+def test_a_second_copy_is_cancelled(service: RuntimeService, said: list[str]) -> None:
+    tag = new_tag()
+    first, second = submitted(service, tag), submitted(service, tag)
+    watched = replace(dead_intent(tag), state=IntentState.WATCHED, job_id=first)
+    service.pending.intents.put(watched)
+    settler(service, said).settle_all()
+    (line,) = said
+    assert second in line
+    assert "second copy" in line
+    assert service.records.find_tagged(tag) is None
+    assert service.client.get_job(first).status != "Cancelled"
+
+
+def test_a_submission_under_way_is_left_alone(service: RuntimeService, said: list[str]) -> None:
+    tag = new_tag()
+    submitted(service, tag)
+    service.pending.intents.put(replace(dead_intent(tag), host="another machine"))
+    settler(service, said).settle_all()
+    assert said == []
+    assert service.records.find_tagged(tag) is None
+
+
+def test_other_accounts_are_left_alone(service: RuntimeService, said: list[str]) -> None:
+    tag = new_tag()
+    submitted(service, tag)
+    service.pending.intents.put(replace(dead_intent(tag), account="work"))
+    settler(service, said).settle_all()
+    assert service.records.find_tagged(tag) is None
+
+
+def test_a_close_that_could_not_be_sent_is_sent_later(
+    service: RuntimeService, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(service=service, backend=BACKEND)
+    send = service.client.transport.send
+
+    def fail(_call: Call) -> Reply:
+        raise ServiceUnavailableError("No connection.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service.client.transport, "send", fail)
+        with pytest.raises(ServiceUnavailableError, match="could not be closed") as caught:
+            session.close()
+        assert "next command" in caught.value.advice
+        # Out of reach still: nothing is lost, and nothing fails.
+        settler(service, said).settle_all()
+    assert service.client.transport.send == send
+    (closing,) = service.pending.closings.all()
+    assert closing.session_id == session.session_id
+    settler(service, said).settle_all()
+    assert service.pending.closings.all() == []
+    assert service.client.get_session(session.session_id).accepting_jobs is False
+    assert session.session_id not in {
+        entry.session_id for entry in Ledger(service.settings).read().sessions.values()
+    }
+
+
+def test_a_session_of_a_library_is_in_the_ledger_until_it_is_closed(
+    service: RuntimeService,
+) -> None:
+    ledger = Ledger(service.settings)
+    with Session(service=service, backend=BACKEND) as session:
+        (entry,) = ledger.read().sessions.values()
+        assert (entry.session_id, entry.opened_by) == (session.session_id, "library")
+        assert ledger.read().current is None
+    assert not ledger.read().sessions
+    assert service.pending.openings.all() == []
+
+
+def test_a_session_whose_reply_was_lost_is_asked_for_again_and_the_first_is_told(
+    service: RuntimeService, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = service.client.transport.send
+    lost: list[str] = []
+
+    def lose_first(call: Call) -> Reply:
+        reply = send(call)
+        if call.creates and not lost:
+            lost.append(reply.json()["id"])
+            return Reply(502, "", {})
+        return reply
+
+    monkeypatch.setattr(service.client.transport, "send", lose_first)
+    session = Session(service=service, backend=BACKEND)
+    (opening,) = service.pending.openings.all()
+    assert opening.is_in_doubt
+    ours = settler(service, said)
+    assert lost[0] in {workload.workload_id for workload in ours.perhaps_of(opening)}
+    # It is no more ours than a neighbour's, so it stays as it is.
+    settler(service, said, timedelta(seconds=200)).settle_all()
+    assert service.client.get_session(lost[0]).state == "open"
+    assert service.pending.openings.all() == [opening]
+    for session_id in (lost[0], session.session_id):
+        close_session(service, session_id)
+    for workload in ours.perhaps_of(opening):
+        # Of neighbours in the shared runtime.
+        close_session(service, workload.workload_id)
+    settler(service, said, timedelta(seconds=200)).settle_all()
+    assert service.pending.openings.all() == []
+
+
+def test_an_opening_that_came_to_nothing_is_forgotten(
+    service: RuntimeService, said: list[str]
+) -> None:
+    now = datetime.now(UTC) + timedelta(days=-1, hours=1)
+    service.pending.openings.put(
+        Opening("k", "local", BACKEND, "batch", now, DEAD_PID, is_in_doubt=True)
+    )
+    before = {
+        workload.workload_id
+        for workload in settler(service, said).perhaps_of(service.pending.openings.all()[0])
+    }
+    assert before == set()
+    settler(service, said).settle_all()
+    assert service.pending.openings.all() == []
+
+
+def test_a_session_that_is_refused_leaves_no_opening(service: RuntimeService) -> None:
+    with pytest.raises(ValueError, match="max_time"):
+        Session(service=service, backend=BACKEND, max_time="100h")
+    request = SessionRequest(mode="dedicated", backend=BACKEND)
+    assert request.max_ttl_s is None
+    assert service.pending.openings.all() == []
