@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from qrsession.cli.conditions import ClockRate, ScenarioFile, SubmissionsPerMinute
 from qrsession.cli.context import Context
 
 
@@ -21,6 +22,9 @@ def command(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="How many jobs run at once.")
     ] = None,
+    clock_rate: ClockRate = 1.0,
+    submissions_per_minute: SubmissionsPerMinute = None,
+    scenario: ScenarioFile = None,
 ) -> None:
     """Run the local runtime in the foreground; it prints its URL when it is ready.
 
@@ -32,8 +36,14 @@ def command(
     """
     # Imported here because the help of this command needs no server.
     from qrsession.local import serving  # noqa: PLC0415
+    from qrsession.local.conditions import Conditions  # noqa: PLC0415
 
     settings = context.settings
     if data is not None:
         settings = serving.settings_under(settings, data)
-    serving.serve(serving.ServeOptions(settings, port, workers, on_ready=serving.print_url))
+    conditions = Conditions(clock_rate, submissions_per_minute, scenario)
+    serving.serve(
+        serving.ServeOptions(
+            settings, port, workers, conditions=conditions, on_ready=serving.print_url
+        )
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qrsession.duration import parse_duration
 from qrsession.errors import QrsessionError
+from qrsession.local.conditions import add_options, conditions_of
 from qrsession.settings import Settings
 
 
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=wanted.port,
         workers=wanted.workers,
         idle_timeout_s=wanted.idle_timeout,
+        conditions=conditions_of(wanted),
         on_ready=None if wanted.daemon else serving.print_url,
     )
     if wanted.ready_fd is not None:
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="end after so long without session, job and request (default: never)",
     )
+    add_options(parser)
     parser.add_argument("--daemon", action="store_true", help="run in the background")
     # How `ensure` hands over its home and waits; not for people.
     parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route as AppRoute
 
-from qrsession.local import backends, iam, instances, jobs, sessions, workloads
+from qrsession.local import backends, iam, instances, jobs, scenes, sessions, workloads
 from qrsession.local.config import API_PREFIXES, RuntimeConfig
 from qrsession.local.daemon import CHALLENGE_PATH
 from qrsession.local.devices import Device
@@ -92,4 +92,9 @@ def _route_table() -> list[AppRoute]:
     ]
     table.append(AppRoute(routes.TOKEN_PATH, iam.create_token, methods=["POST"]))
     table.append(AppRoute(CHALLENGE_PATH, iam.answer_challenge, methods=["GET"]))
+    table += [
+        AppRoute(scenes.SCENARIO_PATH, scenes.get_scenario, methods=["GET"]),
+        AppRoute(scenes.SCENARIO_PATH, scenes.put_scenario, methods=["PUT"]),
+        AppRoute(scenes.SCENARIO_PATH, scenes.delete_scenario, methods=["DELETE"]),
+    ]
     return table

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qrsession import __version__
-from qrsession.local.clock import Clock, SystemClock
+from qrsession.local.clock import Clock
+from qrsession.local.conditions import Conditions
+from qrsession.local.scenario import Scenario
 from qrsession.protocol.models import DEFAULT_MAX_TTL_S
 from qrsession.protocol.routes import API_PREFIX
 
@@ -44,7 +46,9 @@ class RuntimeConfig:
         port: The port that is really bound; it goes into the proof that answers a challenge.
         idle_timeout_s: Seconds of real time without session, job and request after which
             ``on_idle`` is called; None for never.
-        clock: What rules sessions and time limits.
+        conditions: How the service behaves.
+        scenario: Which requests go wrong.
+        clock: What rules sessions and time limits; None for one of the rate in ``conditions``.
         version: The version of the package, for whoever asks what runs here.
         on_idle: Called once, in the event loop, to stop the server.
     """
@@ -53,6 +57,8 @@ class RuntimeConfig:
     secret: str = field(repr=False)
     port: int
     idle_timeout_s: float | None = None
-    clock: Clock = field(default_factory=SystemClock)
+    conditions: Conditions = field(default_factory=Conditions)
+    scenario: Scenario = field(default_factory=Scenario)
+    clock: Clock | None = None
     version: str = __version__
     on_idle: Callable[[], None] = _do_nothing

@@ -7,10 +7,13 @@ from starlette.requests import Request
 
 from qrsession.local.bookkeeping import Books
 from qrsession.local.changes import Changes
+from qrsession.local.clock import Clock, start_clock
 from qrsession.local.config import RuntimeConfig
 from qrsession.local.devices import Device
+from qrsession.local.directing import Director
 from qrsession.local.idle import IdleWatch
 from qrsession.local.lanes import JobLane
+from qrsession.local.rate_limit import RateLimit
 from qrsession.local.scheduler import Scheduler
 from qrsession.local.store import Store
 from qrsession.local.tokens import Tokens
@@ -23,11 +26,14 @@ class Runtime:
     config: RuntimeConfig
     devices: Mapping[str, Device]
     store: Store
+    clock: Clock
     changes: Changes
     books: Books
     scheduler: Scheduler
     tokens: Tokens
     idle: IdleWatch
+    rate_limit: RateLimit
+    director: Director
 
     @classmethod
     def build(
@@ -41,16 +47,21 @@ class Runtime:
         simulators = [device.name for device in devices.values() if device.is_simulator]
         store = Store(config.data_dir, shared_backends=simulators)
         changes = Changes()
-        books = Books(store, config.clock, changes)
+        conditions = config.conditions
+        clock = config.clock or start_clock(conditions.clock_rate, store.latest_moment())
+        books = Books(store, clock, changes)
         return cls(
             config=config,
             devices=devices,
             store=store,
+            clock=clock,
             changes=changes,
             books=books,
-            scheduler=Scheduler(books, lanes, config.clock),
+            scheduler=Scheduler(books, lanes, clock),
             tokens=Tokens(config.secret),
             idle=IdleWatch(store, config.idle_timeout_s, config.on_idle),
+            rate_limit=RateLimit(conditions.submissions_per_minute, clock),
+            director=Director(config.scenario),
         )
 
     def start(self) -> None:
@@ -62,6 +73,7 @@ class Runtime:
         """Stop the lanes and close the store."""
         self.idle.stop()
         self.changes.release_all()
+        await self.director.stop()
         await self.scheduler.stop()
         self.store.close()
 
