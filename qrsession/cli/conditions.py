@@ -17,6 +17,15 @@ SubmissionsPerMinute = Annotated[
         "--submissions-per-minute", metavar="N", help="Refuse more with 429; IBM takes 5."
     ),
 ]
+PlanName = Annotated[
+    str, typer.Option("--plan", metavar="NAME", help="local, open, payg or premium.")
+]
+UsageLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--usage-limit", metavar="S", help="Seconds that may be used in 28 days; open has 600."
+    ),
+]
 ScenarioFile = Annotated[
     Path | None,
     typer.Option("--scenario", metavar="FILE", help="Requests that shall go wrong: TOML or JSON."),

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from qrsession.cli.conditions import ClockRate, ScenarioFile, SubmissionsPerMinute
+from qrsession.cli.conditions import (
+    ClockRate,
+    PlanName,
+    ScenarioFile,
+    SubmissionsPerMinute,
+    UsageLimit,
+)
 from qrsession.cli.context import Context
 from qrsession.local import daemon
 from qrsession.render.tables import Cell, Column, table_text
@@ -21,8 +27,10 @@ _COLUMNS = (
 def start(
     context: Context,
     *,
-    clock_rate: ClockRate = 1.0,
+    plan: PlanName = "local",
+    usage_limit: UsageLimit = None,
     submissions_per_minute: SubmissionsPerMinute = None,
+    clock_rate: ClockRate = 1.0,
     scenario: ScenarioFile = None,
 ) -> None:
     """Start the local runtime, if it is not up, and print its URL.
@@ -37,7 +45,7 @@ def start(
     # Imported here because stop and status need none of it.
     from qrsession.local.conditions import Conditions  # noqa: PLC0415
 
-    conditions = Conditions(clock_rate, submissions_per_minute, scenario)
+    conditions = Conditions(clock_rate, submissions_per_minute, scenario, plan, usage_limit)
     address = daemon.ensure(context.settings, arguments=conditions.checked_arguments())
     context.show({"runtime": _document(address)}, lambda _terminal: address.url)
 

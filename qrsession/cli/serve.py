@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from qrsession.cli.conditions import ClockRate, ScenarioFile, SubmissionsPerMinute
+from qrsession.cli.conditions import (
+    ClockRate,
+    PlanName,
+    ScenarioFile,
+    SubmissionsPerMinute,
+    UsageLimit,
+)
 from qrsession.cli.context import Context
 
 
@@ -22,8 +28,10 @@ def command(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="How many jobs run at once.")
     ] = None,
-    clock_rate: ClockRate = 1.0,
+    plan: PlanName = "local",
+    usage_limit: UsageLimit = None,
     submissions_per_minute: SubmissionsPerMinute = None,
+    clock_rate: ClockRate = 1.0,
     scenario: ScenarioFile = None,
 ) -> None:
     """Run the local runtime in the foreground; it prints its URL when it is ready.
@@ -41,7 +49,7 @@ def command(
     settings = context.settings
     if data is not None:
         settings = serving.settings_under(settings, data)
-    conditions = Conditions(clock_rate, submissions_per_minute, scenario)
+    conditions = Conditions(clock_rate, submissions_per_minute, scenario, plan, usage_limit)
     serving.serve(
         serving.ServeOptions(
             settings, port, workers, conditions=conditions, on_ready=serving.print_url

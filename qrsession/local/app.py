@@ -21,6 +21,7 @@ from qrsession.protocol.routes import Route
 # IBM's own list, where it has routes that our client does not use.
 _GET_DEFAULTS = Route("GET", "/backends/{backend}/defaults")
 _GET_INSTANCE_CONFIGURATION = Route("GET", "/instances/configuration")
+_SET_INSTANCE_CONFIGURATION = Route("PUT", "/instances/configuration")
 
 # The router tries them in this order, so those of a running job come first.
 _ENDPOINTS = (
@@ -46,6 +47,7 @@ _ENDPOINTS = (
     (routes.GET_USAGE, instances.get_usage),
     (routes.GET_INSTANCE, instances.get_instance),
     (_GET_INSTANCE_CONFIGURATION, instances.get_instance_configuration),
+    (_SET_INSTANCE_CONFIGURATION, instances.set_instance_configuration),
     (routes.GET_ACCOUNT, instances.get_account),
     (routes.LIST_WORKLOADS, workloads.list_workloads),
     (routes.VERSIONS, iam.list_versions),

@@ -7,8 +7,8 @@ from pathlib import Path
 from qrsession import __version__
 from qrsession.local.clock import Clock
 from qrsession.local.conditions import Conditions
+from qrsession.local.plans import PLANS, PlanName
 from qrsession.local.scenario import Scenario
-from qrsession.protocol.models import DEFAULT_MAX_TTL_S
 from qrsession.protocol.routes import API_PREFIX
 
 # Fixed, so that a CRN kept in a script or in an account file holds on every machine.
@@ -17,11 +17,8 @@ LOCAL_INSTANCE_ID = "10ca1000-0000-4000-8000-000000000001"
 LOCAL_CRN = (
     f"crn:v1:bluemix:public:quantum-computing:us-east:a/{LOCAL_ACCOUNT_ID}:{LOCAL_INSTANCE_ID}::"
 )
-LOCAL_PLAN_ID = "10ca1000-0000-4000-8000-0000000000f1"
+LOCAL_PLAN_ID = PLANS[PlanName.LOCAL].plan_id
 LOCAL_USER_ID = "IBMid-local"
-
-# What the plan allows a session. A request for more is refused, not cut down.
-PLAN_MAX_TTL_S = DEFAULT_MAX_TTL_S
 
 # The second is for IBM's client in a script that is not changed: the word `experimental` makes it
 # take the URL of its environment as it stands.

@@ -27,6 +27,7 @@ from qrsession.local.replies import (
     read_json,
     text_query,
 )
+from qrsession.local.running_time import estimate_s
 from qrsession.local.runtime import runtime_of
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.fields import as_object, strings
@@ -67,6 +68,9 @@ async def create_job(request: Request) -> Response:
         request=wanted,
         params_json=params_json,
         caller=caller and caller[:_LONGEST_CALLER],
+        estimated_running_time_s=estimate_s(
+            wanted.program_id, wanted.params, runtime.devices[wanted.backend].configuration
+        ),
     )
     hide_s = request.scope.get(HIDE_KEY)
     if hide_s is not None:

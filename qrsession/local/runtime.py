@@ -13,6 +13,8 @@ from qrsession.local.devices import Device
 from qrsession.local.directing import Director
 from qrsession.local.idle import IdleWatch
 from qrsession.local.lanes import JobLane
+from qrsession.local.metering import Meter
+from qrsession.local.plans import Plan
 from qrsession.local.rate_limit import RateLimit
 from qrsession.local.scheduler import Scheduler
 from qrsession.local.store import Store
@@ -27,6 +29,7 @@ class Runtime:
     devices: Mapping[str, Device]
     store: Store
     clock: Clock
+    meter: Meter
     changes: Changes
     books: Books
     scheduler: Scheduler
@@ -49,12 +52,14 @@ class Runtime:
         changes = Changes()
         conditions = config.conditions
         clock = config.clock or start_clock(conditions.clock_rate, store.latest_moment())
-        books = Books(store, clock, changes)
+        meter = Meter(store, conditions.allocation_s)
+        books = Books(store, clock, changes, meter)
         return cls(
             config=config,
             devices=devices,
             store=store,
             clock=clock,
+            meter=meter,
             changes=changes,
             books=books,
             scheduler=Scheduler(books, lanes, clock),
@@ -63,6 +68,11 @@ class Runtime:
             rate_limit=RateLimit(conditions.submissions_per_minute, clock),
             director=Director(config.scenario),
         )
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the account."""
+        return self.config.conditions.plan
 
     def start(self) -> None:
         """Take up what the last runtime left, and begin to warm the lanes up."""

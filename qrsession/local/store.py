@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from qrsession.local.database import BUSY_TIMEOUT_S, Database
+from qrsession.local.instance_rows import InstanceRows
 from qrsession.local.job_rows import JobRows
 from qrsession.local.listing import Listing
 from qrsession.local.queue_rows import QueueRows
@@ -28,6 +29,7 @@ class Store:
         queue: Which job may run next.
         listing: Lists of jobs, tags and usage.
         workloads: The list of sessions and single jobs.
+        instance: What the instance was given.
 
     Args:
         data_dir: The folder of the database.
@@ -48,6 +50,7 @@ class Store:
         self.queue = QueueRows(self._database, shared_backends)
         self.listing = Listing(self._database)
         self.workloads = WorkloadRows(self._database)
+        self.instance = InstanceRows(self._database)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
