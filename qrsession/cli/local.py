@@ -2,6 +2,13 @@
 
 from typing import Any
 
+from qrsession.cli.conditions import (
+    ClockRate,
+    PlanName,
+    ScenarioFile,
+    SubmissionsPerMinute,
+    UsageLimit,
+)
 from qrsession.cli.context import Context
 from qrsession.local import daemon
 from qrsession.render.tables import Cell, Column, table_text
@@ -17,17 +24,29 @@ _COLUMNS = (
 )
 
 
-def start(context: Context) -> None:
+def start(
+    context: Context,
+    *,
+    plan: PlanName = "local",
+    usage_limit: UsageLimit = None,
+    submissions_per_minute: SubmissionsPerMinute = None,
+    clock_rate: ClockRate = 1.0,
+    scenario: ScenarioFile = None,
+) -> None:
     """Start the local runtime, if it is not up, and print its URL.
 
     Commands start it by themselves when they need it. It ends when it has been idle for ten
-    minutes, with no session open and no job left.
+    minutes, with no session open and no job left. How it serves holds until it ends.
 
     Examples:
         qrsession local start
-        qrsession local start --json
+        qrsession local start --clock-rate 60
     """
-    address = daemon.ensure(context.settings)
+    # Imported here because stop and status need none of it.
+    from qrsession.local.conditions import Conditions  # noqa: PLC0415
+
+    conditions = Conditions(clock_rate, submissions_per_minute, scenario, plan, usage_limit)
+    address = daemon.ensure(context.settings, arguments=conditions.checked_arguments())
     context.show({"runtime": _document(address)}, lambda _terminal: address.url)
 
 

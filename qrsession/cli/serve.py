@@ -5,6 +5,13 @@ from typing import Annotated
 
 import typer
 
+from qrsession.cli.conditions import (
+    ClockRate,
+    PlanName,
+    ScenarioFile,
+    SubmissionsPerMinute,
+    UsageLimit,
+)
 from qrsession.cli.context import Context
 
 
@@ -21,6 +28,11 @@ def command(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="How many jobs run at once.")
     ] = None,
+    plan: PlanName = "local",
+    usage_limit: UsageLimit = None,
+    submissions_per_minute: SubmissionsPerMinute = None,
+    clock_rate: ClockRate = 1.0,
+    scenario: ScenarioFile = None,
 ) -> None:
     """Run the local runtime in the foreground; it prints its URL when it is ready.
 
@@ -32,8 +44,14 @@ def command(
     """
     # Imported here because the help of this command needs no server.
     from qrsession.local import serving  # noqa: PLC0415
+    from qrsession.local.conditions import Conditions  # noqa: PLC0415
 
     settings = context.settings
     if data is not None:
         settings = serving.settings_under(settings, data)
-    serving.serve(serving.ServeOptions(settings, port, workers, on_ready=serving.print_url))
+    conditions = Conditions(clock_rate, submissions_per_minute, scenario, plan, usage_limit)
+    serving.serve(
+        serving.ServeOptions(
+            settings, port, workers, conditions=conditions, on_ready=serving.print_url
+        )
+    )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from qrsession.duration import parse_duration
 from qrsession.errors import QrsessionError
+from qrsession.local.conditions import Conditions
+from qrsession.local.plans import PlanName
 from qrsession.settings import Settings
 
 
@@ -31,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=wanted.port,
         workers=wanted.workers,
         idle_timeout_s=wanted.idle_timeout,
+        conditions=_conditions_of(wanted),
         on_ready=None if wanted.daemon else serving.print_url,
     )
     if wanted.ready_fd is not None:
@@ -59,11 +62,40 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="end after so long without session, job and request (default: never)",
     )
+    _add_conditions(parser)
     parser.add_argument("--daemon", action="store_true", help="run in the background")
     # How `ensure` hands over its home and waits; not for people.
     parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser
+
+
+def _add_conditions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--clock-rate", type=float, default=1.0, metavar="X", help="an hour in 1/X of an hour"
+    )
+    parser.add_argument(
+        "--submissions-per-minute", type=int, metavar="N", help="refuse more jobs with 429"
+    )
+    parser.add_argument(
+        "--plan", default=PlanName.LOCAL, metavar="NAME", help="local, open, payg or premium"
+    )
+    parser.add_argument(
+        "--usage-limit", type=float, metavar="S", help="refuse jobs once so much is used"
+    )
+    parser.add_argument(
+        "--scenario", type=Path, metavar="FILE", help="which requests go wrong: TOML or JSON"
+    )
+
+
+def _conditions_of(parsed: argparse.Namespace) -> Conditions:
+    return Conditions(
+        clock_rate=parsed.clock_rate,
+        submissions_per_minute=parsed.submissions_per_minute,
+        scenario_file=parsed.scenario,
+        plan_name=parsed.plan,
+        usage_limit_s=parsed.usage_limit,
+    )
 
 
 def _seconds(text: str) -> float:

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route as AppRoute
 
-from qrsession.local import backends, iam, instances, jobs, sessions, workloads
+from qrsession.local import backends, iam, instances, jobs, scenes, sessions, workloads
 from qrsession.local.config import API_PREFIXES, RuntimeConfig
 from qrsession.local.daemon import CHALLENGE_PATH
 from qrsession.local.devices import Device
@@ -21,6 +21,7 @@ from qrsession.protocol.routes import Route
 # IBM's own list, where it has routes that our client does not use.
 _GET_DEFAULTS = Route("GET", "/backends/{backend}/defaults")
 _GET_INSTANCE_CONFIGURATION = Route("GET", "/instances/configuration")
+_SET_INSTANCE_CONFIGURATION = Route("PUT", "/instances/configuration")
 
 # The router tries them in this order, so those of a running job come first.
 _ENDPOINTS = (
@@ -46,6 +47,7 @@ _ENDPOINTS = (
     (routes.GET_USAGE, instances.get_usage),
     (routes.GET_INSTANCE, instances.get_instance),
     (_GET_INSTANCE_CONFIGURATION, instances.get_instance_configuration),
+    (_SET_INSTANCE_CONFIGURATION, instances.set_instance_configuration),
     (routes.GET_ACCOUNT, instances.get_account),
     (routes.LIST_WORKLOADS, workloads.list_workloads),
     (routes.VERSIONS, iam.list_versions),
@@ -92,4 +94,9 @@ def _route_table() -> list[AppRoute]:
     ]
     table.append(AppRoute(routes.TOKEN_PATH, iam.create_token, methods=["POST"]))
     table.append(AppRoute(CHALLENGE_PATH, iam.answer_challenge, methods=["GET"]))
+    table += [
+        AppRoute(scenes.SCENARIO_PATH, scenes.get_scenario, methods=["GET"]),
+        AppRoute(scenes.SCENARIO_PATH, scenes.put_scenario, methods=["PUT"]),
+        AppRoute(scenes.SCENARIO_PATH, scenes.delete_scenario, methods=["DELETE"]),
+    ]
     return table

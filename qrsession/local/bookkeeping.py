@@ -14,6 +14,7 @@ from qrsession.local.clock import Clock
 from qrsession.local.config import MOST_ATTEMPTS
 from qrsession.local.job_rows import Ending, Job, Submission
 from qrsession.local.lifecycle import Session
+from qrsession.local.metering import Meter
 from qrsession.local.refusals import bad_request, not_found
 from qrsession.local.store import Store
 from qrsession.protocol import faults
@@ -30,6 +31,12 @@ _SESSION_CANCELLED = Ending(
     reason="The job's session was cancelled before the job ran.",
     reason_code=faults.SESSION_CLOSED_BEFORE_RUN,
     reason_solution="Open a new session, and submit the job to that.",
+)
+_LIMIT_REACHED = Ending(
+    JobStatus.CANCELLED,
+    reason="The instance reached its usage limit before the job could run.",
+    reason_code=faults.USAGE_LIMIT_REACHED,
+    reason_solution="Raise the limit, or submit the job again when older usage counts no more.",
 )
 _TOO_MANY_ATTEMPTS = Ending(
     JobStatus.FAILED,
@@ -54,8 +61,9 @@ class Claim:
 class Books:
     """Jobs and sessions, and what happens to them."""
 
-    def __init__(self, store: Store, clock: Clock, changes: Changes) -> None:
+    def __init__(self, store: Store, clock: Clock, changes: Changes, meter: Meter) -> None:
         self._store = store
+        self._meter = meter
         self._clock = clock
         self._changes = changes
         self._next_deadline: datetime | None = None
@@ -80,8 +88,12 @@ class Books:
         return self._load(session_id)
 
     def submit(self, submission: Submission) -> None:
-        """Queue a job; refuse one whose session is unknown, ended or elsewhere with 400."""
+        """Queue a job; refuse one whose session is unknown, ended or elsewhere with 400.
+
+        Once the instance has used all that it may, every job is refused with 409.
+        """
         now = self.now()
+        self._meter.check(now)
         request = submission.request
         with self._store.transaction():
             if request.session_id is not None:
@@ -166,17 +178,46 @@ class Books:
                 self._store.jobs.requeue(job, is_counted=False)
 
     def now(self) -> datetime:
-        """Return the time, after settling the sessions whose time has come."""
+        """Return the time, after settling the sessions whose time, or whose money, has come."""
         now = self._clock.now()
-        while self._next_deadline is not None and self._next_deadline <= now:
-            for session in self._store.sessions.unclosed():
-                deadline = lifecycle.next_deadline(session)
-                if deadline is not None and deadline <= now:
-                    self._settle(session, now)
-            self._next_deadline = self._store.sessions.earliest_deadline()
-            if self._next_deadline is not None:
-                self._on_deadline(self._next_deadline)
+        while True:
+            limit_at = self._limit_reached_at(now)
+            deadline = self._next_deadline
+            if limit_at is not None and limit_at <= now and not _comes_first(deadline, limit_at):
+                self._close_all(limit_at)
+            elif deadline is not None and deadline <= now:
+                # Where usage is limited, what a deadline ends decides about the limit after it.
+                self._settle_until(now if self._meter.limit_s is None else deadline)
+            else:
+                break
+        if limit_at is not None:
+            self._on_deadline(limit_at)
         return now
+
+    def _limit_reached_at(self, now: datetime) -> datetime | None:
+        if self._meter.limit_s is None:
+            return None
+        return self._meter.ends_at(self._store.sessions.unclosed(), now)
+
+    def _close_all(self, limit_at: datetime) -> None:
+        """Close what is open, because the instance has nothing left to use."""
+        for session in self._store.sessions.unclosed():
+            dropped: list[Job] = []
+            with self._store.transaction():
+                self._save(session, lifecycle.reach_limit(session, limit_at))
+                if session.has_queued:
+                    dropped = self._drop_queued(session.session_id, _LIMIT_REACHED, limit_at)
+            self._notify(dropped)
+        self._next_deadline = self._store.sessions.earliest_deadline()
+
+    def _settle_until(self, now: datetime) -> None:
+        for session in self._store.sessions.unclosed():
+            deadline = lifecycle.next_deadline(session)
+            if deadline is not None and deadline <= now:
+                self._settle(session, now)
+        self._next_deadline = self._store.sessions.earliest_deadline()
+        if self._next_deadline is not None:
+            self._on_deadline(self._next_deadline)
 
     def _settle(self, session: Session, now: datetime) -> None:
         dropped: list[Job] = []
@@ -248,3 +289,7 @@ class Books:
         if deadline is not None and (self._next_deadline is None or deadline < self._next_deadline):
             self._next_deadline = deadline
             self._on_deadline(deadline)
+
+
+def _comes_first(deadline: datetime | None, moment: datetime) -> bool:
+    return deadline is not None and deadline < moment

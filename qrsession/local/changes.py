@@ -2,6 +2,11 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Coroutine
+from typing import Any
+
+# No job has this id: what waits under it waits for the end of the runtime alone.
+_NO_JOB = ""
 
 
 class Changes:
@@ -11,7 +16,7 @@ class Changes:
         self._waiting: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
         self._is_ending = False
 
-    async def wait(self, job_id: str, timeout_s: float) -> None:
+    async def wait(self, job_id: str, timeout_s: float | None) -> None:
         """Return when the job's state has changed, the time is over or the runtime ends."""
         if self._is_ending:
             return
@@ -25,6 +30,22 @@ class Changes:
             # After a change the set is another one, in which others may wait already.
             if not waiting and self._waiting.get(job_id) is waiting:
                 del self._waiting[job_id]
+
+    async def pause(self, seconds: float) -> bool:
+        """Return after a time or when the runtime ends; say whether the time is over."""
+        await self.wait(_NO_JOB, seconds)
+        return not self._is_ending
+
+    async def unless_ending(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do something until it is done or the runtime ends; say whether it is done."""
+        task = asyncio.ensure_future(work)
+        end = asyncio.ensure_future(self.wait(_NO_JOB, None))
+        await asyncio.wait((task, end), return_when=asyncio.FIRST_COMPLETED)
+        is_done = task.done()
+        task.cancel()
+        end.cancel()
+        await asyncio.gather(task, end, return_exceptions=True)
+        return is_done
 
     def notify(self, job_id: str) -> None:
         """Wake those who wait for a job."""

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qrsession import __version__
-from qrsession.local.clock import Clock, SystemClock
-from qrsession.protocol.models import DEFAULT_MAX_TTL_S
+from qrsession.local.clock import Clock
+from qrsession.local.conditions import Conditions
+from qrsession.local.plans import PLANS, PlanName
+from qrsession.local.scenario import Scenario
 from qrsession.protocol.routes import API_PREFIX
 
 # Fixed, so that a CRN kept in a script or in an account file holds on every machine.
@@ -15,11 +17,8 @@ LOCAL_INSTANCE_ID = "10ca1000-0000-4000-8000-000000000001"
 LOCAL_CRN = (
     f"crn:v1:bluemix:public:quantum-computing:us-east:a/{LOCAL_ACCOUNT_ID}:{LOCAL_INSTANCE_ID}::"
 )
-LOCAL_PLAN_ID = "10ca1000-0000-4000-8000-0000000000f1"
+LOCAL_PLAN_ID = PLANS[PlanName.LOCAL].plan_id
 LOCAL_USER_ID = "IBMid-local"
-
-# What the plan allows a session. A request for more is refused, not cut down.
-PLAN_MAX_TTL_S = DEFAULT_MAX_TTL_S
 
 # The second is for IBM's client in a script that is not changed: the word `experimental` makes it
 # take the URL of its environment as it stands.
@@ -44,7 +43,9 @@ class RuntimeConfig:
         port: The port that is really bound; it goes into the proof that answers a challenge.
         idle_timeout_s: Seconds of real time without session, job and request after which
             ``on_idle`` is called; None for never.
-        clock: What rules sessions and time limits.
+        conditions: How the service behaves.
+        scenario: Which requests go wrong.
+        clock: What rules sessions and time limits; None for one of the rate in ``conditions``.
         version: The version of the package, for whoever asks what runs here.
         on_idle: Called once, in the event loop, to stop the server.
     """
@@ -53,6 +54,8 @@ class RuntimeConfig:
     secret: str = field(repr=False)
     port: int
     idle_timeout_s: float | None = None
-    clock: Clock = field(default_factory=SystemClock)
+    conditions: Conditions = field(default_factory=Conditions)
+    scenario: Scenario = field(default_factory=Scenario)
+    clock: Clock | None = None
     version: str = __version__
     on_idle: Callable[[], None] = _do_nothing

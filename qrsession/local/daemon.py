@@ -13,6 +13,7 @@ import os
 import socket
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,7 +170,10 @@ def _challenge(port: int, nonce: str) -> str | None:
 
 
 def ensure(
-    settings: Settings, *, idle_timeout_s: float | None = DEFAULT_IDLE_TIMEOUT_S
+    settings: Settings,
+    *,
+    idle_timeout_s: float | None = DEFAULT_IDLE_TIMEOUT_S,
+    arguments: Sequence[str] = (),
 ) -> RuntimeAddress:
     """Return the home's runtime, started in the background if it is not up.
 
@@ -179,17 +183,29 @@ def ensure(
         settings: Where the home is.
         idle_timeout_s: Seconds without session, job and request after which a runtime started
             here ends; None for never.
+        arguments: The conditions to start it under, as its command line has them.
 
     Raises:
-        LocalRuntimeError: It did not start; the message names its log.
+        LocalRuntimeError: It did not start, and the message names its log; or it is up already
+            and was not started with these arguments.
         StorageError: A folder or file of the home cannot be used.
     """
     address = find(settings)
     if address is None:
         from qrsession.local.starting import start  # noqa: PLC0415 - most find it up
 
-        address = start(settings, idle_timeout_s=idle_timeout_s)
+        return start(settings, idle_timeout_s=idle_timeout_s, arguments=arguments)
+    if arguments:
+        raise already_up()
     return address
+
+
+def already_up() -> LocalRuntimeError:
+    """Say that conditions count at the start alone."""
+    return LocalRuntimeError(
+        "The local runtime is up already, and cannot change how it serves.",
+        advice="Stop it with `qrsession local stop`, and start it again.",
+    )
 
 
 def stop(settings: Settings) -> bool:

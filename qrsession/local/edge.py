@@ -1,8 +1,7 @@
 """What every request passes before it reaches a handler, and the one place where faults go out."""
 
 import logging
-import uuid
-from dataclasses import replace
+from email.utils import format_datetime
 
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
@@ -13,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qrsession.errors import StorageError
 from qrsession.local.config import API_PREFIXES, LARGEST_BODY_BYTES
 from qrsession.local.daemon import CHALLENGE_PATH
+from qrsession.local.faulting import Faulting
 from qrsession.local.refusals import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
@@ -20,7 +20,7 @@ from qrsession.local.refusals import (
     FaultError,
     bad_request,
 )
-from qrsession.local.replies import json_reply
+from qrsession.local.replies import fault_reply
 from qrsession.local.runtime import Runtime
 from qrsession.protocol import faults
 from qrsession.protocol.faults import Fault
@@ -49,12 +49,31 @@ class Edge:
             app, minimum_size=_SMALLEST_COMPRESSED_BYTES, compresslevel=_COMPRESSION_LEVEL
         )
         self._runtime = runtime
+        self._faulting = Faulting(self._answer, runtime)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                now = format_datetime(self._runtime.clock.now(), usegmt=True)
+                message = {**message, "headers": [*message["headers"], (b"date", now.encode())]}
+            await send(message)
+
+        self._runtime.idle.touch()
+        try:
+            self._check(scope)
+            body = await _read_body(scope, receive)
+        except Exception as error:  # noqa: BLE001 - every fault becomes a reply
+            await _refuse(error)(scope, receive, send_dated)
+        else:
+            await self._faulting(scope, body, send_dated)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the handler answer; raise nothing while an error can still be replied."""
         has_started = False
 
         async def send_on(message: Message) -> None:
@@ -62,17 +81,14 @@ class Edge:
             has_started = True
             await send(message)
 
-        self._runtime.idle.touch()
+        # Results hold compressed data; to compress them again would only take time.
+        is_result = scope["path"].endswith("/results")
         try:
-            self._check(scope)
-            body = await _read_body(scope, receive)
-            # Results hold compressed data; to compress them again would only take time.
-            is_result = scope["path"].endswith("/results")
-            await (self._app if is_result else self._compressed)(scope, body, send_on)
+            await (self._app if is_result else self._compressed)(scope, receive, send_on)
         except Exception as error:
             if has_started:
                 raise
-            await fault_reply(_as_fault(error))(scope, receive, send)
+            await _refuse(error)(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
         headers = dict(scope["headers"])
@@ -102,11 +118,6 @@ class Edge:
             )
 
 
-def fault_reply(fault: Fault) -> Response:
-    """Write a fault as the API does, with a trace id that the log has too."""
-    return json_reply(replace(fault, trace=uuid.uuid4().hex).to_wire(), status=fault.status)
-
-
 async def http_exception(_request: Request, error: Exception) -> Response:
     """Answer for a path or a method that the route table does not have."""
     if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004 - HTTP's
@@ -117,9 +128,13 @@ async def http_exception(_request: Request, error: Exception) -> Response:
     return fault_reply(Fault(404, NOT_FOUND, "There is no such path in this API."))
 
 
-def _as_fault(error: Exception) -> Fault:
+def _refuse(error: Exception) -> Response:
     if isinstance(error, FaultError):
-        return error.fault
+        return fault_reply(error.fault, retry_after_s=error.retry_after_s)
+    return fault_reply(_as_fault(error))
+
+
+def _as_fault(error: Exception) -> Fault:
     if isinstance(error, StorageError):
         _LOGGER.error("%s", error)
         return Fault(500, faults.INTERNAL, error.message, error.advice)

@@ -43,6 +43,7 @@ def job_body(job: Job, version: str, params_json: bytes | None = None) -> bytes:
             "runtime": job.runtime,
             "calibration_id": job.calibration_id,
             "private": job.private or None,
+            "estimated_running_time_seconds": job.estimated_running_time_s,
             **_charges(job, version),
         }
     )

@@ -18,7 +18,7 @@ SELECT_JOBS = (
     "SELECT seq, job_id, program_id, backend, session_id, status, reason, reason_code,"
     " reason_solution, created_ms, started_ms, finished_ms, cost_s, tags, private, caller,"
     " runtime, log_level, calibration_id, generation, attempts, qpu_s,"
-    " circuits_execution_time_ns, qiskit_version FROM jobs"
+    " circuits_execution_time_ns, qiskit_version, estimated_running_time_s FROM jobs"
 )
 
 
@@ -55,6 +55,7 @@ class Job:
     qpu_s: float
     circuits_execution_time_ns: int | None
     qiskit_version: str | None
+    estimated_running_time_s: float | None
 
     @classmethod
     def from_row(cls, row: tuple[Any, ...]) -> "Job":
@@ -84,6 +85,7 @@ class Submission:
     request: JobRequest
     params_json: bytes
     caller: str | None
+    estimated_running_time_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,9 @@ class JobRows:
         request = submission.request
         seq = self._database.insert(
             "INSERT INTO jobs (job_id, program_id, backend, session_id, status, created_ms,"
-            " cost_s, tags, private, caller, runtime, log_level, calibration_id)"
-            " VALUES (?, ?, ?, ?, 'Queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+            " cost_s, tags, private, caller, runtime, log_level, calibration_id,"
+            " estimated_running_time_s)"
+            " VALUES (?, ?, ?, ?, 'Queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 submission.job_id,
                 request.program_id,
@@ -127,6 +130,7 @@ class JobRows:
                 request.runtime,
                 request.log_level,
                 request.calibration_id,
+                submission.estimated_running_time_s,
             ),
         )
         self._database.execute(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from qrsession.local.faulting import HIDE_KEY
 from qrsession.local.job_bodies import job_body, metrics_body, page_body
 from qrsession.local.job_rows import Job, Submission
 from qrsession.local.listing import JobFilter
@@ -26,6 +27,7 @@ from qrsession.local.replies import (
     read_json,
     text_query,
 )
+from qrsession.local.running_time import estimate_s
 from qrsession.local.runtime import runtime_of
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.fields import as_object, strings
@@ -50,6 +52,7 @@ _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", re.I
 async def create_job(request: Request) -> Response:
     """``POST /jobs``. Every submission is a job: nothing tells a repetition from a second wish."""
     runtime = runtime_of(request)
+    runtime.rate_limit.check()
     record, params_json = split_params(await request.body())
     wanted = read(JobRequest.from_wire, record)
     check_request(wanted)
@@ -65,8 +68,15 @@ async def create_job(request: Request) -> Response:
         request=wanted,
         params_json=params_json,
         caller=caller and caller[:_LONGEST_CALLER],
+        estimated_running_time_s=estimate_s(
+            wanted.program_id, wanted.params, runtime.devices[wanted.backend].configuration
+        ),
     )
+    hide_s = request.scope.get(HIDE_KEY)
+    if hide_s is not None:
+        runtime.director.hide(submission.job_id, hide_s)
     runtime.books.submit(submission)
+    runtime.rate_limit.note()
     runtime.scheduler.dispatch()
     # The lane gets its job before the client gets the answer, which takes longer to send.
     await asyncio.sleep(0)
@@ -80,7 +90,8 @@ async def create_job(request: Request) -> Response:
 
 async def list_jobs(request: Request) -> Response:
     """``GET /jobs``: a page of them, without their params unless these are asked for."""
-    store = runtime_of(request).store
+    runtime = runtime_of(request)
+    store = runtime.store
     query = request.query_params
     tags = query.getlist("tags")
     if len(tags) > MOST_TAGS:
@@ -99,6 +110,7 @@ async def list_jobs(request: Request) -> Response:
         tags=tuple(tags),
         created_after=moment_query(query, "created_after"),
         created_before=moment_query(query, "created_before"),
+        hidden=runtime.director.hidden(),
     )
     has_params = bool_query(query, "exclude_params") is False
     jobs, count = store.listing.jobs(wanted)

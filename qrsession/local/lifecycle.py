@@ -18,6 +18,7 @@ CLOSED_BY_USER = "The session was closed, and its jobs have ended."
 CANCELLED_BY_USER = "The session was cancelled."
 CLOSED_UNUSED = f"No job was submitted for {UNUSED_TTL_S} seconds."
 CLOSED_BY_MAX_TTL = "The session's maximum time has passed."
+CLOSED_BY_USAGE_LIMIT = "The instance has reached its usage limit."
 INACTIVE_REASON = "No job was submitted within the interactive time to live."
 
 
@@ -180,6 +181,16 @@ def cancel(session: Session, now: datetime) -> Session:
         updated_at=now,
     )
     return session if session.has_pending else _close(session, now, CANCELLED_BY_USER)
+
+
+def reach_limit(session: Session, now: datetime) -> Session:
+    """Close the session because its instance has nothing left to use; running jobs complete.
+
+    Where it ``has_queued``, those jobs are the caller's to cancel.
+    """
+    if session.is_closed:
+        return session
+    return _close(session, max(now, session.updated_at), CLOSED_BY_USAGE_LIMIT)
 
 
 def usage_at(session: Session, now: datetime) -> float:

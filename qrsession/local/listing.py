@@ -1,5 +1,6 @@
 """Lists for people: jobs by filter, tags by search, workloads by page, usage by span of time."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ _MOST_TAGS_FOUND = 1000
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """The query of ``GET /jobs``; None where it does not ask."""
+    """The query of ``GET /jobs``; None where it does not ask. ``hidden`` jobs are left out."""
 
     limit: int = 200
     offset: int = 0
@@ -26,6 +27,7 @@ class JobFilter:
     tags: tuple[str, ...] = ()
     created_after: datetime | None = None
     created_before: datetime | None = None
+    hidden: tuple[str, ...] = ()
 
 
 class Listing:
@@ -121,4 +123,7 @@ def _by_visit(wanted: JobFilter) -> tuple[list[str], list[Any]]:
     if wanted.created_before is not None:
         conditions.append("created_ms <= ?")
         values.append(to_ms(wanted.created_before))
+    if wanted.hidden:
+        conditions.append("job_id NOT IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(wanted.hidden))
     return conditions, values

@@ -22,9 +22,10 @@ _LONGEST_MESSAGE = 500
 class FaultError(QrsessionError):
     """A request cannot be answered. The edge turns this into an error reply; no user meets it."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, *, retry_after_s: int | None = None) -> None:
         super().__init__(fault.message)
         self.fault = fault
+        self.retry_after_s = retry_after_s
 
 
 def bad_request(

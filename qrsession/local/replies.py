@@ -1,7 +1,9 @@
 """Reading small bodies and queries, writing replies."""
 
 import json
+import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from qrsession.local.refusals import bad_request
+from qrsession.protocol.faults import Fault
 from qrsession.protocol.routes import VERSION_HEADER
 
 _JSON = "application/json"
@@ -29,6 +32,14 @@ def bytes_reply(body: bytes, *, status: int = 200) -> Response:
 def no_content() -> Response:
     """Write the reply of what was done and has nothing to say: 204."""
     return Response(status_code=204)
+
+
+def fault_reply(fault: Fault, *, retry_after_s: int | None = None) -> Response:
+    """Write a fault as the API does, with a trace id."""
+    reply = json_reply(replace(fault, trace=uuid.uuid4().hex).to_wire(), status=fault.status)
+    if retry_after_s is not None:
+        reply.headers["Retry-After"] = str(retry_after_s)
+    return reply
 
 
 async def read_json(request: Request) -> Any:

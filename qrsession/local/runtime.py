@@ -7,10 +7,15 @@ from starlette.requests import Request
 
 from qrsession.local.bookkeeping import Books
 from qrsession.local.changes import Changes
+from qrsession.local.clock import Clock, start_clock
 from qrsession.local.config import RuntimeConfig
 from qrsession.local.devices import Device
+from qrsession.local.directing import Director
 from qrsession.local.idle import IdleWatch
 from qrsession.local.lanes import JobLane
+from qrsession.local.metering import Meter
+from qrsession.local.plans import Plan
+from qrsession.local.rate_limit import RateLimit
 from qrsession.local.scheduler import Scheduler
 from qrsession.local.store import Store
 from qrsession.local.tokens import Tokens
@@ -23,11 +28,15 @@ class Runtime:
     config: RuntimeConfig
     devices: Mapping[str, Device]
     store: Store
+    clock: Clock
+    meter: Meter
     changes: Changes
     books: Books
     scheduler: Scheduler
     tokens: Tokens
     idle: IdleWatch
+    rate_limit: RateLimit
+    director: Director
 
     @classmethod
     def build(
@@ -41,17 +50,29 @@ class Runtime:
         simulators = [device.name for device in devices.values() if device.is_simulator]
         store = Store(config.data_dir, shared_backends=simulators)
         changes = Changes()
-        books = Books(store, config.clock, changes)
+        conditions = config.conditions
+        clock = config.clock or start_clock(conditions.clock_rate, store.latest_moment())
+        meter = Meter(store, conditions.allocation_s)
+        books = Books(store, clock, changes, meter)
         return cls(
             config=config,
             devices=devices,
             store=store,
+            clock=clock,
+            meter=meter,
             changes=changes,
             books=books,
-            scheduler=Scheduler(books, lanes, config.clock),
+            scheduler=Scheduler(books, lanes, clock),
             tokens=Tokens(config.secret),
             idle=IdleWatch(store, config.idle_timeout_s, config.on_idle),
+            rate_limit=RateLimit(conditions.submissions_per_minute, clock),
+            director=Director(config.scenario),
         )
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the account."""
+        return self.config.conditions.plan
 
     def start(self) -> None:
         """Take up what the last runtime left, and begin to warm the lanes up."""
@@ -62,6 +83,7 @@ class Runtime:
         """Stop the lanes and close the store."""
         self.idle.stop()
         self.changes.release_all()
+        await self.director.stop()
         await self.scheduler.stop()
         self.store.close()
 

@@ -7,6 +7,7 @@ meets an idle lane is claimed and handed over before its request is answered.
 import asyncio
 import hashlib
 import logging
+import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -40,7 +41,7 @@ class Scheduler:
         self._books = books
         self._lanes = lanes
         self._idle: deque[JobLane] = deque()
-        self._running: dict[str, JobLane] = {}
+        self._running: dict[str, tuple[JobLane, float]] = {}
         self._killed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_ending = False
@@ -81,7 +82,7 @@ class Scheduler:
                 if claim is None:
                     return
                 lane = self._idle.popleft()
-                self._running[claim.job.job_id] = lane
+                self._running[claim.job.job_id] = (lane, time.monotonic())
                 self._spawn(self._run(lane, claim))
         except StorageError:
             _LOGGER.exception("No job can be taken from the queue")
@@ -98,16 +99,15 @@ class Scheduler:
 
         Returns whether the job was still there to be cancelled.
         """
-        held_s = 0.0
-        if job.started_at is not None:
-            held_s = (self._books.now() - job.started_at).total_seconds()
+        running = self._running.get(job.job_id)
+        # The lane's time is real time whatever the clock's rate is, as the job's limit is.
+        held_s = 0.0 if running is None else min(time.monotonic() - running[1], job.cost_s)
         ending = Ending(JobStatus.CANCELLED, reason=_CANCELLED_BY_USER, qpu_s=held_s)
         if not self._books.end(job, ending):
             return False
-        lane = self._running.get(job.job_id)
-        if lane is not None:
+        if running is not None:
             self._killed.add(job.job_id)
-            lane.kill()
+            running[0].kill()
         self.dispatch()
         return True
 

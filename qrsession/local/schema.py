@@ -95,4 +95,10 @@ END;
 CREATE TABLE usage_days (day INTEGER PRIMARY KEY, used_s REAL NOT NULL);
 """
 
-MIGRATIONS = (_FIRST,)
+_SECOND = """
+ALTER TABLE jobs ADD COLUMN estimated_running_time_s REAL;
+CREATE TABLE instance (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), limit_s INTEGER);
+INSERT INTO instance VALUES (1, NULL);
+"""
+
+MIGRATIONS = (_FIRST, _SECOND)

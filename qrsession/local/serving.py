@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,11 +17,14 @@ import uvicorn
 from qrsession import __version__
 from qrsession.errors import InvalidValueError, LocalRuntimeError, StorageError
 from qrsession.local.app import create_app
+from qrsession.local.conditions import Conditions
 from qrsession.local.config import RuntimeConfig
+from qrsession.local.connections import server_config
 from qrsession.local.daemon import HOST, find, remembered_port, secret_of, write_address
 from qrsession.local.devices import load_devices
 from qrsession.local.home import RuntimeFiles
 from qrsession.local.lanes import default_num_lanes, make_lanes
+from qrsession.local.scenario import Scenario
 from qrsession.local.starting import READY, TAKEN
 from qrsession.settings import Settings
 from qrsession.storage import locked
@@ -29,11 +32,6 @@ from qrsession.storage import locked
 # The one before may still be writing its last jobs back.
 _LIFE_LOCK_LIMIT_S = 5.0
 _BACKLOG = 512
-# Held requests are let go first, so what is left by then is a client that does not read.
-_SHUTDOWN_LIMIT_S = 3
-# A client that posts on a connection just as it is closed for idleness cannot know whether the
-# request arrived. Connections on loopback cost nothing, so they stay.
-_KEEP_ALIVE_S = 86_400
 _HIGHEST_PORT = 65_535
 
 
@@ -46,6 +44,7 @@ class ServeOptions:
         port: The port, or None for the last one or any that is free.
         workers: How many jobs run at once, or None for as many as suit the machine.
         idle_timeout_s: Seconds of idleness after which the runtime ends; None for never.
+        conditions: How the service behaves.
         on_ready: Called with the URL once requests are answered.
         on_taken: Called when another runtime serves the home already.
     """
@@ -54,6 +53,7 @@ class ServeOptions:
     port: int | None = None
     workers: int | None = None
     idle_timeout_s: float | None = None
+    conditions: Conditions = field(default_factory=Conditions)
     on_ready: Callable[[str], None] | None = None
     on_taken: Callable[[], None] | None = None
 
@@ -94,12 +94,12 @@ def serve(options: ServeOptions) -> None:
 
     Raises:
         LocalRuntimeError: The port is taken, or another runtime serves the home.
-        InvalidValueError: There is no such port or number of workers.
+        InvalidValueError: There is no such port, number of workers or condition.
         StorageError: A folder, file or the database of the home cannot be used.
         KeyboardInterrupt: It was interrupted.
         SystemExit: It was terminated; the exit code is 143.
     """
-    _check(options)
+    scenario = _check(options)
     files = RuntimeFiles.of(options.settings)
     files.create_folders()
     secret = secret_of(options.settings)
@@ -114,7 +114,15 @@ def serve(options: ServeOptions) -> None:
             raise _taken(options) from error
         listener = stack.enter_context(_listen(options.port, files))
         stack.callback(files.address.unlink, missing_ok=True)
-        received = _run(options, files, secret, listener)
+        config = RuntimeConfig(
+            data_dir=files.data_dir,
+            secret=secret,
+            port=listener.getsockname()[1],
+            idle_timeout_s=options.idle_timeout_s,
+            conditions=options.conditions,
+            scenario=scenario,
+        )
+        received = _run(options, config, files, listener)
     if signal.SIGTERM in received:
         raise SystemExit(128 + signal.SIGTERM)
     if received:
@@ -130,11 +138,12 @@ def _taken(options: ServeOptions) -> LocalRuntimeError:
     )
 
 
-def _check(options: ServeOptions) -> None:
+def _check(options: ServeOptions) -> Scenario:
     if options.port is not None and not 0 <= options.port <= _HIGHEST_PORT:
         raise InvalidValueError(f"{options.port} is not a port; use 0 to {_HIGHEST_PORT}.")
     if options.workers is not None and options.workers < 1:
         raise InvalidValueError("There must be at least one worker.")
+    return options.conditions.check()
 
 
 @contextlib.contextmanager
@@ -160,41 +169,22 @@ def _listen(port: int | None, files: RuntimeFiles) -> Iterator[socket.socket]:
 
 
 def _run(
-    options: ServeOptions, files: RuntimeFiles, secret: str, listener: socket.socket
+    options: ServeOptions, config: RuntimeConfig, files: RuntimeFiles, listener: socket.socket
 ) -> list[int]:
     """Run the server to its end, and return the signals that it got."""
-    port: int = listener.getsockname()[1]
 
     def on_ready() -> None:
-        write_address(files, port, __version__)
+        write_address(files, config.port, __version__)
         if options.on_ready is not None:
-            options.on_ready(f"http://{HOST}:{port}")
+            options.on_ready(f"http://{HOST}:{config.port}")
 
     def on_idle() -> None:
         server.should_exit = True
 
-    config = RuntimeConfig(
-        data_dir=files.data_dir,
-        secret=secret,
-        port=port,
-        idle_timeout_s=options.idle_timeout_s,
-        on_idle=on_idle,
-    )
     lanes = make_lanes(options.workers or default_num_lanes())
-    app = create_app(config, lanes, load_devices())
+    app = create_app(replace(config, on_idle=on_idle), lanes, load_devices())
     server = _Server(
-        uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            lifespan="on",
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_SHUTDOWN_LIMIT_S,
-        ),
+        server_config(app, log_level="warning"),
         on_ready=on_ready,
         on_end=app.state.runtime.changes.release_all,
     )

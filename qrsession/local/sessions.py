@@ -6,11 +6,12 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from qrsession.local.config import LOCAL_USER_ID, PLAN_MAX_TTL_S
+from qrsession.local.config import LOCAL_USER_ID
 from qrsession.local.lifecycle import Session, active_time_left_s
 from qrsession.local.refusals import bad_request, read
 from qrsession.local.replies import json_reply, no_content, read_json
 from qrsession.local.runtime import runtime_of
+from qrsession.protocol import faults
 from qrsession.protocol.fields import as_object, required
 from qrsession.protocol.models import DEFAULT_MAX_TTL_S, SessionRecord, SessionRequest
 from qrsession.protocol.status import SessionMode
@@ -24,15 +25,22 @@ async def create_session(request: Request) -> Response:
         raise bad_request(
             f"mode is {wanted.mode!r}.", solution=f"Use one of {', '.join(SessionMode)}."
         )
+    if wanted.mode == SessionMode.DEDICATED and not runtime.plan.allows_dedicated:
+        raise bad_request(
+            f"The plan {runtime.plan.display_name} does not include dedicated sessions.",
+            code=faults.PLAN_REFUSES_SESSIONS,
+            solution="Open a batch, submit single jobs, or use an instance of another plan.",
+        )
     if wanted.backend is not None and wanted.backend not in runtime.devices:
         raise bad_request(
             f"Backend not found. Backend ID: {wanted.backend}",
             solution=f"Use one of {', '.join(runtime.devices)}.",
         )
     max_ttl_s = DEFAULT_MAX_TTL_S if wanted.max_ttl_s is None else wanted.max_ttl_s
-    if not 1 <= max_ttl_s <= PLAN_MAX_TTL_S:
+    longest_s = runtime.plan.max_ttl_s
+    if not 1 <= max_ttl_s <= longest_s:
         raise bad_request(
-            f"max_ttl is {max_ttl_s}.", solution=f"The plan allows 1 to {PLAN_MAX_TTL_S} seconds."
+            f"max_ttl is {max_ttl_s}.", solution=f"The plan allows 1 to {longest_s} seconds."
         )
     session = runtime.books.open_session(
         str(uuid.uuid4()), wanted.backend, SessionMode(wanted.mode), max_ttl_s

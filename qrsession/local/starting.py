@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from qrsession.errors import LocalRuntimeError, StorageError
@@ -30,11 +31,14 @@ _LARGEST_LOG_BYTES = 4 * 1024 * 1024
 _FOREIGN_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL", "IAM_URL")
 
 
-def start(settings: Settings, *, idle_timeout_s: float | None) -> daemon.RuntimeAddress:
+def start(
+    settings: Settings, *, idle_timeout_s: float | None, arguments: Sequence[str] = ()
+) -> daemon.RuntimeAddress:
     """Start the home's runtime, unless another process is quicker.
 
     Raises:
-        LocalRuntimeError: It did not start within a minute.
+        LocalRuntimeError: It did not start within a minute; or another process was quicker, and
+            started it without these arguments.
         StorageError: A folder or file of the home cannot be used, or another process has been
             starting a runtime for a minute.
     """
@@ -49,8 +53,12 @@ def start(settings: Settings, *, idle_timeout_s: float | None) -> daemon.Runtime
     deadline_s = time.monotonic() + _START_LIMIT_S
     with locked(files.start, timeout_s=_START_LIMIT_S):
         address = daemon.find(settings)
+        if address is not None and arguments:
+            raise daemon.already_up()
+        if idle_timeout_s is not None:
+            arguments = [*arguments, "--idle-timeout", str(idle_timeout_s)]
         while address is None:
-            _spawn_and_wait(settings, files, idle_timeout_s, deadline_s)
+            _spawn_and_wait(settings, files, arguments, deadline_s)
             address = daemon.find(settings)
             if address is None and time.monotonic() > deadline_s:
                 raise _failed(files, "is up but does not answer; end it by hand")
@@ -58,13 +66,12 @@ def start(settings: Settings, *, idle_timeout_s: float | None) -> daemon.Runtime
 
 
 def _spawn_and_wait(
-    settings: Settings, files: RuntimeFiles, idle_timeout_s: float | None, deadline_s: float
+    settings: Settings, files: RuntimeFiles, more: Sequence[str], deadline_s: float
 ) -> None:
     """Start a process and wait until it serves, or has found that another one does."""
     arguments = [sys.executable, "-P", "-m", "qrsession.local", "--daemon"]
     arguments += ["--data", str(settings.data_dir), "--run", str(settings.runtime_dir)]
-    if idle_timeout_s is not None:
-        arguments += ["--idle-timeout", str(idle_timeout_s)]
+    arguments += more
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb", buffering=0) as ready:
         try:

@@ -6,13 +6,15 @@ well under a millisecond and is made from the event loop.
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from qrsession.local.database import BUSY_TIMEOUT_S, Database
+from qrsession.local.instance_rows import InstanceRows
 from qrsession.local.job_rows import JobRows
 from qrsession.local.listing import Listing
 from qrsession.local.queue_rows import QueueRows
-from qrsession.local.session_rows import SessionRows
+from qrsession.local.session_rows import SessionRows, from_ms
 from qrsession.local.workload_rows import WorkloadRows
 
 DATABASE_NAME = "runtime.sqlite3"
@@ -27,6 +29,7 @@ class Store:
         queue: Which job may run next.
         listing: Lists of jobs, tags and usage.
         workloads: The list of sessions and single jobs.
+        instance: What the instance was given.
 
     Args:
         data_dir: The folder of the database.
@@ -47,12 +50,23 @@ class Store:
         self.queue = QueueRows(self._database, shared_backends)
         self.listing = Listing(self._database)
         self.workloads = WorkloadRows(self._database)
+        self.instance = InstanceRows(self._database)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do everything inside or, when anything raises, nothing. Not to be nested."""
         with self._database.transaction():
             yield
+
+    def latest_moment(self) -> datetime | None:
+        """Return the latest time on record, None in an empty store."""
+        (latest_ms,) = self._database.one(
+            "SELECT max(latest) FROM ("
+            " SELECT max(max(created_ms, coalesce(started_ms, 0), coalesce(finished_ms, 0)))"
+            " AS latest FROM jobs"
+            " UNION ALL SELECT max(record ->> 'updated_at') FROM sessions)"
+        )
+        return None if latest_ms is None else from_ms(latest_ms)
 
     def close(self) -> None:
         """Close the database."""

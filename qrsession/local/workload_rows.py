@@ -18,7 +18,7 @@ _WORKLOADS = """
             ELSE 'in_progress'
         END AS status,
         json_extract(record, '$.state_reason') AS reason, '[]' AS tags, usage_s,
-        state = 'closed' AS is_final
+        state = 'closed' AS is_final, NULL AS estimated_running_time_s
     FROM sessions
     UNION ALL
     SELECT job_id, created_ms, finished_ms, backend, NULL, 'job',
@@ -29,7 +29,7 @@ _WORKLOADS = """
             WHEN 'Cancelled' THEN 'canceled'
             ELSE 'failed'
         END,
-        reason, tags, qpu_s, status NOT IN ('Queued', 'Running')
+        reason, tags, qpu_s, status NOT IN ('Queued', 'Running'), estimated_running_time_s
     FROM jobs WHERE session_id IS NULL
 """
 
@@ -49,6 +49,7 @@ class Workload:
     tags_json: str
     usage_s: float
     is_final: bool
+    estimated_running_time_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

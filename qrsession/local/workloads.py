@@ -93,6 +93,7 @@ def _body_of(workload: Workload, request: Request) -> dict[str, Any]:
         "status": workload.status,
         "status_reason": workload.reason,
         "tags": json.loads(workload.tags_json),
+        "estimated_running_time_seconds": workload.estimated_running_time_s,
     }
     # These are null where they do not apply, and not absent.
     nullable = {

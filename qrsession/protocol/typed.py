@@ -83,6 +83,11 @@ class Array:
         return cls(data, shape, dtype)
 
 
+def read_array_shape(body: Any) -> tuple[int, ...]:
+    """Return the shape of a typed array, as its header says; the rest is not read."""
+    return _read_npy_header(_Stream(typed_value(body, "ndarray")))[2]
+
+
 def _read_npy_header(stream: "_Stream") -> tuple[str, bool, tuple[int, ...]]:
     start = stream.read(len(_NPY_MAGIC) + 2)
     if not start.startswith(_NPY_MAGIC) or len(start) < len(_NPY_MAGIC) + 2:

@@ -22,8 +22,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from qrsession.local.app import create_app
-from qrsession.local.clock import Clock, SystemClock
+from qrsession.local.clock import Clock, SimulatedClock
+from qrsession.local.conditions import Conditions
 from qrsession.local.config import RuntimeConfig
+from qrsession.local.connections import server_config
 from qrsession.local.devices import Device, load_devices
 from qrsession.local.lanes import Failure, LaneJob, LaneOutcome, make_lanes
 from qrsession.local.runtime import Runtime
@@ -51,25 +53,6 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move the clock."""
         self.moment += timedelta(seconds=seconds)
-
-
-class FastClock(SystemClock):
-    """A clock on which a minute passes in a second."""
-
-    RATE = 60.0
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._start = super().now()
-
-    def now(self) -> datetime:
-        """Return the time, as far from the start as 60 times the real time."""
-        now = self._start + (super().now() - self._start) * self.RATE
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-    def real_seconds_until(self, moment: datetime) -> float:
-        """Return the real seconds until a moment of this clock."""
-        return (moment - self.now()).total_seconds() / self.RATE
 
 
 class ScriptedLane:
@@ -313,9 +296,9 @@ def manual_clock() -> ManualClock:
 
 
 @pytest.fixture
-def fast_clock() -> FastClock:
+def fast_clock() -> SimulatedClock:
     """A clock on which a minute passes in a second."""
-    return FastClock()
+    return SimulatedClock(datetime(2026, 11, 22, 16, 0, tzinfo=UTC), 60.0)
 
 
 @pytest.fixture
@@ -330,6 +313,7 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
         lanes: int = 1,
         clock: Clock | None = None,
         idle_timeout_s: float | None = None,
+        conditions: Conditions | None = None,
         *,
         may_start: bool = True,
         is_real: bool = False,
@@ -347,7 +331,8 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
             secret=SECRET,
             port=port,
             idle_timeout_s=idle_timeout_s,
-            clock=clock or SystemClock(),
+            conditions=conditions or Conditions(),
+            clock=clock,
             on_idle=became_idle.set,
         )
         devices = {name: make_device(name, 5) for name in ("test_device", "other_device")}
@@ -355,9 +340,7 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
             app = create_app(config, make_lanes(lanes), load_devices())
         else:
             app = create_app(config, scripted, devices)
-        server = ReadyServer(
-            uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")
-        )
+        server = ReadyServer(server_config(app, log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         assert server.is_ready.wait(LIMIT_S)

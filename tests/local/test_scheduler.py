@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from qrsession.local.clock import SimulatedClock
+
 if TYPE_CHECKING:
-    from tests.local.conftest import Client, FastClock, ManualClock, RunningRuntime
+    from tests.local.conftest import Client, ManualClock, RunningRuntime
 
     Connect = Callable[[RunningRuntime], Client]
 
@@ -113,7 +115,7 @@ def test_batches_and_single_jobs_share(start_runtime: StartRuntime, connect: "Co
 
 
 def test_the_timer_frees_the_backend(
-    start_runtime: StartRuntime, connect: "Connect", fast_clock: "FastClock"
+    start_runtime: StartRuntime, connect: "Connect", fast_clock: SimulatedClock
 ) -> None:
     """Nobody asks; the interactive TTL runs out, and the job that waited is run."""
     runtime = start_runtime(clock=fast_clock)

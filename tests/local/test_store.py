@@ -17,6 +17,7 @@ from qrsession.local.config import MOST_ATTEMPTS
 from qrsession.local.job_rows import Ending, Submission
 from qrsession.local.jobs import new_job_id
 from qrsession.local.listing import JobFilter
+from qrsession.local.metering import Meter
 from qrsession.local.refusals import FaultError
 from qrsession.local.store import DATABASE_NAME, Store
 from qrsession.protocol.models import JobRequest
@@ -24,6 +25,7 @@ from qrsession.protocol.status import JobStatus, SessionMode, SessionState
 
 pytestmark = pytest.mark.fast
 
+DATA = Path(__file__).parents[1] / "data"
 START = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
 COMPLETED = Ending(JobStatus.COMPLETED, result_json=b'{"a":1}', logs="said\n", qpu_s=2.5)
 
@@ -54,13 +56,13 @@ class Desk:
         self.folder = folder
         self.clock = StandingClock()
         self.store = Store(folder)
-        self.books = Books(self.store, self.clock, Changes())
+        self.books = Books(self.store, self.clock, Changes(), Meter(self.store, None))
 
     def reopen(self) -> None:
         """Forget everything but the file, as a kill does, and recover."""
         self.store.close()
         self.store = Store(self.folder)
-        self.books = Books(self.store, self.clock, Changes())
+        self.books = Books(self.store, self.clock, Changes(), Meter(self.store, None))
         self.books.recover()
 
     def submit(
@@ -284,6 +286,29 @@ def test_a_damaged_database_is_left_as_it_is(tmp_path: Path, content: bytes) -> 
     assert str(path) in caught.value.message
     assert "left as it is" in caught.value.advice
     assert path.read_bytes() == content
+
+
+def test_a_database_of_the_first_version_is_taken_up(tmp_path: Path) -> None:
+    """What an older release wrote is all there, and what came since is empty."""
+    with sqlite3.connect(tmp_path / DATABASE_NAME) as connection:
+        connection.executescript((DATA / "runtime-v1.sql").read_text())
+    connection.close()
+    store = Store(tmp_path)
+    queued, done = (store.jobs.get(f"d6147q3traac73bef6{end}0") for end in "fg")
+    assert queued is not None
+    assert done is not None
+    assert (queued.status, queued.tags) == (JobStatus.QUEUED, ("run-1",))
+    assert (done.status, done.qpu_s, done.estimated_running_time_s) == (
+        JobStatus.COMPLETED,
+        1.5,
+        None,
+    )
+    assert store.jobs.result(done) == b'{"results":[]}'
+    assert [session.session_id for session in store.sessions.unclosed()] == [queued.session_id]
+    assert store.listing.used_s(START - timedelta(days=1)) == 1.5
+    assert store.instance.limit_s() is None
+    store.close()
+    Store(tmp_path).close()
 
 
 def test_a_newer_database_is_left_as_it_is(desk: Desk) -> None:

@@ -1,0 +1,32 @@
+"""Options of the local runtime's conditions: those of `serve` and of `local start`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ClockRate = Annotated[
+    float,
+    typer.Option(
+        "--clock-rate", metavar="X", help="How fast sessions age: with 60 an hour takes a minute."
+    ),
+]
+SubmissionsPerMinute = Annotated[
+    int | None,
+    typer.Option(
+        "--submissions-per-minute", metavar="N", help="Refuse more with 429; IBM takes 5."
+    ),
+]
+PlanName = Annotated[
+    str, typer.Option("--plan", metavar="NAME", help="local, open, payg or premium.")
+]
+UsageLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--usage-limit", metavar="S", help="Seconds that may be used in 28 days; open has 600."
+    ),
+]
+ScenarioFile = Annotated[
+    Path | None,
+    typer.Option("--scenario", metavar="FILE", help="Requests that shall go wrong: TOML or JSON."),
+]

@@ -1,0 +1,172 @@
+"""Plays a scenario: which rule decides about a request, what is left of each, and what is hidden.
+
+In memory alone: a runtime that starts anew plays its scenario from the beginning.
+"""
+
+import asyncio
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Protocol
+
+from qrsession.local.scenario import ALWAYS, Rule, Scenario
+
+_LOGGER = logging.getLogger(__name__)
+_SEGMENT = re.compile(r"\\\{[^{}/]+\\\}")
+
+
+class Asked(Protocol):
+    """A request, as far as rules look at it."""
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The path below the API's base."""
+        ...
+
+    @property
+    def session_ids(self) -> frozenset[str]:
+        """The sessions that it is about."""
+        ...
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The tags that it names, or that its job has."""
+        ...
+
+
+@dataclass(slots=True)
+class _Part:
+    """A rule and how far it is."""
+
+    rule: Rule
+    path: re.Pattern[str] | None
+    chance: random.Random
+    matched: int = 0
+    fired: int = 0
+
+    @property
+    def left(self) -> int | None:
+        """How often it still applies; None for always."""
+        return None if self.rule.times is None else self.rule.times - self.fired
+
+    def matches(self, asked: Asked) -> bool:
+        rule = self.rule
+        return (
+            (rule.method is None or rule.method == asked.method)
+            and (self.path is None or self.path.fullmatch(asked.path) is not None)
+            and (rule.session_id is None or rule.session_id in asked.session_ids)
+            and (rule.tag is None or any(fnmatchcase(tag, rule.tag) for tag in asked.tags))
+        )
+
+    def fires(self) -> bool:
+        """Count a match, and say whether the rule applies to it."""
+        self.matched += 1
+        if self.matched <= self.rule.skip or self.chance.random() >= self.rule.probability:
+            return False
+        self.fired += 1
+        return True
+
+
+class Director:
+    """Plays one scenario at a time. For one event loop."""
+
+    def __init__(self, scenario: Scenario, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._hidden_until_s: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.play(scenario)
+
+    def play(self, scenario: Scenario) -> None:
+        """Begin a scenario, from its beginning, in place of the one before.
+
+        What the one before has started goes on: late requests arrive, hidden jobs stay hidden.
+        """
+        self._seed = scenario.seed
+        self._parts = [
+            # Each rule has chances of its own, so that none depends on how others are asked.
+            _Part(rule, _path_pattern(rule), random.Random(f"{scenario.seed}:{index}"))  # noqa: S311 - no secret
+            for index, rule in enumerate(scenario.rules)
+        ]
+
+    def choose(self, asked: Asked) -> Rule | None:
+        """Return the rule that decides about a request, None where it is to be left alone."""
+        for part in self._parts:
+            if part.left != 0 and part.matches(asked) and part.fires():
+                return part.rule
+        return None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no rule can apply any more."""
+        return all(part.left == 0 for part in self._parts)
+
+    def hide(self, job_id: str, for_s: float) -> None:
+        """Keep a job out of lists for a while."""
+        self._hidden_until_s[job_id] = self._monotonic() + for_s
+
+    def reveal(self) -> None:
+        """Show all hidden jobs."""
+        self._hidden_until_s.clear()
+
+    def hidden(self) -> tuple[str, ...]:
+        """Return the jobs that lists do not show now."""
+        if self._hidden_until_s:
+            now_s = self._monotonic()
+            self._hidden_until_s = {
+                job_id: until_s
+                for job_id, until_s in self._hidden_until_s.items()
+                if until_s > now_s
+            }
+        return tuple(self._hidden_until_s)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that no request waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    async def stop(self) -> None:
+        """Drop the requests that are late: the runtime ends."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def document(self) -> dict[str, Any]:
+        """Write the scenario, and how far it is."""
+        return {
+            "schema_version": 1,
+            "seed": self._seed,
+            "rules": [
+                {
+                    **part.rule.to_document(),
+                    "matched": part.matched,
+                    "fired": part.fired,
+                    "left": ALWAYS if part.left is None else part.left,
+                }
+                for part in self._parts
+            ],
+            "late_requests": len(self._tasks),
+            "hidden_jobs": list(self.hidden()),
+        }
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOGGER.error("A late request failed", exc_info=error)
+
+
+def _path_pattern(rule: Rule) -> re.Pattern[str] | None:
+    if rule.path_regex is not None:
+        return re.compile(rule.path_regex)
+    if rule.path is None:
+        return None
+    return re.compile(_SEGMENT.sub("[^/]+", re.escape(rule.path)))
