@@ -18,6 +18,7 @@ BASE = {"errors"}
 WIRE = BASE | {"duration", "protocol"}
 DISK = WIRE | {"settings", "storage", "names", "entries", "ledger", "history", "records", "state"}
 CLIENT = WIRE | {"settings", "storage", "client", "accounts"}
+ACCOUNTS = DISK | {"account_file", "api_key", "accounts"}
 LIBRARY = (
     DISK
     | CLIENT
@@ -32,6 +33,7 @@ LIBRARY = (
         "prepared",
         "results",
     }
+    | {"account_checks", "account_file", "account_reports", "api_key", "saved_accounts"}
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
 )
 ALLOWED = {
@@ -52,8 +54,12 @@ ALLOWED = {
     "client": CLIENT | {"__version__"},
     "codec": WIRE | {"codec"},
     "screening": BASE,
+    "api_key": BASE,
+    "account_file": DISK,
+    "accounts": ACCOUNTS,
+    "account_reports": ACCOUNTS,
     "reports": DISK | {"tags"},
-    "render": BASE | {"duration", "render", "reports", "results"},
+    "render": BASE | {"duration", "render", "reports", "account_reports", "results"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.daemon", "local.config"},
     "local": WIRE | {"settings", "storage", "local", "codec", "__version__"},
