@@ -9,6 +9,7 @@ from qrsession.errors import InvalidValueError
 
 # The longest that IBM issues has 44 characters; other services issue tokens of some thousand.
 LONGEST_BYTES = 65_536
+_QUOTES = "'\"`"
 
 
 def parse_key(data: bytes | str, source: str) -> str:
@@ -42,19 +43,15 @@ def parse_key(data: bytes | str, source: str) -> str:
 
 def _fault_of(text: str) -> str | None:
     """Return why a text cannot be a key, None where it can."""
-    if not text.strip():
-        return "holds no key"
-    if len(text) > LONGEST_BYTES:
-        return "holds more than a key"
-    if "\n" in text or "\r" in text:
-        return "holds several lines"
-    if any(char.isspace() for char in text):
-        return "holds a key with blanks"
-    if not text.isascii() or not text.isprintable():
-        return "holds a key with characters that no key has"
-    if text[0] in "'\"`" or text[-1] in "'\"`":
-        return "holds a key in quotes"
-    return None
+    faults = (
+        (not text.strip(), "holds no key"),
+        (len(text) > LONGEST_BYTES, "holds more than a key"),
+        ("\n" in text or "\r" in text, "holds several lines"),
+        (any(char.isspace() for char in text), "holds a key with blanks"),
+        (not (text.isascii() and text.isprintable()), "holds characters that no key has"),
+        (text[:1] in _QUOTES or text[-1:] in _QUOTES, "holds a key in quotes"),
+    )
+    return next((reason for is_so, reason in faults if is_so), None)
 
 
 def _from_download(text: str, source: str) -> str:

@@ -48,7 +48,7 @@ _NameOrUsed = Annotated[
         callback=options.not_empty,
     ),
 ]
-# A list, so that a key that is given as an argument is refused in our words, which do not repeat it.
+# A list, so that a key that is given as an argument is refused in words that do not repeat it.
 _NewName = Annotated[
     list[str] | None,
     typer.Argument(

@@ -1,30 +1,36 @@
 """Accounts as people see them: a table of all, a card for one."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qrsession.render.tables import Cell, Column, table_text
-from qrsession.render.terminal import Style, Terminal
+from qrsession.render.terminal import Style, Terminal, clean
 from qrsession.render.views import card_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qrsession.account_reports import AccountReport
 
-_COLUMNS = (
+_COLUMNS = tuple(
+    Column(title) for title in ("NAME", "CHANNEL", "INSTANCE", "REGION", "URL", "DEFAULT")
+)
+_COLUMNS_ON_TERMINAL = (
     Column("NAME"),
     Column("CHANNEL"),
-    Column("INSTANCE", can_fold=True),
-    Column("REGION"),
-    Column("URL", can_fold=True),
+    Column("INSTANCE"),
+    Column("WHERE", can_fold=True),
     Column("DEFAULT"),
 )
+_CLOUD = "https://cloud.ibm.com"
 _CRN_REGION = 5
 _CRN_INSTANCE = 7
 _CRN_SEGMENTS = 8
-_SHORT_ID = 8
 _LONGEST_NAME = 28
+_LONGEST_INSTANCE = 24
+_LONGEST_INSTANCE_IF_NARROW = 9
+# Below this width there is no room for the last column; the line below the table says it too.
+_WIDTH_FOR_DEFAULT = 100
 _CHOSEN_BY = {
-    "option": "by its name",
     "QRSESSION_ACCOUNT": "by QRSESSION_ACCOUNT",
     "QISKIT_IBM_TOKEN": "by QISKIT_IBM_TOKEN",
     "default": "as the default of ~/.qiskit/qiskit-ibm.json",
@@ -36,14 +42,30 @@ _SOURCES = {"file": "saved", "environment": "from the environment", "built_in": 
 
 def accounts_text(accounts: "Sequence[AccountReport]", terminal: Terminal) -> str:
     """Return a table of accounts; on a terminal the one that is used now is marked."""
-    table = table_text(_COLUMNS, [_row(account, terminal) for account in accounts], terminal)
-    used = next((account for account in accounts if account.is_in_use), None)
+    rows = [_row(account, terminal) for account in accounts]
     if not terminal.is_terminal:
-        return table
-    note = "No account is used where none is named."
+        return table_text(_COLUMNS, rows, terminal)
+    columns = list(_COLUMNS_ON_TERMINAL)
+    if _is_narrow(terminal):
+        del columns[-1]
+        rows = [row[:-1] for row in rows]
+    note = terminal.paint(_note(accounts), Style.FAINT)
+    return f"{table_text(columns, rows, terminal)}\n{note}\n"
+
+
+def _is_narrow(terminal: Terminal) -> bool:
+    return terminal.width < _WIDTH_FOR_DEFAULT
+
+
+def _note(accounts: "Sequence[AccountReport]") -> str:
+    used = next((account for account in accounts if account.is_in_use), None)
+    default = next((account for account in accounts if account.is_default), None)
+    note = "Where none is named, none is used."
     if used is not None:
         note = f"* is used where none is named: {_chosen(used)}."
-    return f"{table}\n{terminal.paint(note, Style.FAINT)}\n"
+    if default is not None and not default.is_in_use:
+        note += f" The default is {clean(default.name)}."
+    return note
 
 
 def account_text(account: "AccountReport", terminal: Terminal) -> str:
@@ -58,29 +80,36 @@ def account_text(account: "AccountReport", terminal: Terminal) -> str:
 
 def _row(account: "AccountReport", terminal: Terminal) -> list[str | Cell]:
     if not terminal.is_terminal:
-        shown = (account.channel, account.instance, account.region, account.url)
+        shown = (account.channel, account.instance, _region(account), account.url)
         mark = "yes" if account.is_default else ""
         return [account.name, *(value or "" for value in shown), mark]
-    dots = "…" if terminal.has_unicode else "..."
-    name = account.name
-    cut = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - len(dots)] + dots
+    name = _cut(account.name, _LONGEST_NAME, terminal)
     return [
-        Cell(f"{'*' if account.is_in_use else ' '} {cut}", Style.STRONG),
+        Cell(f"{'*' if account.is_in_use else ' '} {name}", Style.STRONG),
         (account.channel or "").removeprefix("ibm_") or Cell(_SOURCES[account.source], Style.FAINT),
-        _short_instance(account, dots),
-        _region(account),
+        _short_instance(account, terminal),
         _place(account),
         Cell("default" if account.is_default else "", Style.GOOD),
     ]
 
 
-def _short_instance(account: "AccountReport", dots: str) -> str | Cell:
+def _cut(text: str, longest: int, terminal: Terminal) -> str:
+    dots = "…" if terminal.has_unicode else "..."
+    shown = clean(text)
+    return shown if len(shown) <= longest else shown[: longest - len(dots)] + dots
+
+
+def _short_instance(account: "AccountReport", terminal: Terminal) -> str | Cell:
     if account.channel is None:
         return ""
     if account.instance in {None, "auto"}:
         return Cell("any", Style.FAINT)
     segments = _segments(account.instance)
-    return f"{segments[_CRN_INSTANCE][:_SHORT_ID]}{dots}" if segments else str(account.instance)
+    narrow = _LONGEST_INSTANCE_IF_NARROW
+    if segments:
+        return _cut(segments[_CRN_INSTANCE], narrow, terminal)
+    longest = narrow if _is_narrow(terminal) else _LONGEST_INSTANCE
+    return _cut(str(account.instance), longest, terminal)
 
 
 def _region(account: "AccountReport") -> str:
@@ -95,7 +124,10 @@ def _segments(instance: str | None) -> list[str]:
 
 
 def _place(account: "AccountReport") -> str:
-    return "this machine" if account.url is None else account.url.removeprefix("https://")
+    if account.url is None:
+        return "this machine"
+    place = "IBM Cloud" if account.url == _CLOUD else account.url.removeprefix("https://")
+    return ", ".join(part for part in (place, _region(account)) if part)
 
 
 def _facts(account: "AccountReport") -> list[tuple[str, str]]:
@@ -107,7 +139,7 @@ def _facts(account: "AccountReport") -> list[tuple[str, str]]:
         ("channel", account.channel or ""),
         ("url", account.url or "the local runtime, on this machine"),
         ("instance", (account.instance or "any") if is_service else ""),
-        ("region", _region(account)),
+        ("region", account.region or ""),
         ("plans", ", ".join(account.plans_preference)),
         ("tags", ", ".join(account.tags)),
         ("endpoint", "private" if account.private_endpoint else ""),
