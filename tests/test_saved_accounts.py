@@ -198,7 +198,7 @@ def test_the_default_moves(home: Home) -> None:
 
 def test_what_cannot_become_the_default(home: Home) -> None:
     home.write({"old": {"channel": "ibm_quantum", "token": "k"}, "work": WORK.to_record()})
-    with pytest.raises(AccountNotFoundError, match="'none'.*old, work"):
+    with pytest.raises(AccountNotFoundError, match=r"'none'.*old, work"):
         home.accounts().use("none")
     with pytest.raises(InvalidValueError, match="retired"):
         home.accounts().use("old")
