@@ -158,7 +158,7 @@ class AccountNotFoundError(NotFoundError):
     """No account of that name is saved."""
 
     code = "account_not_found"
-    default_advice = "Use a name from ~/.qiskit/qiskit-ibm.json, or `local`."
+    default_advice = "`qrsession account list` shows which there are."
 
 
 class SessionClosedError(QrsessionError):

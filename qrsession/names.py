@@ -29,15 +29,15 @@ _SECOND = (
 _TRIES = 20
 
 
-def check_name(name: str) -> str:
-    """Return a session's name if it has the form of one.
+def check_name(name: str, of: str = "a session") -> str:
+    """Return the name of a session, or of what ``of`` says, if it has the form of one.
 
     Raises:
         InvalidValueError: It has another form.
     """
     if not _FORM.fullmatch(name):
         raise InvalidValueError(
-            f"{name[:80]!r} cannot be the name of a session.",
+            f"{name[:80]!r} cannot be the name of {of}.",
             advice=f"Use 1 to {_LONGEST} letters, digits, '.', '_' and '-'; "
             "a letter or digit comes first.",
             details={"name": name},

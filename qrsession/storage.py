@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from enum import Enum
 from pathlib import Path
 
 from qrsession.errors import StorageError
@@ -28,6 +29,15 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
 _OTHERS_ANY = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_OWNER_ALONE = stat.S_IRUSR | stat.S_IWUSR
+
+
+class Mending(Enum):
+    """What became of the mode of a file that should be for its owner alone."""
+
+    NOT_NEEDED = "not needed"
+    DONE = "done"
+    FAILED = "failed"
 
 
 def ensure_private_folder(folder: Path) -> None:
@@ -66,20 +76,55 @@ def check_private_folder(folder: Path) -> None:
             )
 
 
-def check_folder_of_ours(folder: Path) -> None:
+def check_folder_of_ours(folder: Path, *, group_may_write: bool = False) -> None:
     """Check that nobody else can put files into a folder that the user chose, if it exists.
+
+    Where ``group_may_write``, that of the group's members is their affair: many systems give each
+    user a group of their own, and a umask that lets it write.
 
     Raises:
         StorageError: It belongs to another user, or others may write to it.
     """
+    refused = stat.S_IWOTH if group_may_write else _OTHERS_WRITE
     with _mapped(folder), suppress(FileNotFoundError):
         status = folder.stat()
         _check_owner(folder, status)
-        if hasattr(os, "getuid") and status.st_mode & _OTHERS_WRITE:
+        if hasattr(os, "getuid") and status.st_mode & refused:
             raise StorageError(
                 f"Other users may write to {folder}, so a file there cannot be trusted.",
                 advice=f"Close it with chmod go-w '{folder}', or use another folder.",
             )
+
+
+def mend_mode(path: Path) -> Mending:
+    """Take the rights of others away from a file, if it is there and ours. Never raises.
+
+    A symbolic link is followed: what it leads to holds the secret.
+    """
+    try:
+        if not _is_loose(path.stat()):
+            return Mending.NOT_NEEDED
+        descriptor = os.open(path, os.O_RDONLY | _CLOSE_ON_EXEC)
+        try:
+            # Looked at again by its descriptor: another file may have this name by now.
+            if _is_loose(os.fstat(descriptor)):
+                os.fchmod(descriptor, _OWNER_ALONE)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        return Mending.NOT_NEEDED
+    except OSError:
+        return Mending.FAILED
+    return Mending.DONE
+
+
+def _is_loose(status: os.stat_result) -> bool:
+    return (
+        hasattr(os, "getuid")
+        and stat.S_ISREG(status.st_mode)
+        and status.st_uid == os.getuid()
+        and bool(status.st_mode & _OTHERS_ANY)
+    )
 
 
 def read_bytes(path: Path) -> bytes | None:

@@ -80,11 +80,15 @@ class Workspace:
         """Return the service of an account, by name or by precedence; said where it is assumed."""
         if account not in self._services:
             # Imported here: what is looked up in the ledger alone needs no service.
+            from qrsession.accounts import resolve_account  # noqa: PLC0415
             from qrsession.service import RuntimeService  # noqa: PLC0415
 
-            service = RuntimeService(account, settings=self.settings)
+            found = resolve_account(self.settings, account, warn=self._warn)
+            service = RuntimeService(found, settings=self.settings)
             if service.account.is_local and account is None and self.settings.account is None:
                 self._warn("No account is set up, so this uses the local runtime.")
+            if not service.account.verify:
+                self._warn(f"Certificates are not checked for the account {found.name!r}.")
             self._services[account] = service
             self._settle(service)
         return self._services[account]

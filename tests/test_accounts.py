@@ -9,6 +9,9 @@ import pytest
 
 from qrsession.accounts import (
     Account,
+    Resubmit,
+    Rule,
+    choose_account,
     is_ibm_cloud,
     local_account,
     read_accounts,
@@ -82,6 +85,42 @@ def test_precedence(
 ) -> None:
     settings = settings_in(tmp_path, TWO, **variables)
     assert resolve_account(settings, name, environ).name == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "environ", "rule"),
+    [
+        ("home", {"QRSESSION_ACCOUNT": "work"}, TOKEN, Rule.OPTION),
+        ("local", {}, {}, Rule.OPTION),
+        (None, {"QRSESSION_ACCOUNT": "home"}, TOKEN, Rule.VARIABLE),
+        (None, {"QRSESSION_ACCOUNT": "environment"}, TOKEN, Rule.VARIABLE),
+        (None, {"QRSESSION_ACCOUNT": "local"}, TOKEN, Rule.VARIABLE),
+        (None, {}, TOKEN, Rule.TOKEN),
+        (None, {}, {}, Rule.DEFAULT),
+    ],
+)
+def test_the_rule_is_told(
+    tmp_path: Path,
+    name: str | None,
+    variables: dict[str, str],
+    environ: dict[str, str],
+    rule: Rule,
+) -> None:
+    settings = settings_in(tmp_path, TWO, **variables)
+    assert choose_account(settings, name, environ).rule is rule
+    assert choose_account(settings_in(tmp_path / "none"), None, {}).rule is Rule.FALL_BACK
+
+
+@pytest.mark.parametrize("key", ["zq zq", " zq", "'zq'", "zq\nzq", " ", "\u200bzq", "zq\x1b"])
+def test_a_key_of_the_environment_that_cannot_be_one_is_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InvalidValueError, match="QISKIT_IBM_TOKEN holds") as caught:
+        resolve_account(settings_in(tmp_path), None, {"QISKIT_IBM_TOKEN": key})
+    assert "zq" not in str(caught.value)
+
+
+def test_a_line_break_at_the_end_of_it_is_no_part_of_it(tmp_path: Path) -> None:
+    account = resolve_account(settings_in(tmp_path), None, {"QISKIT_IBM_TOKEN": "env-key\n"})
+    assert account.token == "env-key"  # noqa: S105 - opens nothing
 
 
 def test_without_any_account_the_local_one_is_taken(tmp_path: Path) -> None:
@@ -168,12 +207,39 @@ def test_a_saved_account_is_read_whole(tmp_path: Path) -> None:
         verify=False,
         private_endpoint=True,
         proxies={"https": "http://me:hunter2@proxy"},
+        needs_ntlm=True,
         region="eu-de",
         plans_preference=("premium", "open"),
+        tags=("team",),
         is_default=True,
     )
     assert "saved-key" not in repr(account)
     assert "hunter2" not in repr(account)
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({"resubmit": "auto"}, Resubmit.AUTO),
+        ({"resubmit": "never"}, Resubmit.NEVER),
+        ({"resubmit": "of a later version"}, Resubmit.NEVER),
+        ({"resubmit": True}, Resubmit.NEVER),
+        ({}, Resubmit.NEVER),
+        ("auto", Resubmit.NEVER),
+        (None, Resubmit.NEVER),
+    ],
+)
+def test_only_who_says_so_has_jobs_sent_again(own: Any, expected: Resubmit) -> None:
+    assert Account.from_record("a", saved("k", qrsession=own)).resubmit == expected
+
+
+def test_what_is_written_is_read_again() -> None:
+    full = Account.from_record("work", FULL | {"qrsession": {"resubmit": "auto"}})
+    again = Account.from_record("work", full.to_record())
+    assert again == replace(full, needs_ntlm=False, is_default=False)
+    least = Account("a", "k")
+    assert Account.from_record("a", least.to_record()) == least
+    assert list(least.to_record()) == ["channel", "token", "url", "private_endpoint"]
 
 
 def test_of_a_saved_account_the_key_is_enough(tmp_path: Path) -> None:
@@ -194,6 +260,11 @@ def test_accounts_of_the_retired_platform_are_left_out(tmp_path: Path) -> None:
         ({"a": saved("1"), USUAL: saved("2")}, None, USUAL),
         ({"a": saved("1", channel="ibm_cloud"), "b": saved("2")}, None, "b"),
         ({"a": saved("1", channel="ibm_cloud"), "b": saved("2")}, "ibm_cloud", "a"),
+        (
+            {"a": saved("1"), "b": saved("2", channel="ibm_cloud", is_default_account=True)},
+            None,
+            "b",
+        ),
         ({"a": saved("1", channel="ibm_cloud")}, None, "a"),
         ({"local": saved("1", is_default_account=True), "b": saved("2")}, None, "b"),
         ({"environment": saved("1"), "local": saved("2")}, None, "local"),
@@ -220,11 +291,12 @@ def test_the_default_account(
         '{"a": {"token": "secret-key", "verify": "yes"}}',
         '{"a": {"token": "secret-key", "proxies": 5}}',
         '{"a": {"token": "secret-key", "proxies": {"urls": 5}}}',
+        '{"a": {"token": "secret-key", "proxies": {"urls": {"https": 5}}}}',
         '{"a": {"token": "secret-key", "plans_preference": [5]}}',
         "[" * 100_000,
         "\ud800",
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_damaged_file_is_one_error_without_secrets(tmp_path: Path, content: str) -> None:
     file = tmp_path / "qiskit-ibm.json"

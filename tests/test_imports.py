@@ -22,6 +22,7 @@ DISK = (
     | {"ledger", "history", "records", "state", "pending"}
 )
 CLIENT = WIRE | {"settings", "storage", "client", "accounts"}
+ACCOUNTS = DISK | {"account_file", "api_key", "accounts"}
 LIBRARY = (
     DISK
     | CLIENT
@@ -37,6 +38,7 @@ LIBRARY = (
         "results",
     }
     | {"patience", "opening", "settling", "overview"}
+    | {"account_checks", "account_file", "account_reports", "api_key", "saved_accounts"}
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
 )
 ALLOWED = {
@@ -59,8 +61,12 @@ ALLOWED = {
     "client": CLIENT | {"__version__"},
     "codec": WIRE | {"codec"},
     "screening": BASE,
+    "api_key": BASE,
+    "account_file": DISK,
+    "accounts": ACCOUNTS,
+    "account_reports": ACCOUNTS,
     "reports": DISK | {"tags"},
-    "render": BASE | {"duration", "render", "reports", "results", "overview"},
+    "render": BASE | {"duration", "render", "reports", "account_reports", "results", "overview"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.daemon", "local.config"},
     "local": WIRE | {"settings", "storage", "local", "codec", "__version__"},

@@ -235,3 +235,22 @@ def test_lines_of_many_processes_stay_whole(tmp_path: Path) -> None:
     expected = {f"{name} {number} {'x' * 200}" for name in range(8) for number in range(50)}
     assert set(lines) == expected
     assert len(lines) == 400
+
+
+@pytest.mark.fast
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has no modes")
+def test_modes_are_mended_where_that_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    assert storage.mend_mode(path) is storage.Mending.NOT_NEEDED
+    path.touch(mode=0o600)
+    assert storage.mend_mode(path) is storage.Mending.NOT_NEEDED
+    path.chmod(0o644)
+    assert storage.mend_mode(path) is storage.Mending.DONE
+    assert path.stat().st_mode & 0o777 == 0o600
+    tmp_path.chmod(0o755)
+    assert storage.mend_mode(tmp_path) is storage.Mending.NOT_NEEDED
+    path.chmod(0o644)
+    monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
+    assert storage.mend_mode(path) is storage.Mending.NOT_NEEDED

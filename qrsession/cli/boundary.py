@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
@@ -40,6 +41,8 @@ def run(arguments: Sequence[str]) -> int:
     """
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _terminate)
+    # urllib3's word on certificates that are not checked, at each request; ours is one line.
+    warnings.filterwarnings("ignore", message="Unverified HTTPS request")
     call = Call(Output(_mode_of(arguments)))
     try:
         code = _invoke(arguments, call)

@@ -13,6 +13,7 @@ from qrsession.settings import Settings
 if TYPE_CHECKING:
     from qrsession.cache import Cache
     from qrsession.entries import SessionEntry
+    from qrsession.saved_accounts import SavedAccounts
     from qrsession.workspace import Workspace
 
 
@@ -36,6 +37,15 @@ class Context:
         from qrsession.workspace import Workspace  # noqa: PLC0415 - commands load what they use
 
         return Workspace(self.settings, warn=self.output.warn, say=self.output.say)
+
+    @property
+    def accounts(self) -> "SavedAccounts":
+        """The user's accounts; what is wrong with their file is said on stderr."""
+        from qrsession.saved_accounts import (  # noqa: PLC0415 - commands load what they use
+            SavedAccounts,
+        )
+
+        return SavedAccounts(self.settings, warn=self.output.warn)
 
     @property
     def cache(self) -> "Cache":

@@ -15,6 +15,7 @@ from qrsession.protocol.routes import API_PREFIX, TOKEN_PATH
 
 _GLOBAL_REGION = "us-east"
 _RUNTIME_LABEL = "quantum"
+_EXPERIMENTAL = "experimental"
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CRN_CNAME = 2
 _CRN_REGION = 5
@@ -27,12 +28,20 @@ def endpoint_of(account: Account) -> Endpoint:
 
     Raises:
         InvalidValueError: The URL is not one, or would carry a key in the clear beyond loopback;
-            or the instance is nothing that a header can carry.
+            the instance is nothing that a header can carry; or a proxy wants NTLM.
     """
     if account.instance and not (account.instance.isascii() and account.instance.isprintable()):
         raise InvalidValueError(f"{account.instance!r} is not the CRN of an instance.")
+    base_url = _api_base(account)
+    if account.needs_ntlm and not is_loopback(base_url):
+        raise InvalidValueError(
+            f"The proxies of the account {account.name!r} want a sign-on by NTLM, "
+            "which qrsession does not speak.",
+            advice="Run a proxy on this machine that does, such as cntlm or px, and save the "
+            "account anew with --overwrite --proxy http://127.0.0.1:PORT.",
+        )
     return Endpoint(
-        base_url=_api_base(account),
+        base_url=base_url,
         instance=account.instance,
         proxies=account.proxies or None,
         verify=account.verify,
@@ -64,10 +73,12 @@ def _api_base(account: Account) -> str:
     parts = urlsplit(url)
     if not is_ibm_cloud(url):
         return url.rstrip("/") + ("" if parts.path.strip("/") else API_PREFIX)
-    if parts.path.strip("/"):
+    if _EXPERIMENTAL in url:
+        # A cluster of IBM's own, which its client takes at its word.
         return url.rstrip("/")
     if _RUNTIME_LABEL in str(parts.hostname).split("."):
-        return f"https://{parts.hostname}{API_PREFIX}"
+        has_path = bool(parts.path.strip("/"))
+        return url.rstrip("/") if has_path else f"https://{parts.hostname}{API_PREFIX}"
     region = _segment(account.instance, _CRN_REGION) or account.region or _GLOBAL_REGION
     if not _REGION.fullmatch(region):
         # It becomes part of the host that gets the token.

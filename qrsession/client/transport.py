@@ -11,7 +11,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -271,12 +271,34 @@ def without_secret(text: str, secret: str) -> str:
     return text.replace(secret, "[secret]") if secret else text
 
 
+class _HttpSession(requests.Session):
+    """One in which what an account says of proxies and certificates counts before the environment.
+
+    In requests it is the other way round: ``HTTPS_PROXY`` would replace the account's proxy, and
+    ``REQUESTS_CA_BUNDLE`` would turn on the check of certificates that the account turns off.
+    """
+
+    def merge_environment_settings(
+        self,
+        url: Any,
+        proxies: MutableMapping[str, str] | None,
+        stream: bool | None,  # noqa: FBT001 - the signature of requests
+        verify: Any,
+        cert: Any,
+    ) -> Any:
+        """Return proxies and certificates: the account's, or else as the environment has them."""
+        if verify is None and self.verify is False:
+            verify = False
+        both = {**self.proxies, **(proxies or {})}
+        return super().merge_environment_settings(url, both, stream, verify, cert)
+
+
 def new_http_session(endpoint: Endpoint) -> requests.Session:
     """Make a session of requests that follows no redirect and no ``.netrc``.
 
     On loopback it ignores the environment too: a proxy must not see what stays on the machine.
     """
-    http = requests.Session()
+    http = _HttpSession()
     http.trust_env = not endpoint.is_loopback
     http.verify = endpoint.verify
     if endpoint.proxies and not endpoint.is_loopback:

@@ -210,3 +210,21 @@ def test_where_the_environment_says_tokens_come_from(iam_url: str, tokens: str) 
 )
 def test_the_account_of_a_crn(crn: str | None, account_id: str | None) -> None:
     assert account_id_of(crn) == account_id
+
+
+def test_what_an_account_says_of_proxies_and_certificates_goes_along() -> None:
+    proxies = {"https": "http://me:hunter2@proxy"}
+    endpoint = endpoint_of(account("https://cloud.ibm.com", US, proxies=proxies, verify=False))
+    assert (endpoint.proxies, endpoint.verify) == (proxies, False)
+    assert "hunter2" not in repr(endpoint)
+    plain = endpoint_of(account("https://cloud.ibm.com", US))
+    assert (plain.proxies, plain.verify) == (None, True)
+
+
+def test_a_proxy_that_wants_ntlm_is_told_of() -> None:
+    with pytest.raises(InvalidValueError, match="NTLM") as caught:
+        endpoint_of(account("https://cloud.ibm.com", US, needs_ntlm=True))
+    assert "--overwrite --proxy http://127.0.0.1:PORT" in caught.value.advice
+    # What stays on this machine goes through no proxy.
+    here = account("http://127.0.0.1:8000", US, needs_ntlm=True)
+    assert endpoint_of(here).base_url == "http://127.0.0.1:8000/api/v1"
