@@ -33,6 +33,7 @@ LIBRARY = (
         "results",
     }
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
+    | {"instances", "placement", "account_check", "connection", "devices", "snapshots"}
 )
 ALLOWED = {
     "errors": set[str](),
@@ -48,6 +49,7 @@ ALLOWED = {
     "state": DISK,
     "cache": BASE | {"settings", "storage"},
     "tags": BASE | {"cache"},
+    "instances": WIRE,
     "options": WIRE,
     "client": CLIENT | {"__version__"},
     "codec": WIRE | {"codec"},
@@ -56,6 +58,7 @@ ALLOWED = {
     "render": BASE | {"duration", "render", "reports", "results"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.daemon", "local.config"},
+    "connection": LIBRARY | {"local.daemon", "local.config"},
     "local": WIRE | {"settings", "storage", "local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
     "__main__": {"cli"},
