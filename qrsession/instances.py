@@ -8,8 +8,10 @@ free is picked by itself only where a person can see it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qrsession.duration import format_duration
 from qrsession.errors import InstanceNotFoundError, InvalidValueError, NotAuthorizedError
 from qrsession.protocol.instances import PRICINGS, UNKNOWN, Instance
+from qrsession.protocol.models import DEFAULT_MAX_TTL_S
 
 # What IBM calls an instance that nobody named.
 AUTO = "auto"
@@ -52,6 +54,17 @@ class Place:
     crn: str | None
     instance: Instance | None = None
     was_named: bool = True
+
+    def __str__(self) -> str:
+        if self.instance is None:
+            return f"the instance {self.crn}, whose plan is not known" if self.crn else ""
+        plan = "not known" if self.instance.plan == UNKNOWN else self.instance.plan
+        return f"the instance {self.instance.name}, plan {plan}"
+
+    @property
+    def may_cost(self) -> bool:
+        """Whether using it may cost money: what is not known may."""
+        return not self.instance.is_free if self.instance else self.crn is not None
 
 
 def named(instance: str | None) -> str | None:
@@ -144,6 +157,16 @@ def check_unattended(instance: Instance, where: str | None) -> None:
         advice=_HOW_TO_NAME.replace("CRN or name", f"'{instance.crn}'"),
         details={"instance": instance.crn, "plan": instance.plan, "pricing": instance.pricing},
     )
+
+
+def opening_text(place: Place, max_time_s: int | None) -> str:
+    """Say what is about to be opened, where that may cost money."""
+    if max_time_s is None:
+        # What counts is what the service does when it is told nothing.
+        limit = f"{format_duration(DEFAULT_MAX_TTL_S)}: the default, since no --max-time is given"
+    else:
+        limit = format_duration(max_time_s)
+    return f"This opens a session on {place}, for at most {limit}."
 
 
 def _price_rank(instance: Instance) -> int:

@@ -190,6 +190,18 @@ class RuntimeService:
         backends = self.client.list_backends()
         return tuple(sorted((b for b in backends if not b.is_mock), key=lambda b: b.name))
 
+    def backend_summary(self, name: str) -> BackendSummary:
+        """Return what the list of backends says of one, its queue among it.
+
+        Raises:
+            BackendNotFoundError: The account has none of that name.
+        """
+        self.choose_instance(Wants(name))
+        found = [backend for backend in self.client.list_backends() if backend.name == name]
+        if not found:
+            raise self._unknown_backend(name)
+        return found[0]
+
     def least_busy(self, min_num_qubits: int = 0) -> str:
         """Return the name of the backend with the shortest queue, of those online and wide enough.
 

@@ -18,6 +18,7 @@ from qrsession.errors import (
 )
 from qrsession.job import RuntimeJob
 from qrsession.options import Options
+from qrsession.placement import Wants
 from qrsession.protocol.models import (
     LARGEST_MAX_TTL_S,
     JobCreated,
@@ -71,6 +72,7 @@ class Session:
         max_time_s = parse_max_time(max_time)
         name = _name_of(backend)
         service = _service_for(service, backend)
+        service.choose_instance(Wants(name))
         _check_longest(max_time_s, service)
         name = name or service.least_busy()
         documents = service.fetch_documents(name)

@@ -44,6 +44,8 @@ class OpenRequest:
     mode: SessionMode = SessionMode.DEDICATED
     name: str | None = None
     account: str | None = None
+    instance: str | None = None
+    min_num_qubits: int = 0
 
 
 class Workspace:
@@ -67,19 +69,47 @@ class Workspace:
         self.records = Records(settings.state_dir)
         self._warn = warn
         self._now = now
-        self._services: dict[str | None, RuntimeService] = {}
+        self._services: dict[tuple[str | None, str | None, bool], RuntimeService] = {}
 
-    def service(self, account: str | None) -> "RuntimeService":
-        """Return the service of an account, by name or by precedence; said where it is assumed."""
-        if account not in self._services:
+    def service(
+        self, account: str | None, instance: str | None = None, *, is_known: bool = False
+    ) -> "RuntimeService":
+        """Return the service of an account, by name or by precedence; said where it is assumed.
+
+        Args:
+            account: The account's name; None: by precedence.
+            instance: The instance; None: the account's, or the first that serves.
+            is_known: Whether just this instance, or none, is meant, so that nothing is looked up.
+        """
+        key = (account, instance, is_known)
+        if key not in self._services:
             # Imported here: what is looked up in the ledger alone needs no service.
             from qrsession.service import RuntimeService  # noqa: PLC0415
 
-            service = RuntimeService(account, settings=self.settings)
+            make = RuntimeService.at_instance if is_known else RuntimeService
+            service = make(account, instance, settings=self.settings)
             if service.account.is_local and account is None and self.settings.account is None:
                 self._warn("No account is set up, so this uses the local runtime.")
-            self._services[account] = service
-        return self._services[account]
+            self._services[key] = service
+        return self._services[key]
+
+    def service_for_job(
+        self, account: str | None, instance: str | None, backend: str
+    ) -> "RuntimeService":
+        """Return the service for a job that belongs to no session, at the instance that pays it.
+
+        Where nobody named one and it is not free, that is said.
+
+        Raises:
+            BackendNotFoundError: No instance has the backend.
+        """
+        from qrsession.placement import Wants  # noqa: PLC0415 - as the service
+
+        service = self.service(account, instance)
+        place = service.choose_instance(Wants(backend))
+        if place.may_cost and not place.was_named:
+            self._warn(f"No instance is named, so this uses {place}.")
+        return service
 
     def service_of(self, entry: SessionEntry, account: str | None = None) -> "RuntimeService":
         """Return the service that a session is at.
@@ -93,7 +123,7 @@ class Workspace:
                 f"not {account!r}.",
                 advice="Leave the account out: a session's own is always used.",
             )
-        return self.service(entry.account)
+        return self.service(entry.account, entry.instance, is_known=True)
 
     def choose(self, key: str | None, *, interactive: bool) -> SessionEntry:
         """Return the open session that a command is to work on, by the precedence of names.
@@ -120,17 +150,24 @@ class Workspace:
 
         Raises:
             InvalidValueError: The name is taken, or the maximum time out of range.
-            BackendNotFoundError: There is no such backend.
+            BackendNotFoundError: There is no such backend, or none that is wide enough.
+            InstanceNotFoundError: There is no such instance.
             NotAuthorizedError: The plan does not allow it.
         """
+        from qrsession.instances import opening_text  # noqa: PLC0415 - for one command
+        from qrsession.placement import Wants  # noqa: PLC0415
         from qrsession.session import Batch, Session, parse_max_time  # noqa: PLC0415
 
         # All that can be wrong here is looked at before anything is opened.
-        parse_max_time(request.max_time)
+        max_time_s = parse_max_time(request.max_time)
         self.ledger.check_free(request.name)
-        service = self.service(request.account)
+        service = self.service(request.account, request.instance)
+        place = service.choose_instance(Wants(request.backend, request.min_num_qubits))
+        backend = request.backend or service.least_busy(request.min_num_qubits)
+        if place.may_cost and not service.account.is_local:
+            self._warn(opening_text(place, max_time_s))
         kind = Batch if request.mode is SessionMode.BATCH else Session
-        session = kind(service=service, backend=request.backend, max_time=request.max_time)
+        session = kind(service=service, backend=backend, max_time=request.max_time)
         entry = SessionEntry(
             name=request.name or "",
             session_id=session.session_id,
@@ -190,7 +227,13 @@ class Workspace:
         return [JobReport.of_record(record) for record in records]
 
     def find_result(
-        self, key: str, session: str | None, account: str | None, *, interactive: bool
+        self,
+        key: str,
+        session: str | None,
+        account: str | None,
+        *,
+        instance: str | None = None,
+        interactive: bool,
     ) -> "Outcome | RuntimeJob":
         """Find a job by its id, the beginning of it, or ``@last``.
 
@@ -212,9 +255,11 @@ class Workspace:
             if key == LAST_JOB:
                 raise
             # Another machine may have submitted it.
-            return self.service(account).job(key)
+            return self.service(account, instance).job(key)
         kept = recall_outcome(self.records, entry)
-        return kept or self.service(entry.account).job(entry.job_id)
+        if kept is not None:
+            return kept
+        return self.service(entry.account, entry.instance, is_known=True).job(entry.job_id)
 
     def select_to_close(
         self, keys: Iterable[str], *, everything: bool, interactive: bool
@@ -257,7 +302,7 @@ class Workspace:
         """
         from qrsession.client import poll  # noqa: PLC0415 - only for those who wait
 
-        client = self.service(report.account).client
+        client = self.service(report.account, report.instance, is_known=True).client
         deadline = None if timeout_s is None else self._now() + timedelta(seconds=timeout_s)
         for delay_s in poll.delays(in_session=True):
             record = client.get_session(report.session_id)

@@ -6,6 +6,7 @@ import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
+from qrsession.instances import Place
 from qrsession.workspace import OpenRequest, parse_mode
 
 
@@ -19,7 +20,9 @@ def command(
         str | None,
         typer.Option("--name", metavar="NAME", help="Its name; by default a short word pair."),
     ] = None,
+    min_qubits: options.MinQubits = None,
     account: options.Account = None,
+    instance: options.Instance = None,
     local: options.Local = False,
 ) -> None:
     """Open a session, and print its id. It becomes the current one.
@@ -32,8 +35,21 @@ def command(
         session=$(qrsession open --local --name vqe --json)
     """
     request = OpenRequest(
-        backend, max_time, parse_mode(mode), name, options.account_of(account, local=local)
+        backend,
+        max_time,
+        parse_mode(mode),
+        name,
+        options.account_of(account, local=local),
+        instance,
+        options.min_qubits_of(min_qubits, backend),
     )
-    session = context.workspace.open(request)
-    context.output.say(f"Opened {session.name} on {session.backend}.")
+    workspace = context.workspace
+    session = workspace.open(request)
+    place = workspace.service(request.account, request.instance).choose_instance()
+    context.output.say(f"Opened {session.name} on {session.backend}{_words_of(place)}.")
     context.show({"session": session.document()}, lambda _terminal: session.session_id)
+
+
+def _words_of(place: Place) -> str:
+    # Of the local runtime's one instance there is nothing to tell.
+    return f", {place}" if place.instance is not None else ""
