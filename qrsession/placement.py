@@ -98,6 +98,15 @@ class InstanceFinder:
         self._unattended = unattended
         self._now_s = now_s
 
+    def check_key(self) -> None:
+        """Ask for a token, unless there is a good one.
+
+        Raises:
+            NotAuthorizedError: The key is refused.
+            ServiceUnavailableError: No token can be had.
+        """
+        self._authorizer.bearer()
+
     def instances(self, *, anew: bool = False) -> tuple[Instance, ...] | None:
         """Return the instances that the key sees; None where the service knows no discovery.
 
@@ -135,7 +144,7 @@ class InstanceFinder:
             ServiceError: The search failed, and no CRN was given.
         """
         # A key that is refused is refused here, once, and is not taken for a search that is.
-        self._authorizer.bearer()
+        self.check_key()
         if named is not None and is_crn(named):
             return self._at_crn(named)
         try:

@@ -23,6 +23,7 @@ from qrsession.errors import (
 )
 from qrsession.instances import Place, named
 from qrsession.placement import InstanceFinder, Wants, online_and_wide
+from qrsession.protocol.instances import Instance
 from qrsession.protocol.models import BackendSummary, InstanceUsage, JobRecord
 from qrsession.records import Records
 from qrsession.settings import LOCAL_ACCOUNT, Settings, unattended_place
@@ -136,6 +137,13 @@ class RuntimeService:
                     unattended=unattended_place(self.settings),
                 )
             return self._finder
+
+    def other_instances(self) -> tuple[Instance, ...]:
+        """Return the instances that the key sees beside the one that nobody named."""
+        place = self.choose_instance()
+        if place.was_named or place.instance is None:
+            return ()
+        return tuple(one for one in self.finder.instances() or () if one.crn != place.crn)
 
     def choose_instance(self, wants: Wants | None = None) -> Place:
         """Settle at which instance this service is, once and for all; return what is known of it.

@@ -33,7 +33,7 @@ LIBRARY = (
         "results",
     }
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
-    | {"instances", "placement", "account_check", "connection", "devices", "snapshots"}
+    | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
 )
 ALLOWED = {
     "errors": set[str](),

@@ -20,6 +20,7 @@ VERBS: dict[str, Verb] = {
     ),
     "env": Verb("qrsession.cli.env", "Print variables that name the session.", has_envelope=False),
     "backends": Verb("qrsession.cli.backends", "List the backends of an account."),
+    "account": Verb("qrsession.cli.account", "Look after accounts.", has_ledger=False),
     "local": Verb("qrsession.cli.local", "Start or stop the local runtime.", has_ledger=False),
     "serve": Verb(
         "qrsession.cli.serve",

@@ -79,7 +79,10 @@ def _list(context: Context, service: RuntimeService, min_qubits: int) -> None:
     backends = found if min_qubits == 1 else wide_enough(found, min_qubits)
     place = service.choose_instance()
     if place.instance is not None:
-        context.output.say(f"Of {place}.")
+        context.output.say(f"Backends of {place}.")
+    if others := service.other_instances():
+        names = ", ".join(f"{one.name} ({one.plan})" for one in others)
+        context.output.say(f"The key also sees {names}: add --instance NAME.")
     context.show(
         {"backends": [asdict(backend) for backend in backends], "instance": place.crn},
         lambda terminal: backends_text(backends, terminal),

@@ -52,4 +52,4 @@ def command(
 
 def _words_of(place: Place) -> str:
     # Of the local runtime's one instance there is nothing to tell.
-    return f", {place}" if place.instance is not None else ""
+    return f" ({str(place).removeprefix('the ')})" if place.instance is not None else ""
