@@ -14,6 +14,7 @@
     │   ├── SessionNotFoundError          session_not_found     4
     │   ├── JobNotFoundError              job_not_found         4
     │   ├── BackendNotFoundError          backend_not_found     4   also ValueError
+    │   ├── InstanceNotFoundError         instance_not_found    4
     │   └── AccountNotFoundError          account_not_found     4
     ├── SessionClosedError                session_closed        5
     ├── JobFailedError                    job_failed            6
@@ -152,6 +153,13 @@ class BackendNotFoundError(NotFoundError, ValueError):
 
     code = "backend_not_found"
     default_advice = "`qrsession backends` lists the backends of an account."
+
+
+class InstanceNotFoundError(NotFoundError):
+    """The key sees no such service instance, or none at all that fits."""
+
+    code = "instance_not_found"
+    default_advice = "`qrsession account check` lists the instances that a key sees."
 
 
 class AccountNotFoundError(NotFoundError):

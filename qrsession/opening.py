@@ -103,7 +103,7 @@ def close_session(service: RuntimeService, session_id: str, *, cancel: bool = Fa
             Closing(
                 session_id=session_id,
                 account=service.account.name,
-                instance=service.account.instance,
+                instance=service.instance,
                 created_at=datetime.now(UTC),
                 is_cancelling=cancel,
             )

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qrsession.accounts import Account, resolve_account
 from qrsession.cache import Cache, content_key
+from qrsession.connection import connect, tokens_of, with_local_runtime
 from qrsession.errors import (
     BackendNotFoundError,
+    InstanceNotFoundError,
     InvalidTypeError,
     NotAuthorizedError,
     NotFoundError,
@@ -20,18 +21,18 @@ from qrsession.errors import (
     ServiceError,
     StorageError,
 )
+from qrsession.instances import Place, named
 from qrsession.pending import Pending
+from qrsession.placement import InstanceFinder, Wants, online_and_wide
+from qrsession.protocol.instances import Instance
 from qrsession.protocol.models import BackendSummary, InstanceUsage, JobRecord
 from qrsession.records import Records
-from qrsession.settings import Settings
+from qrsession.settings import LOCAL_ACCOUNT, Settings, unattended_place
 
 if TYPE_CHECKING:
     from qrsession.backend import Backend
     from qrsession.client.rest import RestClient
-    from qrsession.client.transport import Endpoint
     from qrsession.job import RuntimeJob
-
-_ONLINE = "online"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,27 @@ class RuntimeService:
     Args:
         account: An account, or the name of one: saved in ``~/.qiskit/qiskit-ibm.json``,
             ``environment`` or ``local``. None: by the precedence of `resolve_account`.
+        instance: The CRN or the name of a service instance; None: the account's, or else the
+            first that serves, as `choose_instance` says.
         settings: Where files live; None: as the environment says.
 
     Raises:
         AccountNotFoundError: No account of that name is saved.
         NoAccountError: None is set up, on a CI machine.
-        InvalidTypeError: The account is something else.
+        InvalidTypeError: The account, or the instance, is something else.
     """
 
     def __init__(
-        self, account: Account | str | None = None, *, settings: Settings | None = None
+        self,
+        account: Account | str | None = None,
+        instance: str | None = None,
+        *,
+        settings: Settings | None = None,
     ) -> None:
+        if not isinstance(instance, str | None):
+            raise InvalidTypeError(
+                f"instance must be a CRN or a name, not {type(instance).__name__}."
+            )
         if not isinstance(account, Account | str | None):
             raise InvalidTypeError(
                 f"account must be the name of one, not {type(account).__name__}."
@@ -78,8 +89,23 @@ class RuntimeService:
         self.cache = Cache.of(self.settings)
         self.records = Records(self.settings.state_dir)
         self.pending = Pending(self.settings.state_dir)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._client: RestClient | None = None
+        self._named = named(instance) or named(self.account.instance)
+        self._place: Place | None = None
+        self._finder: InstanceFinder | None = None
+
+    @classmethod
+    def at_instance(
+        cls, account: Account | str | None, crn: str | None, *, settings: Settings | None = None
+    ) -> "RuntimeService":
+        """Make the service at an instance that is known already, or at none: nothing is looked up.
+
+        A session's instance is known, and to look for it again would cost its commands requests.
+        """
+        service = cls(account, settings=settings)
+        service._place = Place(crn)
+        return service
 
     def __repr__(self) -> str:
         return f"RuntimeService(account={self.account.name!r})"
@@ -90,20 +116,79 @@ class RuntimeService:
 
         Raises:
             LocalRuntimeError: It cannot be started.
+            InstanceNotFoundError: The key does not see the instance.
         """
         with self._lock:
             if self._client is None:
-                self._client = _connect(self.account, self.settings)
+                self.choose_instance()
+                crn = None if self._place is None else self._place.crn
+                self._client = self._connect_at(crn)
             return self._client
+
+    @property
+    def finder(self) -> InstanceFinder:
+        """What finds the instances that the account's key sees."""
+        with self._lock:
+            if self._finder is None:
+                account = self._located_account()
+                self._finder = InstanceFinder(
+                    account,
+                    tokens_of(account, self.settings),
+                    self.cache,
+                    self._connect_at,
+                    unattended=unattended_place(self.settings),
+                )
+            return self._finder
+
+    def other_instances(self) -> tuple[Instance, ...]:
+        """Return the instances that the key sees beside the one that nobody named."""
+        place = self.choose_instance()
+        if place.was_named or place.instance is None:
+            return ()
+        return tuple(one for one in self.finder.instances() or () if one.crn != place.crn)
+
+    def choose_instance(self, wants: Wants | None = None) -> Place:
+        """Settle at which instance this service is, once and for all; return what is known of it.
+
+        The one named, here or by the account. Else the first that has what is wanted, by the
+        account's tags, region and preference of plans, and then by price: what is free first.
+        Source: ``QiskitRuntimeService`` of qiskit-ibm-runtime 0.51.
+
+        Raises:
+            InstanceNotFoundError: The key does not see the instance, or none that fits.
+            InvalidValueError: Several instances have the name.
+            BackendNotFoundError: No instance has what is wanted.
+            NotAuthorizedError: The key is refused; or on a CI machine or in a cluster job an
+                instance that is not free would be picked, which must be named there.
+        """
+        with self._lock:
+            if self._place is None:
+                self._place = self._choose(wants)
+            return self._place
+
+    def _choose(self, wants: Wants | None) -> Place:
+        if self.account.is_local:
+            from qrsession.local.config import LOCAL_CRN  # noqa: PLC0415 - for one account alone
+
+            if self._named not in {None, LOCAL_CRN, LOCAL_ACCOUNT}:
+                raise InstanceNotFoundError(
+                    f"The local runtime has one instance, and it is not {self._named!r}.",
+                    advice=f"Leave --instance out, or name {LOCAL_CRN}",
+                )
+            return Place(LOCAL_CRN)
+        return self.finder.choose(self._named, wants)
+
+    def _located_account(self) -> Account:
+        is_local = self.account.is_local
+        return with_local_runtime(self.account, self.settings) if is_local else self.account
+
+    def _connect_at(self, crn: str | None) -> "RestClient":
+        return connect(replace(self.account, instance=crn), self.settings)
 
     @property
     def instance(self) -> str | None:
         """The CRN of the account's instance."""
         return self.client.transport.endpoint.instance
-
-    def at_instance(self, instance: str) -> "RuntimeService":
-        """Return the service of the same account at another of its instances."""
-        return RuntimeService(replace(self.account, instance=instance), settings=self.settings)
 
     def now(self) -> datetime:
         """Return the time by the service's clock, as its answers tell it, in UTC.
@@ -123,17 +208,26 @@ class RuntimeService:
         backends = self.client.list_backends()
         return tuple(sorted((b for b in backends if not b.is_mock), key=lambda b: b.name))
 
+    def backend_summary(self, name: str) -> BackendSummary:
+        """Return what the list of backends says of one, its queue among it.
+
+        Raises:
+            BackendNotFoundError: The account has none of that name.
+        """
+        self.choose_instance(Wants(name))
+        found = [backend for backend in self.client.list_backends() if backend.name == name]
+        if not found:
+            raise self._unknown_backend(name)
+        return found[0]
+
     def least_busy(self, min_num_qubits: int = 0) -> str:
         """Return the name of the backend with the shortest queue, of those online and wide enough.
 
         Raises:
             BackendNotFoundError: There is none.
         """
-        candidates = [
-            backend
-            for backend in self.backends()
-            if backend.status == _ONLINE and (backend.num_qubits or 0) >= min_num_qubits
-        ]
+        self.choose_instance(Wants(min_num_qubits=min_num_qubits))
+        candidates = online_and_wide(self.backends(), min_num_qubits)
         if not candidates:
             raise BackendNotFoundError(
                 f"No backend of the account {self.account.name!r} is online"
@@ -161,6 +255,7 @@ class RuntimeService:
         Raises:
             BackendNotFoundError: The account has none of that name; the message names those it has.
         """
+        self.choose_instance(Wants(name))
         client = self.client
         try:
             configuration = client.get_backend_configuration(name)
@@ -207,7 +302,7 @@ class RuntimeService:
         Asked for once a day; None where the service does not say, or not to this key.
         """
         key = content_key(
-            "plan", self.account.name, self.account.url, self.account.instance or "", _today()
+            "plan", self.account.name, self.account.url, self.choose_instance().crn or "", _today()
         )
         data = self._cached(key)
         if data is None:
@@ -268,36 +363,6 @@ class RuntimeService:
             advice=advice,
             details={"backend": name, "account": self.account.name},
         )
-
-
-def _connect(account: Account, settings: Settings) -> "RestClient":
-    # Imported here: the commands that stay on this machine need no HTTP client.
-    from qrsession.client.endpoints import endpoint_of, token_url_of  # noqa: PLC0415
-    from qrsession.client.iam import TokenSource  # noqa: PLC0415
-    from qrsession.client.rest import RestClient  # noqa: PLC0415
-    from qrsession.client.transport import Transport  # noqa: PLC0415
-
-    def locate() -> "tuple[Endpoint, TokenSource]":
-        found = _with_local_runtime(account, settings) if account.is_local else account
-        endpoint = endpoint_of(found)
-        tokens = TokenSource(token_url_of(found), found.token, endpoint, _token_folder(settings))
-        return endpoint, tokens
-
-    # The local runtime ends when it is idle, and whoever needs it again starts it again.
-    return RestClient(Transport(*locate(), relocate=locate if account.is_local else None))
-
-
-def _with_local_runtime(account: Account, settings: Settings) -> Account:
-    """Fill in where the local runtime is, after it has proved that it is ours."""
-    from qrsession.local import daemon  # noqa: PLC0415 - for one account alone
-    from qrsession.local.config import LOCAL_CRN  # noqa: PLC0415
-
-    address = daemon.ensure(settings)
-    return replace(account, url=address.url, token=daemon.secret_of(settings), instance=LOCAL_CRN)
-
-
-def _token_folder(settings: Settings) -> Path:
-    return settings.cache_dir / "tokens"
 
 
 def _today() -> str:

@@ -20,6 +20,7 @@ from qrsession.job import RuntimeJob
 from qrsession.opening import Entering, close_session, open_session
 from qrsession.options import Options
 from qrsession.patience import Patience
+from qrsession.placement import Wants
 from qrsession.protocol.models import (
     LARGEST_MAX_TTL_S,
     JobCreated,
@@ -100,6 +101,7 @@ class Session:
         max_time_s = parse_max_time(max_time)
         name = _name_of(backend)
         service = _service_for(service, backend)
+        service.choose_instance(Wants(name))
         _check_longest(max_time_s, service)
         name = name or service.least_busy()
         documents = service.fetch_documents(name)

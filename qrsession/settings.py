@@ -16,6 +16,8 @@ SESSION_VARIABLE = "QRSESSION_SESSION"
 ACCOUNT_VARIABLE = "QRSESSION_ACCOUNT"
 STATE_VARIABLE = "QRSESSION_STATE"
 HOME_VARIABLE = "QRSESSION_HOME"
+# What Slurm, PBS and LSF tell a job of theirs.
+CLUSTER_JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Settings:
         account: The account named by the environment, if any.
         in_ci: Whether this is a CI machine, where a fall-back must not hide a missing secret.
         accounts_file: The accounts shared with qiskit-ibm-runtime (JSON).
+        in_cluster_job: Whether a scheduler runs this, so that nobody watches what it costs.
     """
 
     state_file: Path
@@ -43,6 +46,7 @@ class Settings:
     account: str | None
     in_ci: bool
     accounts_file: Path
+    in_cluster_job: bool = False
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -60,7 +64,15 @@ class Settings:
             account=environ.get(ACCOUNT_VARIABLE) or None,
             in_ci=environ.get("CI", "").lower() not in {"", "0", "false", "no"},
             accounts_file=Path.home() / ".qiskit" / "qiskit-ibm.json",
+            in_cluster_job=any(environ.get(name) for name in CLUSTER_JOB_VARIABLES),
         )
+
+
+def unattended_place(settings: Settings) -> str | None:
+    """Say where this runs with nobody looking on, None where somebody may be."""
+    if settings.in_ci:
+        return "on a CI machine"
+    return "in a cluster job" if settings.in_cluster_job else None
 
 
 def _folders_in(home: Path) -> tuple[Path, Path, Path]:

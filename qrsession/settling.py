@@ -8,10 +8,11 @@ submitted from here. See "Exactly once" in docs/explanation.md.
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from qrsession.accounts import Account
 from qrsession.errors import (
     JobNotFoundError,
     NotFoundError,
@@ -20,10 +21,12 @@ from qrsession.errors import (
     SubmissionUnknownError,
 )
 from qrsession.patience import Patience
-from qrsession.pending import Closing, Intent, IntentState, Opening
+from qrsession.pending import Closing, Intent, IntentState, Opening, Pending
 from qrsession.protocol.models import JobCreated, JobRecord, Workload
 from qrsession.protocol.status import SessionMode
+from qrsession.records import Records
 from qrsession.service import RuntimeService
+from qrsession.settings import Settings
 from qrsession.state import Ledger, Warn
 from qrsession.submit import cancel_twins, first_of, look_up, record, tagged_jobs
 
@@ -37,27 +40,41 @@ _MOST_AT_ONCE = 20
 _SKEW = timedelta(seconds=30)
 
 
-@dataclass(frozen=True, slots=True)
 class Settler:
-    """Settles what was left undone at one service.
+    """Settles what was left undone at the services of one account.
 
-    Attributes:
-        service: The service.
+    Args:
+        account: The account.
         ledger: The sessions of this machine's user.
+        settings: Where files live.
         say: Takes a sentence that the user should see.
         now: Returns the time, in UTC.
         patience: How long a job may stay hidden after its submission.
     """
 
-    service: RuntimeService
-    ledger: Ledger
-    say: Warn
-    now: Callable[[], datetime]
-    patience: Patience = field(default_factory=Patience)
+    def __init__(
+        self,
+        account: Account,
+        ledger: Ledger,
+        settings: Settings,
+        *,
+        say: Warn,
+        now: Callable[[], datetime],
+        patience: Patience | None = None,
+    ) -> None:
+        self._account = account
+        self._ledger = ledger
+        self._settings = settings
+        self._say = say
+        self._now = now
+        self._lost_s = (patience or Patience()).lost_s
+        self._pending = Pending(settings.state_dir)
+        self._records = Records(settings.state_dir)
+        self._services: dict[str | None, RuntimeService] = {}
 
     def settle_all(self) -> None:
-        """See to everything of this service, as far as it can be reached now."""
-        pending = self.service.pending
+        """See to everything of the account, as far as its service can be reached now."""
+        pending = self._pending
         with suppress(ServiceUnavailableError):
             # Out of reach for one, out of reach for all: the command itself will say so.
             for closing in self._ours(pending.closings.all()):
@@ -68,8 +85,8 @@ class Settler:
                 self.settle_opening(opening)
 
     def _ours(self, entries: Iterable[Entry]) -> list[Entry]:
-        account = self.service.account.name
-        return [entry for entry in entries if entry.account == account][:_MOST_AT_ONCE]
+        ours = [entry for entry in entries if entry.account == self._account.name]
+        return ours[:_MOST_AT_ONCE]
 
     def settle_intent(self, intent: Intent) -> JobRecord | None:
         """Look for the job of a submission, and return it if there is one.
@@ -77,16 +94,17 @@ class Settler:
         Raises:
             ServiceUnavailableError: The service is out of reach.
         """
-        intents, now = self.service.pending.intents, self.now()
+        intents, now = self._pending.intents, self._now()
         if intent.may_be_at_work(now):
             return None
-        known = self.service.records.find_tagged(intent.tag)
+        known = self._records.find_tagged(intent.tag)
         if known is not None and intent.state == IntentState.SENDING:
             # Its command was killed after all was done.
             intents.drop(intent.tag)
             return None
+        service = self._service_of(intent.instance)
         try:
-            jobs = tagged_jobs(self._service_of(intent.instance), intent.tag)
+            jobs = tagged_jobs(service, intent.tag)
         except ServiceUnavailableError:
             raise
         except QrsessionError:
@@ -94,15 +112,15 @@ class Settler:
         counted = intent.job_id or (known.job_id if known else None)
         first = next((job for job in jobs if job.job_id == counted), None) or first_of(jobs)
         if first is not None:
-            cancel_twins(self.service, counted or first.job_id, jobs, self.say)
+            cancel_twins(service, counted or first.job_id, jobs, self._say)
             if counted is None:
                 self._adopt(intent, first)
                 intent = replace(intent, state=IntentState.WATCHED, job_id=first.job_id)
                 intents.put(intent)
         elif counted is None and intent.state != IntentState.NOT_SUBMITTED:
             looked_for_s = (now - intent.last_sent_at).total_seconds()
-            if looked_for_s >= self.patience.lost_s:
-                self.say(
+            if looked_for_s >= self._lost_s:
+                self._say(
                     f"A submission to {intent.backend} at {_clock(intent.created_at)} was cut "
                     "short; no job came of it."
                 )
@@ -113,8 +131,8 @@ class Settler:
 
     def _adopt(self, intent: Intent, job: JobRecord) -> None:
         created = JobCreated(job.job_id, job.backend or intent.backend, job.session_id)
-        record(self.service, intent, created, job.tags)
-        self.say(
+        record(self._records, intent, created, job.tags)
+        self._say(
             f"A submission at {_clock(intent.created_at)} was cut short; its job was found: "
             f"qrsession result {job.job_id}"
         )
@@ -139,9 +157,9 @@ class Settler:
         except QrsessionError:
             return
         else:
-            self.say(f"The session {closing.session_id} is closed now; an earlier try failed.")
-        self.ledger.remove([closing.session_id])
-        self.service.pending.closings.drop(closing.key)
+            self._say(f"The session {closing.session_id} is closed now; an earlier try failed.")
+        self._ledger.remove([closing.session_id])
+        self._pending.closings.drop(closing.key)
 
     def settle_opening(self, opening: Opening) -> None:
         """Forget the opening of a session that nobody heard of, once there can be none.
@@ -149,11 +167,11 @@ class Settler:
         Raises:
             ServiceUnavailableError: The service is out of reach.
         """
-        now = self.now()
+        now = self._now()
         if opening.may_be_at_work(now):
             return
         age = now - opening.created_at
-        if age.total_seconds() < self.patience.lost_s:
+        if age.total_seconds() < self._lost_s:
             return
         try:
             is_settled = age > WATCHED_FOR or not self.perhaps_of(opening)
@@ -163,7 +181,7 @@ class Settler:
             # This service, or this key, lists no workloads.
             is_settled = age > UNUSED_FOR
         if is_settled:
-            self.service.pending.openings.drop(opening.key)
+            self._pending.openings.drop(opening.key)
 
     def perhaps_of(self, opening: Opening) -> list[Workload]:
         """Return the open sessions that an opening may have come to, and that nobody knows.
@@ -171,9 +189,9 @@ class Settler:
         A neighbour with the same account may have opened one of them, so none is taken or closed.
         """
         mode = "batch" if opening.mode == SessionMode.BATCH else "session"
-        known = {entry.session_id for entry in self.ledger.read().sessions.values()}
-        known |= {closed.entry.session_id for closed in self.ledger.history.read()}
-        latest = opening.created_at + timedelta(seconds=self.patience.lost_s) + _SKEW
+        known = {entry.session_id for entry in self._ledger.read().sessions.values()}
+        known |= {closed.entry.session_id for closed in self._ledger.history.read()}
+        latest = opening.created_at + timedelta(seconds=self._lost_s) + _SKEW
         return [
             workload
             for workload in self._service_of(opening.instance).client.list_workloads(
@@ -186,9 +204,11 @@ class Settler:
 
     def _service_of(self, instance: str | None) -> RuntimeService:
         """Return the service at the instance that something was sent to."""
-        if instance is None or instance == self.service.instance:
-            return self.service
-        return self.service.at_instance(instance)
+        if instance not in self._services:
+            self._services[instance] = RuntimeService.at_instance(
+                self._account, instance, settings=self._settings
+            )
+        return self._services[instance]
 
 
 def find_tagged(
@@ -213,7 +233,7 @@ def find_tagged(
     if found.job is not None:
         if intent is not None:
             created = JobCreated(found.job.job_id, found.job.backend or "", found.job.session_id)
-            record(service, intent, created, found.job.tags)
+            record(service.records, intent, created, found.job.tags)
             service.pending.intents.drop(tag)
         return found.job.job_id
     if not found.is_certain:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from qrsession.accounts import Resubmit
 from qrsession.entries import JobEntry
 from qrsession.errors import (
     QrsessionError,
@@ -19,10 +20,10 @@ from qrsession.errors import (
 from qrsession.patience import Patience, is_in_doubt, was_answered
 from qrsession.pending import Intent, IntentState, Sender
 from qrsession.protocol.models import JobCreated, JobRecord, JobRequest
+from qrsession.records import Records
 from qrsession.service import RuntimeService
 from qrsession.tags import new_tag, without_own_tag
 
-RESUBMIT_AUTO = "auto"
 # A service shows a new job in its list after a while, so the first looks come quickly.
 _FIRST_LOOKS_S = (0.0, 0.2, 0.5, 1.0, 2.0)
 _LATER_LOOKS_S = 5.0
@@ -138,7 +139,7 @@ class _Submission:
             found = look_up(self._service, self._intent.tag, window_s, self._patience)
             if found.job is not None:
                 return _created(found.job, self._request)
-            may_send = answered or self._service.account.resubmit == RESUBMIT_AUTO
+            may_send = answered or self._service.account.resubmit == Resubmit.AUTO
             if not (found.is_certain and may_send):
                 raise self._unknown() from error
         raise ServiceUnavailableError(
@@ -175,7 +176,7 @@ class _Submission:
 
     def _record(self, created: JobCreated) -> None:
         record(
-            self._service,
+            self._service.records,
             self._intent,
             created,
             self._request.tags,
@@ -294,7 +295,7 @@ def cancel_twins(
 
 
 def record(
-    service: RuntimeService,
+    records: Records,
     intent: Intent,
     created: JobCreated,
     tags: tuple[str, ...],
@@ -302,7 +303,7 @@ def record(
     detached: bool = False,
 ) -> None:
     """Enter the job of a submission into the records."""
-    service.records.add_job(
+    records.add_job(
         JobEntry(
             job_id=created.job_id,
             session_id=created.session_id or intent.session_id,

@@ -27,6 +27,7 @@ from qrsession.state import Ledger, Warn, log_warning, utc_now
 from qrsession.tags import is_own_tag
 
 if TYPE_CHECKING:
+    from qrsession.accounts import Account
     from qrsession.job import RuntimeJob
     from qrsession.patience import Patience
     from qrsession.runs import Outcome
@@ -46,6 +47,8 @@ class OpenRequest:
     mode: SessionMode = SessionMode.DEDICATED
     name: str | None = None
     account: str | None = None
+    instance: str | None = None
+    min_num_qubits: int = 0
     once: str | None = None
     timeout_s: float | None = None
 
@@ -74,24 +77,52 @@ class Workspace:
         self._warn = warn
         self._say = say
         self._now = now
-        self._services: dict[str | None, RuntimeService] = {}
+        self._services: dict[tuple[str | None, str | None, bool], RuntimeService] = {}
 
-    def service(self, account: str | None) -> "RuntimeService":
-        """Return the service of an account, by name or by precedence; said where it is assumed."""
-        if account not in self._services:
+    def service(
+        self, account: str | None, instance: str | None = None, *, is_known: bool = False
+    ) -> "RuntimeService":
+        """Return the service of an account, by name or by precedence; said where it is assumed.
+
+        Args:
+            account: The account's name; None: by precedence.
+            instance: The instance; None: the account's, or the first that serves.
+            is_known: Whether just this instance, or none, is meant, so that nothing is looked up.
+        """
+        key = (account, instance, is_known)
+        if key not in self._services:
             # Imported here: what is looked up in the ledger alone needs no service.
             from qrsession.accounts import resolve_account  # noqa: PLC0415
             from qrsession.service import RuntimeService  # noqa: PLC0415
 
             found = resolve_account(self.settings, account, warn=self._warn)
-            service = RuntimeService(found, settings=self.settings)
+            make = RuntimeService.at_instance if is_known else RuntimeService
+            service = make(found, instance, settings=self.settings)
             if service.account.is_local and account is None and self.settings.account is None:
                 self._warn("No account is set up, so this uses the local runtime.")
             if not service.account.verify:
                 self._warn(f"Certificates are not checked for the account {found.name!r}.")
-            self._services[account] = service
+            self._services[key] = service
             self._settle(service)
-        return self._services[account]
+        return self._services[key]
+
+    def service_for_job(
+        self, account: str | None, instance: str | None, backend: str
+    ) -> "RuntimeService":
+        """Return the service for a job that belongs to no session, at the instance that pays it.
+
+        Where nobody named one and it is not free, that is said.
+
+        Raises:
+            BackendNotFoundError: No instance has the backend.
+        """
+        from qrsession.placement import Wants  # noqa: PLC0415 - as the service
+
+        service = self.service(account, instance)
+        place = service.choose_instance(Wants(backend))
+        if place.may_cost and not place.was_named:
+            self._warn(f"No instance is named, so this uses {place}.")
+        return service
 
     def patience(self, limited_s: float | None = None) -> "Patience":
         """Return how long something new is tried: too many requests for so many seconds at most."""
@@ -102,13 +133,16 @@ class Workspace:
     def _settle(self, service: "RuntimeService") -> None:
         """See to what earlier commands left undone at a service."""
         if not service.pending.is_empty():
-            self.settler(service.account.name).settle_all()
+            self.settler(service.account).settle_all()
 
-    def settler(self, account: str) -> "Settler":
-        """Return who sees to what earlier commands left undone at the service of an account."""
-        from qrsession.settling import Settler  # noqa: PLC0415 - seldom anything is left
+    def settler(self, account: "Account | str") -> "Settler":
+        """Return who sees to what earlier commands left undone at the services of an account."""
+        from qrsession.accounts import resolve_account  # noqa: PLC0415 - seldom anything is left
+        from qrsession.settling import Settler  # noqa: PLC0415
 
-        return Settler(self.service(account), self.ledger, self._warn, self._now)
+        if isinstance(account, str):
+            account = resolve_account(self.settings, account, warn=self._warn)
+        return Settler(account, self.ledger, self.settings, say=self._warn, now=self._now)
 
     def service_of(self, entry: SessionEntry, account: str | None = None) -> "RuntimeService":
         """Return the service that a session is at.
@@ -122,7 +156,7 @@ class Workspace:
                 f"not {account!r}.",
                 advice="Leave the account out: a session's own is always used.",
             )
-        return self.service(entry.account)
+        return self.service(entry.account, entry.instance, is_known=True)
 
     def choose(self, key: str | None, *, interactive: bool) -> SessionEntry:
         """Return the open session that a command is to work on, by the precedence of names.
@@ -149,26 +183,30 @@ class Workspace:
 
         Raises:
             InvalidValueError: The name is taken, or the maximum time out of range.
-            BackendNotFoundError: There is no such backend.
+            BackendNotFoundError: There is no such backend, or none that is wide enough.
+            InstanceNotFoundError: There is no such instance.
             NotAuthorizedError: The plan does not allow it.
         """
-        from qrsession.opening import COMMAND, Entering  # noqa: PLC0415 - few commands open
+        from qrsession.instances import opening_text  # noqa: PLC0415 - for one command
+        from qrsession.opening import COMMAND, Entering  # noqa: PLC0415
+        from qrsession.placement import Wants  # noqa: PLC0415
         from qrsession.session import Batch, Session, parse_max_time  # noqa: PLC0415
 
         # All that can be wrong here is looked at before anything is opened.
-        parse_max_time(request.max_time)
+        max_time_s = parse_max_time(request.max_time)
         earlier = self._opened_before(request)
         if earlier is not None:
             return earlier
         self.ledger.check_free(request.name)
+        service = self.service(request.account, request.instance)
+        place = service.choose_instance(Wants(request.backend, request.min_num_qubits))
+        backend = request.backend or service.least_busy(request.min_num_qubits)
+        if place.may_cost and not service.account.is_local:
+            self._warn(opening_text(place, max_time_s))
         kind = Batch if request.mode is SessionMode.BATCH else Session
         entering = Entering(request.name or "", make_current, COMMAND, request.once)
         _, entry = kind.entered(
-            self.service(request.account),
-            request.backend,
-            request.max_time,
-            entering,
-            self.patience(request.timeout_s),
+            service, backend, request.max_time, entering, self.patience(request.timeout_s)
         )
         return self._report(entry)
 
@@ -273,7 +311,13 @@ class Workspace:
         return [JobReport.of_record(record) for record in records]
 
     def find_result(
-        self, key: str, session: str | None, account: str | None, *, interactive: bool
+        self,
+        key: str,
+        session: str | None,
+        account: str | None,
+        *,
+        instance: str | None = None,
+        interactive: bool,
     ) -> "Outcome | RuntimeJob":
         """Find a job by its id, the beginning of it, ``@last``, or the tag of its submission.
 
@@ -297,9 +341,11 @@ class Workspace:
             if key == LAST_JOB:
                 raise
             # Another machine may have submitted it.
-            return self.service(account).job(key)
+            return self.service(account, instance).job(key)
         kept = recall_outcome(self.records, entry)
-        return kept or self.service(entry.account).job(entry.job_id)
+        if kept is not None:
+            return kept
+        return self.service(entry.account, entry.instance, is_known=True).job(entry.job_id)
 
     def _settle_tag(self, tag: str, account: str | None) -> "RuntimeJob":
         """Find the job of a submission that is in doubt, looking for it as long as it may come.
@@ -311,7 +357,10 @@ class Workspace:
         from qrsession.settling import find_tagged  # noqa: PLC0415 - seldom needed
 
         intent = Pending(self.settings.state_dir).intents.get(tag)
-        service = self.service(account if intent is None else intent.account)
+        if intent is None:
+            service = self.service(account)
+        else:
+            service = self.service(intent.account, intent.instance, is_known=True)
         return service.job(find_tagged(service, tag, intent, self.patience()))
 
     def select_to_close(
@@ -355,7 +404,7 @@ class Workspace:
         """
         from qrsession.client import poll  # noqa: PLC0415 - only for those who wait
 
-        client = self.service(report.account).client
+        client = self.service(report.account, report.instance, is_known=True).client
         deadline = None if timeout_s is None else self._now() + timedelta(seconds=timeout_s)
         for delay_s in poll.delays(in_session=True):
             record = client.get_session(report.session_id)

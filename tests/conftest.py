@@ -10,7 +10,7 @@ import pytest
 from qrsession.local import daemon
 from qrsession.settings import Settings
 
-_PREFIXES = ("QRSESSION_", "QISKIT_", "IAM_URL", "COLUMNS", "NO_COLOR", "SLURM_")
+_PREFIXES = ("QRSESSION_", "QISKIT_", "IAM_URL", "COLUMNS", "NO_COLOR", "SLURM_", "PBS_", "LSB_")
 
 
 @pytest.fixture(autouse=True)

@@ -40,6 +40,7 @@ LIBRARY = (
     | {"patience", "opening", "settling", "overview"}
     | {"account_checks", "account_file", "account_reports", "api_key", "saved_accounts"}
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
+    | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
 )
 ALLOWED = {
     "errors": set[str](),
@@ -57,6 +58,8 @@ ALLOWED = {
     "state": DISK,
     "cache": BASE | {"settings", "storage"},
     "tags": BASE | {"cache"},
+    "instances": WIRE,
+    "devices": WIRE,
     "options": WIRE,
     "client": CLIENT | {"__version__"},
     "codec": WIRE | {"codec"},
@@ -66,9 +69,12 @@ ALLOWED = {
     "accounts": ACCOUNTS,
     "account_reports": ACCOUNTS,
     "reports": DISK | {"tags"},
-    "render": BASE | {"duration", "render", "reports", "account_reports", "results", "overview"},
+    "render": BASE
+    | {"duration", "render", "reports", "account_reports", "results", "overview"}
+    | {"devices", "protocol.models"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.daemon", "local.config"},
+    "connection": LIBRARY | {"local.daemon", "local.config"},
     "local": WIRE | {"settings", "storage", "local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
     "__main__": {"cli"},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qrsession.client.transport import Call, Reply
+from qrsession.client.transport import Call, Reply, Transport
 from qrsession.errors import ServiceUnavailableError
 from qrsession.opening import close_session
 from qrsession.pending import Intent, IntentState, Opening
@@ -55,7 +55,11 @@ def said() -> list[str]:
 def settler(service: RuntimeService, said: list[str], later: timedelta = timedelta()) -> Settler:
     """Return who settles, so much later."""
     return Settler(
-        service, Ledger(service.settings), said.append, lambda: datetime.now(UTC) + later
+        service.account,
+        Ledger(service.settings),
+        service.settings,
+        say=said.append,
+        now=lambda: datetime.now(UTC) + later,
     )
 
 
@@ -144,19 +148,17 @@ def test_a_close_that_could_not_be_sent_is_sent_later(
     service: RuntimeService, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = Session(service=service, backend=BACKEND)
-    send = service.client.transport.send
 
-    def fail(_call: Call) -> Reply:
+    def fail(_transport: Transport, _call: Call) -> Reply:
         raise ServiceUnavailableError("No connection.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(service.client.transport, "send", fail)
+        patch.setattr(Transport, "send", fail)
         with pytest.raises(ServiceUnavailableError, match="could not be closed") as caught:
             session.close()
         assert "next command" in caught.value.advice
         # Out of reach still: nothing is lost, and nothing fails.
         settler(service, said).settle_all()
-    assert service.client.transport.send == send
     (closing,) = service.pending.closings.all()
     assert closing.session_id == session.session_id
     settler(service, said).settle_all()

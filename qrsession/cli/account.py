@@ -19,6 +19,7 @@ from qrsession.accounts import (
     Resubmit,
 )
 from qrsession.cli import asking, keys, options
+from qrsession.cli.account_check import check
 from qrsession.cli.context import Context
 from qrsession.errors import InvalidValueError, UsageError
 from qrsession.render.accounts import account_text, accounts_text
@@ -243,7 +244,14 @@ def delete(
     context.show({"name": name, "deleted": is_wanted}, lambda _terminal: "")
 
 
-COMMANDS = {"save": save, "list": list_accounts, "show": show, "use": use, "delete": delete}
+COMMANDS = {
+    "save": save,
+    "list": list_accounts,
+    "show": show,
+    "check": check,
+    "use": use,
+    "delete": delete,
+}
 
 
 def _one_name(names: list[str] | None) -> str | None:

@@ -1,73 +1,114 @@
-"""``qrsession backends``: what there is to run on."""
+"""``qrsession backends``: what there is to run on, and saving one of them as a twin."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.errors import BackendNotFoundError
-from qrsession.protocol.models import BackendSummary
-from qrsession.render.tables import Cell, Column, table_text
-from qrsession.render.terminal import Style, Terminal
+from qrsession.devices import DeviceOverview, wide_enough
+from qrsession.errors import UsageError
+from qrsession.placement import Wants
+from qrsession.render.devices import backend_text, backends_text
+from qrsession.service import RuntimeService
 
-_COLUMNS = (
-    Column("BACKEND"),
-    Column("QUBITS", is_quantity=True),
-    Column("KIND"),
-    Column("STATUS"),
-    Column("QUEUE", is_quantity=True),
-)
-_STATUS_STYLES = {"online": Style.GOOD, "paused": Style.WARNING, "offline": Style.BAD}
+_SNAPSHOT = "snapshot"
 
 
 def command(
     context: Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of them.")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME | snapshot NAME]",
+            help="One of them in detail; or one to save as a twin.",
+            callback=options.not_empty,
+        ),
+    ] = None,
     *,
+    min_qubits: Annotated[
+        int | None,
+        typer.Option("--min-qubits", metavar="N", min=1, help="Those that are so wide."),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="Where a snapshot goes; by default to the twins."),
+    ] = None,
     account: options.Account = None,
+    instance: options.Instance = None,
     local: options.Local = False,
 ) -> None:
-    """List the backends of the account: width, kind, status, and jobs in the queue.
+    """List the backends of the account: width, kind, status, queue and errors.
+
+    With a NAME, show one in detail. `backends snapshot NAME` saves its configuration and its
+    properties, from which the local runtime serves a twin of it.
 
     Examples:
         qrsession backends --local
         qrsession backends --local aer_simulator --json
     """
-    service = context.workspace.service(options.account_of(account, local=local))
-    backends = _named(service.backends(), name)
+    name, is_snapshot = _parse(words or [])
+    if to is not None and not is_snapshot:
+        raise UsageError("--to says where `backends snapshot NAME` goes.")
+    if min_qubits is not None and name is not None:
+        raise UsageError("--min-qubits is for the list, and one backend is named.")
+    service = context.workspace.service(options.account_of(account, local=local), instance)
+    if name is None:
+        _list(context, service, min_qubits or 1)
+    elif is_snapshot:
+        _save(context, service, name, to)
+    else:
+        _show(context, service, name)
+
+
+def _parse(words: list[str]) -> tuple[str | None, bool]:
+    """Return the backend that is named, if any, and whether it is to be saved."""
+    is_snapshot = words[:1] == [_SNAPSHOT]
+    names = words[1:] if is_snapshot else words
+    if len(names) > 1 or (is_snapshot and not names):
+        raise UsageError(
+            "Name one backend: `qrsession backends NAME`, or `qrsession backends snapshot NAME`."
+        )
+    return (names[0] if names else None), is_snapshot
+
+
+def _list(context: Context, service: RuntimeService, min_qubits: int) -> None:
+    found = service.backends()
+    backends = found if min_qubits == 1 else wide_enough(found, min_qubits)
+    place = service.choose_instance()
+    if place.instance is not None:
+        context.output.say(f"Backends of {place}.")
+    if others := service.other_instances():
+        names = ", ".join(f"{one.name} ({one.plan})" for one in others)
+        context.output.say(f"The key also sees {names}: add --instance NAME.")
     context.show(
-        {"backends": [_document(backend) for backend in backends]},
-        lambda terminal: _text(backends, terminal),
+        {"backends": [asdict(backend) for backend in backends], "instance": place.crn},
+        lambda terminal: backends_text(backends, terminal),
     )
 
 
-def _named(backends: tuple[BackendSummary, ...], name: str | None) -> tuple[BackendSummary, ...]:
-    if name is None:
-        return backends
-    found = tuple(backend for backend in backends if backend.name == name)
-    if not found:
-        known = ", ".join(backend.name for backend in backends) or "none"
-        raise BackendNotFoundError(
-            f"The account has no backend {name!r}; it has {known}.", details={"backend": name}
-        )
-    return found
+def _show(context: Context, service: RuntimeService, name: str) -> None:
+    place = service.choose_instance(Wants(name))
+    backend = service.backend_summary(name)
+    documents = service.fetch_documents(name)
+    overview = DeviceOverview.from_json(documents.configuration, documents.properties)
+    words = str(place).removeprefix("the instance ") if place.instance else ""
+    context.show(
+        {
+            "backends": [asdict(backend)],
+            "backend": {**asdict(backend), **overview.document()},
+            "instance": place.crn,
+        },
+        lambda terminal: backend_text(backend, overview, words, terminal),
+    )
 
 
-def _document(backend: BackendSummary) -> dict[str, Any]:
-    return asdict(backend)
+def _save(context: Context, service: RuntimeService, name: str, to: Path | None) -> None:
+    from qrsession.snapshots import save_snapshot  # noqa: PLC0415 - seldom done
 
-
-def _text(backends: tuple[BackendSummary, ...], terminal: Terminal) -> str:
-    rows = [
-        (
-            Cell(backend.name, Style.STRONG),
-            "" if backend.num_qubits is None else str(backend.num_qubits),
-            "simulator" if backend.is_simulator else backend.processor or "QPU",
-            Cell(backend.status, _STATUS_STYLES.get(backend.status, Style.PLAIN)),
-            str(backend.queue_length),
-        )
-        for backend in backends
-    ]
-    return table_text(_COLUMNS, rows, terminal)
+    snapshot = save_snapshot(service, name, to)
+    context.output.say(f"Saved {name}, {snapshot.size_bytes // 1024} KiB.")
+    document = {**asdict(snapshot), "folder": str(snapshot.folder)}
+    context.show({"snapshot": document}, lambda _terminal: str(snapshot.folder))

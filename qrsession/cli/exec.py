@@ -39,7 +39,9 @@ def command(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The session's name.")
     ] = None,
+    min_qubits: options.MinQubits = None,
     account: options.Account = None,
+    instance: options.Instance = None,
     local: options.Local = False,
     on_failure: Annotated[
         OnFailure,
@@ -67,7 +69,13 @@ def command(
         check_target(summary)
     close_timeout_s = options.seconds_of(close_timeout) or 0.0
     request = OpenRequest(
-        backend, max_time, parse_mode(mode), name, options.account_of(account, local=local)
+        backend,
+        max_time,
+        parse_mode(mode),
+        name,
+        options.account_of(account, local=local),
+        instance,
+        options.min_qubits_of(min_qubits, backend),
     )
     workspace = context.workspace
     with Supervisor() as supervisor:

@@ -6,6 +6,7 @@ import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
+from qrsession.instances import Place
 from qrsession.workspace import OpenRequest, parse_mode
 
 
@@ -28,7 +29,9 @@ def command(
             callback=options.not_empty,
         ),
     ] = None,
+    min_qubits: options.MinQubits = None,
     account: options.Account = None,
+    instance: options.Instance = None,
     local: options.Local = False,
 ) -> None:
     """Open a session, and print its id. It becomes the current one.
@@ -41,8 +44,22 @@ def command(
         session=$(qrsession open --local --name vqe --json)
     """
     request = OpenRequest(
-        backend, max_time, parse_mode(mode), name, options.account_of(account, local=local), once
+        backend=backend,
+        max_time=max_time,
+        mode=parse_mode(mode),
+        name=name,
+        account=options.account_of(account, local=local),
+        instance=instance,
+        min_num_qubits=options.min_qubits_of(min_qubits, backend),
+        once=once,
     )
-    session = context.workspace.open(request)
-    context.output.say(f"Opened {session.name} on {session.backend}.")
+    workspace = context.workspace
+    session = workspace.open(request)
+    place = workspace.service(request.account, request.instance).choose_instance()
+    context.output.say(f"Opened {session.name} on {session.backend}{_words_of(place)}.")
     context.show({"session": session.document()}, lambda _terminal: session.session_id)
+
+
+def _words_of(place: Place) -> str:
+    # Of the local runtime's one instance there is nothing to tell.
+    return f" ({str(place).removeprefix('the ')})" if place.instance is not None else ""

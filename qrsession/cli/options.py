@@ -41,6 +41,15 @@ Account = Annotated[
         callback=not_empty,
     ),
 ]
+Instance = Annotated[
+    str | None,
+    typer.Option(
+        "--instance",
+        metavar="CRN",
+        help="The instance, by CRN or name; by default the account's.",
+        callback=not_empty,
+    ),
+]
 Local = Annotated[bool, typer.Option("--local", help="Use the local runtime: --account local.")]
 Backend = Annotated[
     str | None,
@@ -50,6 +59,12 @@ Backend = Annotated[
         metavar="NAME",
         help="The backend; by default the least busy.",
         callback=not_empty,
+    ),
+]
+MinQubits = Annotated[
+    int | None,
+    typer.Option(
+        "--min-qubits", metavar="N", min=1, help="The least busy backend that is so wide."
     ),
 ]
 MaxTime = Annotated[
@@ -90,6 +105,17 @@ def account_of(account: str | None, *, local: bool) -> str | None:
     if local and account not in {None, LOCAL_ACCOUNT}:
         raise UsageError(f"--local and --account {account} contradict each other.")
     return LOCAL_ACCOUNT if local else account
+
+
+def min_qubits_of(min_qubits: int | None, backend: str | None) -> int:
+    """Return the width that the least busy backend must have.
+
+    Raises:
+        UsageError: A backend is named as well.
+    """
+    if min_qubits is not None and backend is not None:
+        raise UsageError("--backend names one, and --min-qubits asks for any that is wide enough.")
+    return min_qubits or 0
 
 
 def one_of(argument: str | None, option: str | None) -> str | None:

@@ -7,6 +7,7 @@ import typer
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.outcomes import ResultForm, show_outcomes
+from qrsession.job import RuntimeJob
 from qrsession.runs import Outcome, collect, outlook_of, read_outcome
 
 
@@ -23,6 +24,7 @@ def command(
     *,
     session: options.Session = None,
     account: options.Account = None,
+    instance: options.Instance = None,
     local: options.Local = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is finished.")] = False,
     timeout: options.Timeout = None,
@@ -40,20 +42,16 @@ def command(
     result_form = ResultForm.of(form, output, context)
     timeout_s = options.seconds_of(timeout)
     named_account = options.account_of(account, local=local)
-    outcome = _outcome(context, job, session, named_account, wait=wait, timeout_s=timeout_s)
+    found = context.workspace.find_result(
+        job, session, named_account, instance=instance, interactive=context.is_interactive
+    )
+    outcome = _outcome(context, found, wait=wait, timeout_s=timeout_s)
     show_outcomes(context, [outcome], result_form)
 
 
 def _outcome(
-    context: Context,
-    key: str,
-    session: str | None,
-    account: str | None,
-    *,
-    wait: bool,
-    timeout_s: float | None,
+    context: Context, found: Outcome | RuntimeJob, *, wait: bool, timeout_s: float | None
 ) -> Outcome:
-    found = context.workspace.find_result(key, session, account, interactive=context.is_interactive)
     if isinstance(found, Outcome):
         return found
     if not wait:

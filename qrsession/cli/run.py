@@ -65,6 +65,7 @@ def command(
         typer.Option("--backend", "-b", metavar="NAME", help="Run on it without a session."),
     ] = None,
     account: options.Account = None,
+    instance: options.Instance = None,
     local: options.Local = False,
     optimization_level: Annotated[
         int | None,
@@ -146,7 +147,7 @@ def command(
     )
     began_s = time.monotonic()
     named_account = options.account_of(account, local=local)
-    submitted = _submit(context, request, session, backend, named_account)
+    submitted = _submit(context, request, session, backend, (named_account, instance))
     if detach:
         show_submitted(context, submitted)
         return
@@ -176,16 +177,23 @@ def _submit(
     request: RunRequest,
     session: str | None,
     backend: str | None,
-    account: str | None,
+    where: tuple[str | None, str | None],
 ) -> Submitted:
     workspace = context.workspace
+    account, instance = where
     if backend is not None:
         if session is not None:
             raise UsageError(
                 "--backend runs without a session, and --session names one.",
                 advice="Leave one of them out.",
             )
-        return run_on_backend(workspace.service(account), backend, request)
+        service = workspace.service_for_job(account, instance, backend)
+        return run_on_backend(service, backend, request)
+    if instance is not None:
+        raise UsageError(
+            "--instance is for a job without a session; a session's own is always used.",
+            advice="Leave it out, or add --backend NAME.",
+        )
     entry = workspace.choose(session, interactive=context.is_interactive)
     return run_in_session(workspace.service_of(entry, account), entry, request)
 

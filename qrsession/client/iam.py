@@ -2,11 +2,16 @@
 
 Source: IBM's guide "Set up to use the REST API", section on IAM tokens. A key that is refused is
 not tried again, and is never sent in place of a token, as other clients do.
+
+Where many processes need a new token at once, one asks and the others find its token on disk. The
+lock is held while the request runs and never longer; whoever does not get it in time asks itself.
 """
 
 import json
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from http import HTTPStatus
@@ -17,8 +22,13 @@ import requests
 
 from qrsession.client.transport import (
     CONNECT_TIMEOUT_S,
+    TRANSIENT,
     Endpoint,
+    Reply,
+    backoffs,
     new_http_session,
+    retry_after_s,
+    was_never_sent,
     without_secret,
 )
 from qrsession.errors import (
@@ -30,9 +40,11 @@ from qrsession.errors import (
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.models import Token
 from qrsession.protocol.routes import API_KEY_GRANT
-from qrsession.storage import ensure_private_folder, read_bytes, write_atomically
+from qrsession.storage import ensure_private_folder, locked, read_bytes, write_atomically
 
-_READ_TIMEOUT_S = 60.0
+_READ_TIMEOUT_S = 30.0
+# How long a process, or a thread, waits for another one's request before it asks itself.
+TURN_TIMEOUT_S = 10.0
 # A token is replaced when so much of its life is over, long before a service refuses it.
 _USABLE_SHARE = 0.8
 # What JSON of absurd depth or with absurd numbers leads to.
@@ -45,11 +57,25 @@ class _Held:
     good_until_epoch_s: float
 
 
+class _PassingTroubleError(ServiceUnavailableError):
+    """No token was given, and may be if it is asked for again ``after_s`` seconds later."""
+
+    after_s: float = 0.0
+
+
 class TokenSource:
-    """The bearer tokens of one API key.
+    """The bearer tokens of one API key. Threads may share it.
 
     Tokens are kept in a folder of the cache under a hash of key and URL, so that a shell loop
     asks for one token and not for one a command.
+
+    Args:
+        token_url: Where tokens are issued.
+        api_key: The key.
+        endpoint: How requests go: proxies and TLS.
+        folder: Where tokens are kept.
+        clock: Returns the time, in seconds since the epoch.
+        sleep: How to wait before IAM is asked again.
     """
 
     def __init__(
@@ -60,32 +86,82 @@ class TokenSource:
         folder: Path,
         *,
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._token_url = token_url
         self._api_key = api_key
         # On loopback neither proxy nor environment counts, wherever the API itself is.
         self._endpoint = replace(endpoint, base_url=token_url)
         self._clock = clock
+        self._sleep = sleep
         name = sha256(f"{token_url}\n{api_key}".encode()).hexdigest()[:32]
         self._file = folder / f"{name}.json"
+        self._threads = threading.Lock()
         self._held: _Held | None = None
 
     def bearer(self) -> str:
-        """Return a token with a fifth of its life left at least."""
-        if self._held is None or not self._is_good(self._held):
-            self._held = self._from_disk() or self._ask()
-        return self._held.token.access_token
+        """Return a token with a fifth of its life left at least.
+
+        Raises:
+            NotAuthorizedError: The key is refused.
+            ServiceUnavailableError: No token can be had.
+        """
+        held = self._held
+        if held is None or not self._is_good(held):
+            held = self._find_or_ask(None)
+        return held.token.access_token
 
     def renew(self, refused: str) -> str:
-        """Return a token other than the one that a service refused."""
-        on_disk = self._from_disk()
-        if on_disk is None or on_disk.token.access_token == refused:
-            on_disk = self._ask()
-        self._held = on_disk
-        return self._held.token.access_token
+        """Return a token other than the one that a service refused.
+
+        Raises:
+            NotAuthorizedError: The key is refused.
+            ServiceUnavailableError: No token can be had.
+        """
+        return self._find_or_ask(refused).token.access_token
 
     def _is_good(self, held: _Held) -> bool:
         return self._clock() < held.good_until_epoch_s
+
+    def _find_or_ask(self, refused: str | None) -> _Held:
+        """Find a token that another thread or process got, or ask."""
+        held = self._kept(refused)
+        if held is None:
+            return self._ask_patiently(refused)
+        self._held = held
+        return held
+
+    def _ask_patiently(self, refused: str | None) -> _Held:
+        for backoff_s in backoffs():
+            try:
+                # No lock is held between two tries: who waits for it would wait for nothing.
+                with self._turn():
+                    self._held = self._kept(refused) or self._ask()
+                    return self._held
+            except _PassingTroubleError as trouble:
+                if backoff_s is None:
+                    raise
+                self._sleep(max(backoff_s, trouble.after_s))
+        raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Keep other threads and processes from asking at the same time, for a while."""
+        with ExitStack() as held:
+            if self._threads.acquire(timeout=TURN_TIMEOUT_S):
+                held.callback(self._threads.release)
+            # A folder that cannot be locked is no reason to have no token.
+            with suppress(StorageError, NotImplementedError):
+                ensure_private_folder(self._file.parent)
+                held.enter_context(locked(self._file, timeout_s=TURN_TIMEOUT_S))
+            yield
+
+    def _kept(self, refused: str | None) -> _Held | None:
+        """Return the token in memory or on disk that is good, and not the one refused."""
+        for held in (self._held, self._from_disk()):
+            if held and self._is_good(held) and held.token.access_token != refused:
+                return held
+        return None
 
     def _from_disk(self) -> _Held | None:
         try:
@@ -93,11 +169,10 @@ class TokenSource:
             if data is None:
                 return None
             document = json.loads(data)
-            held = _Held(Token.from_wire(document), float(document["good_until"]))
+            return _Held(Token.from_wire(document), float(document["good_until"]))
         except (StorageError, WireFormatError, ValueError, KeyError, TypeError, *_TOO_LARGE):
             # A token can always be asked for again, so a damaged file is the same as none.
             return None
-        return held if self._is_good(held) else None
 
     def _ask(self) -> _Held:
         asked_at = self._clock()
@@ -105,12 +180,10 @@ class TokenSource:
         # By our own clock and the token's life, so that a clock that is off does no harm.
         held = _Held(token, asked_at + _USABLE_SHARE * token.expires_in_s)
         document = {**token.to_wire(), "good_until": held.good_until_epoch_s}
-        try:
+        # Without a cache every process asks anew; that is slower, and works.
+        with suppress(StorageError):
             ensure_private_folder(self._file.parent)
             write_atomically(self._file, json.dumps(document).encode(), durable=False)
-        except StorageError:
-            # Without a cache every process asks anew; that is slower, and works.
-            return held
         return held
 
     def _request(self) -> Token:
@@ -131,23 +204,36 @@ class TokenSource:
                     allow_redirects=False,
                 )
         except requests.RequestException as error:
+            # Where nobody listens on this machine, nobody will in a second.
+            may_pass = not (self._endpoint.is_loopback and was_never_sent(error))
             # Not the error's own words: they may hold the request.
-            raise ServiceUnavailableError(
+            raise (_PassingTroubleError if may_pass else ServiceUnavailableError)(
                 f"{host} cannot be reached for a token: {type(error).__name__}."
             ) from None
-        if response.status_code == HTTPStatus.OK:
+        text = response.content.decode("utf-8", "replace")
+        return self._read(host, Reply(response.status_code, text, response.headers))
+
+    def _read(self, host: str, reply: Reply) -> Token:
+        if reply.status == HTTPStatus.OK:
             try:
-                return Token.from_wire(response.json())
-            except (ValueError, *_TOO_LARGE):
-                raise WireFormatError(f"{host} answered with something that is no token.") from None
-        said = without_secret(response.text, self._api_key)
-        fault = Fault.from_reply(response.status_code, said)
-        if response.status_code in {400, 401, 403}:
+                return Token.from_wire(reply.json())
+            except (WireFormatError, *_TOO_LARGE):
+                # Of the token alone: of what was to be sent with it nothing has left.
+                raise ServiceUnavailableError(
+                    f"{host} answered with something that is no token."
+                ) from None
+        fault = Fault.from_reply(reply.status, without_secret(reply.text, self._api_key))
+        if reply.status in {400, 401, 403}:
             raise NotAuthorizedError(
                 f"{host} refuses the API key: {fault.message}",
                 advice="Check the key: it is used as it stands, without quotes or blanks.",
                 details={"http_status": fault.status, "ibm_code": fault.code},
             )
-        raise ServiceUnavailableError(
-            f"{host} gives no token: {fault.message}", details={"http_status": fault.status}
-        )
+        message = f"{host} gives no token: {fault.message}"
+        # By another name than the API's own status, which would mean that the API was asked.
+        details = {"iam_status": fault.status}
+        if reply.status not in TRANSIENT:
+            raise ServiceUnavailableError(message, details=details)
+        trouble = _PassingTroubleError(message, details=details)
+        trouble.after_s = retry_after_s(reply)
+        raise trouble

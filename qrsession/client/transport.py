@@ -37,7 +37,7 @@ READ_TIMEOUT_S = 60.0
 # The service reads up to 50 MB before it answers.
 UPLOAD_TIMEOUT_S = 900.0
 
-_TRANSIENT = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
+TRANSIENT = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
 _MOST_ATTEMPTS = 5
 _FIRST_BACKOFF_S = 0.25
 _LONGEST_RETRY_AFTER_S = 60.0
@@ -167,10 +167,10 @@ class Transport:
             ReplyLostError: The request was sent, and no answer came back.
             NotAuthorizedError: No token can be had.
         """
-        token = self._bearer()
-        reply = self._send_patiently(call, token)
+        reply, token = self._send_patiently(call)
         if reply.status == HTTPStatus.UNAUTHORIZED:
-            reply = self._send_patiently(call, self._authorizer.renew(token))
+            self._authorizer.renew(token)
+            reply, _ = self._send_patiently(call)
         return reply
 
     def _bearer(self) -> str:
@@ -182,8 +182,11 @@ class Transport:
         self.endpoint, self._authorizer = self._relocate()
         return self._authorizer.bearer()
 
-    def _send_patiently(self, call: Call, token: str) -> Reply:
-        for backoff_s in _backoffs():
+    def _send_patiently(self, call: Call) -> tuple[Reply, str]:
+        """Send a call until it is answered, and return the answer with the token that was sent."""
+        for backoff_s in backoffs():
+            # Asked for each time: many pauses may outlast a token.
+            token = self._bearer()
             try:
                 reply = self._send_once(call, token)
             except ReplyLostError:
@@ -198,8 +201,8 @@ class Transport:
                     self.endpoint, self._authorizer = self._relocate()
                     wait_s = 0.0
             else:
-                if reply.status not in _TRANSIENT or call.creates or backoff_s is None:
-                    return reply
+                if reply.status not in TRANSIENT or call.creates or backoff_s is None:
+                    return reply, token
                 wait_s = max(backoff_s, retry_after_s(reply))
             log.info("%s %s: again in %.1f s", call.method, call.path, wait_s)
             self._sleep(wait_s)
@@ -322,7 +325,7 @@ def retry_after_s(reply: Reply) -> float:
     return min(float(text), _LONGEST_RETRY_AFTER_S) if text.isdecimal() else 0.0
 
 
-def _backoffs() -> Iterator[float | None]:
+def backoffs() -> Iterator[float | None]:
     """Yield the seconds to wait after each failed attempt, None after the last."""
     for attempt in range(_MOST_ATTEMPTS - 1):
         # Jitter keeps many processes that failed together from coming back together.
@@ -335,14 +338,14 @@ def _as_ours(
 ) -> ServiceUnavailableError:
     host = urlsplit(endpoint.base_url).netloc
     details = {"host": host, "method": call.method, "path": call.path}
-    if _never_sent(error):
+    if was_never_sent(error):
         return ServiceUnavailableError(f"No connection to {host}: {_cause(error)}", details=details)
     return ReplyLostError(
         f"The connection to {host} was lost before it answered: {_cause(error)}", details=details
     )
 
 
-def _never_sent(error: requests.RequestException) -> bool:
+def was_never_sent(error: requests.RequestException) -> bool:
     """Whether requests failed before a byte of the request could leave."""
     from urllib3.exceptions import (  # noqa: PLC0415 - only where something failed
         ConnectTimeoutError,

@@ -8,7 +8,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route as AppRoute
 
-from qrsession.local import backends, iam, instances, jobs, scenes, sessions, workloads
+from qrsession.local import (
+    backends,
+    discovery,
+    iam,
+    instances,
+    jobs,
+    scenes,
+    sessions,
+    workloads,
+)
 from qrsession.local.config import API_PREFIXES, RuntimeConfig
 from qrsession.local.daemon import CHALLENGE_PATH
 from qrsession.local.devices import Device
@@ -16,7 +25,7 @@ from qrsession.local.edge import Edge, http_exception
 from qrsession.local.lanes import JobLane
 from qrsession.local.runtime import Runtime
 from qrsession.protocol import routes
-from qrsession.protocol.routes import Route
+from qrsession.protocol.routes import API_PREFIX, Route
 
 # IBM's own list, where it has routes that our client does not use.
 _GET_DEFAULTS = Route("GET", "/backends/{backend}/defaults")
@@ -93,6 +102,13 @@ def _route_table() -> list[AppRoute]:
         for route, endpoint in _ENDPOINTS
     ]
     table.append(AppRoute(routes.TOKEN_PATH, iam.create_token, methods=["POST"]))
+    table.append(
+        AppRoute(routes.SEARCH_RESOURCES.template, discovery.search_resources, methods=["POST"])
+    )
+    # By the form of its id: any other word below the prefix is a path that does not exist.
+    table.append(
+        AppRoute(f"{API_PREFIX}/{{plan_id:uuid}}", discovery.get_catalog_entry, methods=["GET"])
+    )
     table.append(AppRoute(CHALLENGE_PATH, iam.answer_challenge, methods=["GET"]))
     table += [
         AppRoute(scenes.SCENARIO_PATH, scenes.get_scenario, methods=["GET"]),

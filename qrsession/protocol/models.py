@@ -6,6 +6,7 @@ Unknown fields are ignored, so that a newer service does not break an older clie
 stay in one module, longer than most, so that the API can be read in one place.
 """
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -389,7 +390,11 @@ class JobMetrics:
 
 @dataclass(frozen=True, slots=True)
 class BackendSummary:
-    """An entry of ``GET /backends``. ``status`` is online, paused or offline."""
+    """An entry of ``GET /backends``. ``status`` is online, paused or offline.
+
+    Errors are probabilities, from 0 to 1: of a two-qubit gate, median and best of the device, and
+    of reading a qubit out, the median. ``clops`` counts layers of circuits in a second.
+    """
 
     name: str
     status: str
@@ -399,6 +404,10 @@ class BackendSummary:
     status_reason: str | None = None
     processor: str | None = None
     is_mock: bool = False
+    two_q_error_median: float | None = None
+    two_q_error_best: float | None = None
+    readout_error_median: float | None = None
+    clops: float | None = None
 
     @classmethod
     def from_wire(cls, body: Any) -> "BackendSummary":
@@ -408,6 +417,8 @@ class BackendSummary:
         processor = as_object(record.get("processor_type") or {}, "The processor's type")
         family = optional(processor, "family", str)
         revision = processor.get("revision")
+        metrics = record.get("performance_metrics")
+        metrics = metrics if isinstance(metrics, dict) else {}
         return cls(
             name=required(record, "name", str),
             status=optional(status, "name", str) or "offline",
@@ -417,7 +428,23 @@ class BackendSummary:
             status_reason=optional(status, "reason", str),
             processor=f"{family} r{revision}" if family and revision else family,
             is_mock=record.get("class") == "mock",
+            two_q_error_median=_read_measured(metrics.get("two_q_error_median")),
+            two_q_error_best=_read_measured(metrics.get("two_q_error_best")),
+            readout_error_median=_read_measured(metrics.get("readout_error_median")),
+            clops=_read_measured(record.get("clops")),
         )
+
+
+def _read_measured(value: Any) -> float | None:
+    """Read what was measured of a device: a number, or an object that holds one as ``value``.
+
+    A device that could not be measured has something else there, and is a device all the same.
+    """
+    if isinstance(value, dict):
+        value = value.get("value")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,3 +85,7 @@ GET_INSTANCE = Route("GET", "/instance")
 GET_USAGE = Route("GET", "/instances/usage")
 GET_ACCOUNT = Route("GET", "/accounts/{account_id}")
 LIST_WORKLOADS = Route("GET", "/workloads")
+
+# Elsewhere than the Runtime API: below the bases of Global Search and of Global Catalog.
+SEARCH_RESOURCES = Route("POST", "/v3/resources/search")
+GET_CATALOG_ENTRY = Route("GET", "/{entry_id}")
