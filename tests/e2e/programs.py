@@ -92,6 +92,7 @@ def default_account(folder: Path) -> Iterator[ServerAccount]:
             account = {"channel": "ibm_quantum_platform", "url": url, "token": key, "instance": CRN}
             file = Path.home() / ".qiskit" / "qiskit-ibm.json"
             file.parent.mkdir(mode=0o700)
+            file.touch(mode=0o600)
             file.write_text(json.dumps({"default-ibm-quantum-platform": account}))
             yield ServerAccount(process.pid, url, key)
         finally:
