@@ -37,7 +37,7 @@ LIBRARY = (
         "prepared",
         "results",
     }
-    | {"patience", "opening", "settling", "overview"}
+    | {"patience", "waiting", "opening", "settling", "overview"}
     | {"account_checks", "account_file", "account_reports", "api_key", "saved_accounts"}
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
     | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}

@@ -160,6 +160,7 @@ def command(
                 timeout_s=_left_of(timeout_s, began_s),
                 cancel_on_timeout=on_timeout is OnTimeout.CANCEL,
                 on_change=lambda record: progress.show(record.status),
+                on_lost=progress.note,
             )
         )
     show_outcomes(
