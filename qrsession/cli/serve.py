@@ -40,7 +40,7 @@ def command(
 
     Examples:
         qrsession serve --port 0
-        qrsession serve --data ./runtime --workers 1
+        qrsession serve --data ./runtime --plan open --clock-rate 60
     """
     # Imported here because the help of this command needs no server.
     from qrsession.local import serving  # noqa: PLC0415
