@@ -77,6 +77,7 @@ class Workspace:
         self._warn = warn
         self._say = say
         self._now = now
+        self._settled: set[str] = set()
         self._services: dict[tuple[str | None, str | None, bool], RuntimeService] = {}
 
     def service(
@@ -132,7 +133,9 @@ class Workspace:
 
     def _settle(self, service: "RuntimeService") -> None:
         """See to what earlier commands left undone at a service."""
-        if not service.pending.is_empty():
+        if service.account.name not in self._settled and not service.pending.is_empty():
+            # Once a command will do, however many instances it asks.
+            self._settled.add(service.account.name)
             self.settler(service.account).settle_all()
 
     def settler(self, account: "Account | str") -> "Settler":
@@ -276,6 +279,7 @@ class Workspace:
             raise SessionClosedError(
                 f"The session {session_id} is closed.", details={"session_id": session_id}
             )
+        self.settler(service.account).note_adopted(session_id)
         entry = SessionEntry(
             name=name or "",
             session_id=session_id,
@@ -327,14 +331,14 @@ class Workspace:
             JobNotFoundError: It is known neither here nor to the service.
             InvalidValueError: Several jobs begin so.
         """
+        if is_own_tag(key):
+            return self._settle_tag(key, account)
         from qrsession.runs import recall_outcome  # noqa: PLC0415 - most commands run nothing
 
         try:
             if key == LAST_JOB:
                 chosen = self.find_any(session, interactive=interactive)
                 entry = self.records.last_job(chosen.session_id)
-            elif is_own_tag(key):
-                return self._settle_tag(key, account)
             else:
                 entry = self.records.find_job(key)
         except JobNotFoundError:

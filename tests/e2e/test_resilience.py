@@ -1,10 +1,16 @@
-"""A service that says later, goes away, or keeps another time: what was begun is seen to its end."""
+"""A service that says later, goes away, or keeps another time: what was begun comes to its end."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
+import pytest
+from qiskit import QuantumCircuit
+
+from qrsession import Sampler, Session
 from qrsession.local import daemon
+from qrsession.service import RuntimeService
 from tests.conftest import settings_of
 from tests.e2e.conftest import Cli
 
@@ -19,27 +25,36 @@ def start(cli: Cli, *arguments: str, rules: list[dict[str, Any]] | None = None) 
 
 
 def test_a_loop_of_twenty_steps_gets_through_the_limit_of_five_a_minute(
-    own_cli: Cli, fresh_home: Path
+    own_cli: Cli, fresh_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """IBM's limit, on a clock on which a minute takes two seconds."""
-    assert not fresh_home.exists()
     start(own_cli, "--submissions-per-minute", "5", "--clock-rate", "30")
-    own_cli.ok("open", *ON_SIMULATOR, "--name", "loop")
-    waited = 0
-    for step in range(20):
-        done = own_cli.run("run", "@bell", "--shots", "16", "--detach")
-        assert (step, done.returncode) == (step, 0), done.stderr
-        waited += "Too many requests: the job is sent again in" in done.stderr
-    assert waited > 0
-    jobs = own_cli.data("status")["jobs"]
+    caplog.set_level(logging.INFO, logger="qrsession")
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    with Session(service=RuntimeService("local"), backend="aer_simulator") as session:
+        sampler = Sampler(session=session)
+        jobs = {sampler.run([circuit], shots=16).job_id() for _ in range(20)}
     assert len(jobs) == 20
-    # Whoever does not want to wait is told by the exit code; nothing is left behind.
-    refused = [
-        done
-        for done in (own_cli.run("run", "@bell", "--detach", "--no-wait") for _ in range(6))
-        if done.returncode
-    ]
-    assert {done.returncode for done in refused} == {9}
+    waits = [record for record in caplog.messages if "Too many requests" in record]
+    # Fifteen of the twenty must wait for a minute to pass, five at a time.
+    assert len(waits) >= 3
+    assert not list((fresh_home / "state" / "pending").glob("*.json"))
+
+
+def test_who_does_not_want_to_wait_for_a_limit_is_told_by_the_exit_code(
+    own_cli: Cli, fresh_home: Path
+) -> None:
+    limit = {"method": "POST", "path": "/jobs", "effect": "answer", "status": 429}
+    start(own_cli, rules=[{**limit, "retry_after_s": 1, "times": 4}])
+    arguments = ("run", "@bell", *ON_SIMULATOR, "--shots", "16", "--detach")
+    assert own_cli.run(*arguments, "--no-wait").returncode == 9
+    done = own_cli.run(*arguments, "--timeout", "0.5")
+    assert done.returncode == 124, done.stderr
+    assert "Nothing was submitted" in done.stderr
+    done = own_cli.run(*arguments)
+    assert done.returncode == 0
+    assert "Too many requests: the job is sent again in 1 s." in done.stderr
     assert not list((fresh_home / "state" / "pending").glob("*.json"))
 
 
