@@ -15,8 +15,9 @@ from qiskit_ibm_runtime.models import BackendProperties
 from qiskit_ibm_runtime.utils.backend_converter import convert_to_target
 from qiskit_ibm_runtime.utils.backend_decoder import configuration_from_server_data
 
-from qrsession.backend import Backend, build_target
+from qrsession.backend import Backend
 from qrsession.errors import UsageError, WireFormatError
+from qrsession.target import build_target
 
 SNAPSHOTS = Path(qiskit_ibm_runtime.__file__).parent / "fake_provider" / "backends"
 # Five generations: Falcon with cx, Eagle with ecr, Heron r2 and r3 with cz, Nighthawk.

@@ -28,6 +28,10 @@ LIBRARY = (
         "circuits",
         "sources",
         "screening",
+        "target",
+        "angles",
+        "isa",
+        "untranspiled",
         "transpilation",
         "prepared",
         "results",
@@ -66,7 +70,10 @@ DECODERS = {"local.worker", "local.noise", "local.simulation"}
 
 # Modules that may be imported at the top of a file by these rooms alone. "None" needs a reason
 # where it is imported: each costs more than all of `import qrsession`.
-QISKIT_ROOMS = {"codec", "circuits", "transpilation", "backend", "primitives", *DECODERS}
+QISKIT_ROOMS = {"codec", "circuits", "transpilation", "backend", "target", "angles", "isa"} | {
+    "primitives",
+    *DECODERS,
+}
 HEAVY = {
     "numpy": QISKIT_ROOMS,
     "qiskit": QISKIT_ROOMS,
