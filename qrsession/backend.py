@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import BackendV2
@@ -15,6 +16,7 @@ from qiskit.providers import Options as RunOptions
 from qiskit.transpiler import Target
 
 from qrsession.errors import InvalidValueError, UsageError
+from qrsession.isa import InstructionSet
 from qrsession.protocol.fields import optional, required
 from qrsession.service import BackendDocuments
 from qrsession.target import build_target, has_fractional_gates
@@ -94,6 +96,11 @@ class Backend(BackendV2):
                 use_fractional_gates=self.use_fractional_gates,
             )
         return self._target
+
+    @cached_property
+    def instruction_set(self) -> InstructionSet:
+        """All that it runs as it is, its fractional gates included."""
+        return InstructionSet(self.configuration, self.properties)
 
     @property
     def dtm(self) -> float:

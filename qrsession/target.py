@@ -33,8 +33,17 @@ from qrsession.protocol.fields import objects, optional, required, strings
 
 _NS = 1e-9
 _POWER_OF_PREFIX = {
-    **{"f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3},
-    **{"k": 3, "M": 6, "G": 9, "T": 12, "P": 15},
+    "f": -15,
+    "p": -12,
+    "n": -9,
+    "u": -6,
+    "µ": -6,
+    "m": -3,
+    "k": 3,
+    "M": 6,
+    "G": 9,
+    "T": 12,
+    "P": 15,
 }
 _PLAIN_UNITS = frozenset({"Hz"})
 _CONTROL_FLOW: dict[str, type[Instruction]] = {
@@ -169,7 +178,6 @@ def _places(
     num_qubits: int,
 ) -> dict[str, _Places | None]:
     """Return where each operation but those of control flow can be used, None for everywhere."""
-    faulty = calibration.faulty
     places: dict[str, _Places | None] = {
         name: None for name in operations if name not in _CONTROL_FLOW
     }
@@ -178,24 +186,16 @@ def _places(
         if coupling:
             places[gate["name"]] = dict.fromkeys(coupling)
     for name in places.keys() & calibration.gates.keys():
-        placed = places[name]
-        places[name] = {**(placed or {}), **calibration.gates[name]}
-    working = [(qubit,) for qubit in range(num_qubits) if qubit not in faulty]
+        places[name] = {**(places[name] or {}), **calibration.gates[name]}
+    working = [(qubit,) for qubit in range(num_qubits) if qubit not in calibration.faulty]
     if "measure" in places and calibration.readout:
         places["measure"] = {qubit: calibration.readout.get(qubit) for qubit in working}
     for name in _NON_UNITARY & _supported(configuration) & places.keys():
         if places[name] is None:
             places[name] = dict.fromkeys(working)
-    for name, broken in calibration.broken.items():
-        # Whether a qubit can be measured is said of the qubit.
-        for qubits in broken if name != "measure" else ():
-            (places.get(name) or {}).pop(qubits, None)
-    if faulty:
-        for name, placed in places.items():
-            if placed:
-                places[name] = {
-                    qubits: found for qubits, found in placed.items() if faulty.isdisjoint(qubits)
-                }
+    for name, placed in places.items():
+        if placed:
+            calibration.remove_broken(name, placed)
     return places
 
 
@@ -208,7 +208,6 @@ class _Calibration:
 
     Attributes:
         gates: By name and qubits, error and duration in seconds.
-        broken: By name, the qubits that a gate does not work on.
         faulty: The qubits that do not work.
         readout: By qubit, error and duration of a measurement.
 
@@ -218,10 +217,10 @@ class _Calibration:
 
     def __init__(self, properties: Mapping[str, Any], names: Container[str]) -> None:
         self.gates: dict[str, _Places] = {}
-        self.broken: dict[str, list[_Qubits]] = {}
+        self._broken: dict[str, list[_Qubits]] = {}
         self.faulty: set[int] = set()
         self.readout: _Places = {}
-        self._qubits: list[QubitProperties | None] = []
+        self._qubits: list[QubitProperties] = []
         for qubit, entries in enumerate(optional(properties, "qubits", list) or []):
             self._add_qubit(qubit, entries)
         for gate in objects(properties, "gates"):
@@ -235,11 +234,21 @@ class _Calibration:
                 required(gate, "parameters", list)
                 raise WireFormatError("The properties of a gate are damaged.") from None
 
-    def qubit_properties(self, num_qubits: int) -> list[QubitProperties | None] | None:
+    def qubit_properties(self, num_qubits: int) -> list[QubitProperties] | None:
         """Return those of as many qubits, None where nothing was measured."""
         if not self._qubits:
             return None
-        return [*self._qubits, *[None] * num_qubits][:num_qubits]
+        missing = [QubitProperties() for _ in range(len(self._qubits), num_qubits)]
+        return [*self._qubits[:num_qubits], *missing]
+
+    def remove_broken(self, name: str, places: _Places) -> None:
+        """Take out of an operation's places those that do not work."""
+        # Whether a qubit can be measured is said of the qubit.
+        for qubits in self._broken.get(name, ()) if name != "measure" else ():
+            places.pop(qubits, None)
+        if self.faulty:
+            for qubits in [place for place in places if not self.faulty.isdisjoint(place)]:
+                del places[qubits]
 
     def _add_qubit(self, qubit: int, entries: Any) -> None:
         try:
@@ -266,7 +275,7 @@ class _Calibration:
             elif kind == "gate_length":
                 duration = _value(entry)
             elif kind == "operational" and _value(entry) == 0:
-                self.broken.setdefault(name, []).append(qubits)
+                self._broken.setdefault(name, []).append(qubits)
         self.gates.setdefault(name, {})[qubits] = InstructionProperties(duration, error)
 
 
@@ -284,17 +293,17 @@ def _value(entry: dict[str, Any] | None) -> float | None:
 
 
 @cache
-def _scale_of(unit: str) -> tuple[int, bool]:
+def _scale_of(unit: str) -> tuple[float, bool]:
     """Return the power of ten of a unit's prefix, and whether to divide by it.
 
     One letter alone is a unit, not a prefix.
     """
     if len(unit) <= 1 or unit in _PLAIN_UNITS:
-        return 1, False
+        return 1.0, False
     power = _POWER_OF_PREFIX.get(unit[0])
-    if power is None:
+    if power is None or (len(unit) > len("us") and unit[1:] not in _PLAIN_UNITS):
         raise WireFormatError(f"A property has the unknown unit {unit!r}.")
-    return 10 ** abs(power), power < 0
+    return float(10 ** abs(power)), power < 0
 
 
 def _damage(entries: Any) -> WireFormatError:
