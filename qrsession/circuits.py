@@ -8,11 +8,12 @@ from io import StringIO
 from typing import Any
 
 from qiskit import QuantumCircuit, qasm2
-from qiskit.circuit import ClassicalRegister, ControlFlowOp
+from qiskit.circuit import ControlFlowOp
 from qiskit.exceptions import QiskitError
 
 from qrsession.backend import Backend
 from qrsession.codec import circuits_from_qpy, encode
+from qrsession.codec.openqasm import with_named_bits
 from qrsession.errors import CircuitError
 from qrsession.isa import has_free_angles, register_problem
 from qrsession.sources import PreparedCircuit, Source, SourceFormat, Transpilation
@@ -125,7 +126,7 @@ def _read_qasm3(source: Source) -> QuantumCircuit:
             # Between the importer and Qiskit; who gave the file can do nothing about it.
             warnings.simplefilter("ignore", DeprecationWarning)
             program = openqasm3.parse(source.text())
-            return _with_named_bits(convert(program), program)
+            return with_named_bits(convert(program), program)
     except RecursionError as error:
         raise _parse_error(source, "it is nested too deeply") from error
     except Exception as error:
@@ -136,37 +137,6 @@ def _read_qasm3(source: Source) -> QuantumCircuit:
 def _words(error: BaseException) -> str:
     # As text, Qiskit's errors have quotes around them.
     return error.message if isinstance(error, QiskitError) else str(error)
-
-
-def _with_named_bits(circuit: QuantumCircuit, program: Any) -> QuantumCircuit:
-    """Make a register of each single ``bit name;``, in the order of declaration.
-
-    Qiskit's importer leaves such bits without a register, and the sampler returns registers alone:
-    what was measured into them would be lost.
-    """
-    import openqasm3.ast as qasm3  # noqa: PLC0415 - as where the program was parsed
-
-    declared = [
-        (statement.identifier.name, statement.type.size is None)
-        for statement in program.statements
-        if isinstance(statement, qasm3.ClassicalDeclaration)
-        and isinstance(statement.type, qasm3.BitType)
-    ]
-    if not any(is_single for _, is_single in declared):
-        return circuit
-    single_bits = iter(bit for bit in circuit.clbits if not circuit.find_bit(bit).registers)
-    by_name = {register.name: register for register in circuit.cregs}
-    named = QuantumCircuit(
-        circuit.qubits, circuit.clbits, name=circuit.name, global_phase=circuit.global_phase
-    )
-    named.add_register(*circuit.qregs)
-    for name, is_single in declared:
-        named.add_register(
-            ClassicalRegister(bits=[next(single_bits)], name=name) if is_single else by_name[name]
-        )
-    for instruction in circuit.data:
-        named.append(instruction)
-    return named
 
 
 def _antlr_words(error: Exception) -> str:

@@ -22,9 +22,9 @@ from qrsession.angles import LARGEST_RZZ_ANGLE, is_within_bounds
 from qrsession.codec import decode
 from qrsession.errors import CircuitError
 from qrsession.protocol.fields import strings
-from qrsession.screening import register_name_problem, unfit_register
+from qrsession.screening import register_name_problem, too_wide, unfit_register
 from qrsession.target import build_target
-from qrsession.untranspiled import faulty_qubits, is_device, too_wide
+from qrsession.untranspiled import faulty_qubits, is_device
 
 # What devices take beside their gates, anywhere.
 _EVERYWHERE = frozenset({"barrier", "store"})

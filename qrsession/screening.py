@@ -101,6 +101,15 @@ def register_name_problem(register: str) -> str:
     )
 
 
+def too_wide(name: str, num_qubits: int, most: int) -> CircuitError:
+    """Return the error for a circuit with more qubits than the backend."""
+    return CircuitError(
+        f"{name}: the circuit has {num_qubits} qubits, the backend {most}.",
+        advice="Choose a wider backend: `qrsession backends`.",
+        details={"path": name},
+    )
+
+
 def unfit_register(name: str, problem: str) -> CircuitError:
     """Return the error for a circuit whose results cannot be named by its registers."""
     return CircuitError(

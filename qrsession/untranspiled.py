@@ -15,7 +15,7 @@ from qrsession.errors import CircuitError
 from qrsession.protocol.fields import objects, optional, required, strings
 from qrsession.protocol.qpy import NEWEST_SERVICE_VERSION, read_header
 from qrsession.protocol.typed import deflate
-from qrsession.screening import includes_of, register_name_problem, without_comments
+from qrsession.screening import includes_of, register_name_problem, too_wide, without_comments
 from qrsession.sources import PreparedCircuit, Source, SourceFormat
 
 # Quantifiers that give nothing back keep the time in proportion to the text.
@@ -139,15 +139,6 @@ def _prepare_text(
         source_parameters=parameters,
         has_measurement=bool(_MEASURE.search(code) and _BITS.search(code)),
         register_problem=text.register_problem(),
-    )
-
-
-def too_wide(name: str, num_qubits: int, most: int) -> CircuitError:
-    """Return the error for a circuit with more qubits than the backend."""
-    return CircuitError(
-        f"{name}: the circuit has {num_qubits} qubits, the backend {most}.",
-        advice="Choose a wider backend: `qrsession backends`.",
-        details={"path": name},
     )
 
 

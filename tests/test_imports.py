@@ -30,6 +30,7 @@ LIBRARY = (
         "screening",
         "target",
         "angles",
+        "delays",
         "isa",
         "untranspiled",
         "transpilation",
@@ -70,7 +71,16 @@ DECODERS = {"local.worker", "local.noise", "local.simulation"}
 
 # Modules that may be imported at the top of a file by these rooms alone. "None" needs a reason
 # where it is imported: each costs more than all of `import qrsession`.
-QISKIT_ROOMS = {"codec", "circuits", "transpilation", "backend", "target", "angles", "isa"} | {
+QISKIT_ROOMS = {
+    "codec",
+    "circuits",
+    "transpilation",
+    "backend",
+    "target",
+    "angles",
+    "delays",
+    "isa",
+} | {
     "primitives",
     *DECODERS,
 }
