@@ -5,7 +5,6 @@ import warnings
 from contextlib import redirect_stderr
 from dataclasses import replace
 from io import StringIO
-from typing import Any
 
 from qiskit import QuantumCircuit, qasm2
 from qiskit.circuit import ControlFlowOp

@@ -115,7 +115,7 @@ class InstructionSet:
 
     def _check_known(self, circuit: QuantumCircuit, name: str) -> None:
         for instruction in circuit.data:
-            if instruction.name in self._names:
+            if instruction.name in self._names and not instruction.is_control_flow():
                 continue
             operation = instruction.operation
             if isinstance(operation, ControlFlowOp):

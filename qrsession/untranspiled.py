@@ -30,10 +30,12 @@ _BITS = re.compile(rf"\b(?:bit\b\s*+{_SIZE}|creg\s++)(\w++)")
 _DEFINED = re.compile(r"\b(?:gate|def|defcal|extern)\s++(\w++)")
 _MEASURE = re.compile(r"\bmeasure\b")
 _STRING = re.compile(r'"[^"\n]*+"')
-# A call of a gate: its name, its angles in at most two levels of brackets, its qubits.
+# A call of a gate: its name, its angles in at most three levels of brackets, its qubits.
+_INNER = r"\([^()]*+\)"
+_ANGLES = rf"\((?:[^()]|\((?:[^()]|{_INNER})*+\))*+\)"
 _OPERAND = r"(?:\$\d++|[^\W\d]\w*+(?:\s*\[\s*+\d{1,9}\s*+\])?)"
 _CALL = re.compile(
-    r"(?:^|(?<=[;{}]))\s*+([^\W\d]\w*+)\s*+(\((?:[^()]|\([^()]*+\))*+\)\s*+)?+"
+    rf"(?:^|(?<=[;{{}}]))\s*+([^\W\d]\w*+)\s*+({_ANGLES}\s*+)?+"
     rf"({_OPERAND}(?:\s*,\s*+{_OPERAND})*)\s*+(?=;)"
 )
 # Of one byte.

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
-import qiskit_ibm_runtime
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 from qiskit_ibm_runtime.models import BackendProperties
@@ -18,19 +16,10 @@ from qrsession.backend import Backend
 from qrsession.errors import InvalidValueError, UsageError, WireFormatError
 from qrsession.service import BackendDocuments
 from qrsession.target import build_target
+from tests.documents import SNAPSHOTS, Document, parsed
 
-SNAPSHOTS = Path(qiskit_ibm_runtime.__file__).parent / "fake_provider" / "backends"
 MACHINES = sorted(path.parent.name for path in SNAPSHOTS.glob("*/conf_*.json"))
-Document = dict[str, Any]
 ENTRY = {"date": "2026-01-01T00:00:00Z", "name": "operational", "unit": "", "value": 0}
-
-
-def parsed(machine: str) -> tuple[Document, Document]:
-    folder = SNAPSHOTS / machine
-    return (
-        json.loads((folder / f"conf_{machine}.json").read_text()),
-        json.loads((folder / f"props_{machine}.json").read_text()),
-    )
 
 
 def reference(
@@ -76,14 +65,17 @@ def described(target: Target) -> dict[str, Any]:
 
 def assert_equal(configuration: Document, properties: Document) -> Target:
     """Compare all kinds of targets of two documents; return ours with the fractional gates."""
-    for wanted in (False, True, None):
-        ours = build_target(configuration, properties, use_fractional_gates=wanted)
+    targets = {
+        wanted: build_target(configuration, properties, use_fractional_gates=wanted)
+        for wanted in (False, True, None)
+    }
+    for wanted, ours in targets.items():
         theirs = reference(deepcopy(configuration), properties, use_fractional_gates=wanted)
         one, other = described(ours), described(theirs)
         assert set(one) == set(other)
         different = {name: (one[name], other[name]) for name in one if one[name] != other[name]}
         assert different == {}
-    return ours
+    return targets[True]
 
 
 def test_all_snapshots_are_there() -> None:
