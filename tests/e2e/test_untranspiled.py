@@ -5,8 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from qiskit import QuantumCircuit, qpy
@@ -186,7 +186,7 @@ def test_the_library_checks_what_it_sends(shared_home: Path) -> None:
         with dynamic.if_test((dynamic.clbits[0], 1)):
             dynamic.x(0)
         decoupled = Options(dynamical_decoupling={"enable": True})
-        refused: list[tuple[Callable[[], object], str]] = [
+        refused: list[tuple[Any, str]] = [
             (lambda: Sampler(mode=session).run([strange]), "wobble on qubit 0 cannot run"),
             (lambda: Sampler(mode=backend).run([strange]), "wobble on qubit 0 cannot run"),
             (lambda: session.run("sampler", {"pubs": [(strange,)]}), "circuit of pub 0"),
