@@ -128,8 +128,12 @@ class InstructionSet:
     def _misplaced(self, operation: str, qubits: tuple[int, ...], name: str) -> CircuitError:
         """Say why an instruction cannot stand where it does."""
         faulty = faulty_qubits(self._properties).intersection(qubits)
-        known = sorted(self._names) if not self.is_device else sorted(self._target.operation_names)
-        if faulty:
+        known = sorted(self._target.operation_names)
+        advice = _TRANSPILE
+        if not self.is_device:
+            why = "the backend does not know it, and it has no definition"
+            advice = "Define it, or use standard gates."
+        elif faulty:
             why = f"{_listed(sorted(faulty))} of the backend {_is_or_are(faulty)} out of order"
         elif operation not in known:
             why = f"the backend has no such instruction; it has {', '.join(known)}"
@@ -139,7 +143,7 @@ class InstructionSet:
             why = "the backend has this instruction on other qubits"
         return CircuitError(
             f"{name}: the instruction {operation} on {_listed(qubits)} cannot run: {why}.",
-            advice=_TRANSPILE,
+            advice=advice,
             details={"path": name, "instruction": operation, "qubits": list(qubits)},
         )
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from qiskit import QuantumCircuit, qpy
-from qiskit.circuit import Parameter
+from qiskit.circuit import ClassicalRegister, Gate, Parameter
 
-from qrsession import RuntimeService
+from qrsession import Estimator, Options, RuntimeService, Sampler, Session
 from qrsession.protocol import routes
+from qrsession.service import BackendDocuments
 from tests.e2e.conftest import Cli
 from tests.e2e.programs import write
 
@@ -164,11 +165,7 @@ def test_neither_text_nor_qpy_loads_qiskit(cli: Cli) -> None:
 
 
 def test_the_library_checks_what_it_sends(shared_home: Path) -> None:
-    """The session's documents are asked for once, whoever asks."""
-    from qiskit.circuit import ClassicalRegister, Gate  # noqa: PLC0415 - of this test alone
-
-    from qrsession import Estimator, Options, Sampler, Session  # noqa: PLC0415
-
+    """What cannot run ends before a request is made."""
     assert shared_home.is_dir()
     service = RuntimeService("local")
     backend = service.backend("aer_simulator", use_fractional_gates=True)
@@ -202,3 +199,33 @@ def test_the_library_checks_what_it_sends(shared_home: Path) -> None:
         assert list(service.jobs(session_id=session.session_id)) == []
         job = Sampler(mode=session, options=decoupled).run([turned().assign_parameters([0.0])])
         assert set(job.result()[0].data.c.get_counts()) == {"00"}
+
+
+class Counting(RuntimeService):
+    """Counts how often documents are asked for."""
+
+    asked = 0
+
+    def fetch_documents(self, name: str) -> BackendDocuments:
+        """Count, and ask."""
+        self.asked += 1
+        return super().fetch_documents(name)
+
+
+def test_documents_are_asked_for_once(shared_home: Path) -> None:
+    """Checking what is sent costs a session no request."""
+    assert shared_home.is_dir()
+    circuit = turned().assign_parameters([0.0])
+    for as_object in (False, True):
+        service = Counting("local")
+        backend = service.backend("aer_simulator") if as_object else "aer_simulator"
+        with Session(service=service, backend=backend) as session:
+            for level in (None, None, 1):
+                options = Options(optimization_level=level)
+                Sampler(mode=session, options=options).run([circuit], shots=4)
+            Estimator(mode=session).run([(circuit, "ZZ")], precision=0.5)
+            session.run("sampler", {"pubs": [[circuit]]})
+        if as_object:
+            Sampler(mode=backend).run([circuit], shots=4)
+            Sampler(mode=backend, options={"optimization_level": 1}).run([circuit], shots=4)
+        assert service.asked == 1
