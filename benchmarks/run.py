@@ -26,7 +26,7 @@ from benchmarks.timing import Limit, Pair, Row, in_turn, measure, table
 FOLDER = Path(__file__).resolve().parent
 RUNS = 15
 NUM_JOBS = 200
-PEER_NAMES = ("first-run", "first-run-qasm3")
+PEER_NAMES = ("first-run", "first-run-qasm3", "backend")
 NAMES = ("version", "status", "env", "help", "second-run", "jobs", "import", *PEER_NAMES)
 
 _HEADER = {
@@ -108,8 +108,24 @@ def peer_rows(home: Home, peer: Home, port: int) -> list[Row]:
             Limit(0.5),
             first_run(version),
         )
-        for name, version in zip(PEER_NAMES, (2, 3), strict=True)
-    ]
+        for name, version in zip(PEER_NAMES, (2, 3), strict=False)
+    ] + [backend_row(home, peer)]
+
+
+def backend_row(home: Home, peer: Home) -> Row:
+    """Return the row for building targets, which takes both packages and no service."""
+    (snapshots,) = peer.scripts.parent.glob("lib/*/site-packages/*/fake_provider/backends")
+
+    def build_ms(side: str, at: Home) -> float:
+        return float(at.output("python", "-P", FOLDER / "backend.py", side, snapshots))
+
+    return Row(
+        "backend",
+        "target of 156 qubits from its documents / qiskit-ibm-runtime",
+        Limit(0.5),
+        in_turn(lambda: build_ms("ours", home), lambda: build_ms("peer", peer)),
+        share=0.5,
+    )
 
 
 def new_circuit(folder: Path, version: int) -> Path:

@@ -211,8 +211,10 @@ def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[
         CircuitError: A circuit has a parameter without a value, or none has one of a name given.
     """
     known = {name for circuit in circuits for name in circuit.source_parameters}
+    # Of circuits that nobody parsed the service knows the parameters.
+    is_known = all(circuit.parameters is not None for circuit in circuits)
     for name in request.values:
-        if name not in known:
+        if is_known and name not in known:
             raise CircuitError(
                 f"No circuit has a parameter {name!r}.",
                 advice=f"Parameters are: {', '.join(sorted(known)) or 'none'}.",
@@ -228,7 +230,9 @@ def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[
     }
 
 
-def _values_of(circuit: PreparedCircuit, values: Mapping[str, float]) -> dict[str, Any]:
+def _values_of(circuit: PreparedCircuit, values: Mapping[str, float]) -> dict[str, Any] | None:
+    if circuit.parameters is None:
+        return dict(values) or None
     missing = [name for name in circuit.parameters if name not in values]
     if missing:
         raise CircuitError(
@@ -236,8 +240,20 @@ def _values_of(circuit: PreparedCircuit, values: Mapping[str, float]) -> dict[st
             advice=f"Give each one: {' '.join(f'--param {name}=0.5' for name in missing)}",
             details={"parameters": missing},
         )
+    if isinstance(circuit.wire, str):
+        # Text has no order of parameters that both ends would agree about.
+        return {name: values[name] for name in circuit.parameters} or None
     numbers = [values[name] for name in circuit.parameters]
+    if circuit.has_free_angles:
+        _check_angles(circuit.wire, numbers)
     return Array(struct.pack(f"<{len(numbers)}d", *numbers), (len(numbers),), "<f8").to_wire()
+
+
+def _check_angles(wire: Mapping[str, Any], numbers: Sequence[float]) -> None:
+    # Expressions of parameters take Qiskit to work out, and few circuits have one here.
+    from qrsession.isa import check_bound_angles  # noqa: PLC0415 - the room of Qiskit
+
+    check_bound_angles(wire, numbers)
 
 
 def parse_values(assignments: Sequence[str]) -> dict[str, float]:

@@ -235,19 +235,28 @@ class RuntimeService:
             )
         return min(candidates, key=lambda backend: backend.queue_length).name
 
-    def backend(self, name: str) -> "Backend":
+    def backend(self, name: str, *, use_fractional_gates: bool | None = False) -> "Backend":
         """Return a backend with its target.
+
+        Args:
+            name: Its name.
+            use_fractional_gates: Whether circuits may be transpiled to gates with an angle that
+                takes time, ``rzz`` and ``rx``; None: where the backend has such gates.
 
         Raises:
             BackendNotFoundError: The account has none of that name.
+            InvalidValueError: Fractional gates are asked for, and the backend has none.
         """
-        return self.build_backend(self.fetch_documents(name))
+        documents = self.fetch_documents(name)
+        return self.build_backend(documents, use_fractional_gates=use_fractional_gates)
 
-    def build_backend(self, documents: BackendDocuments) -> "Backend":
+    def build_backend(
+        self, documents: BackendDocuments, *, use_fractional_gates: bool | None = False
+    ) -> "Backend":
         """Build the backend that two documents describe. Imports Qiskit."""
         from qrsession.backend import Backend  # noqa: PLC0415 - the room of Qiskit
 
-        return Backend(json.loads(documents.configuration), json.loads(documents.properties), self)
+        return Backend.of_documents(documents, self, use_fractional_gates=use_fractional_gates)
 
     def fetch_documents(self, name: str) -> BackendDocuments:
         """Ask for a backend's configuration and properties.

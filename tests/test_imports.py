@@ -33,6 +33,11 @@ LIBRARY = (
         "circuits",
         "sources",
         "screening",
+        "target",
+        "angles",
+        "delays",
+        "isa",
+        "untranspiled",
         "transpilation",
         "prepared",
         "results",
@@ -85,7 +90,19 @@ DECODERS = {"local.worker", "local.noise", "local.simulation"}
 
 # Modules that may be imported at the top of a file by these rooms alone. "None" needs a reason
 # where it is imported: each costs more than all of `import qrsession`.
-QISKIT_ROOMS = {"codec", "circuits", "transpilation", "backend", "primitives", *DECODERS}
+QISKIT_ROOMS = {
+    "codec",
+    "circuits",
+    "transpilation",
+    "backend",
+    "target",
+    "angles",
+    "delays",
+    "isa",
+} | {
+    "primitives",
+    *DECODERS,
+}
 HEAVY = {
     "numpy": QISKIT_ROOMS,
     "qiskit": QISKIT_ROOMS,

@@ -79,6 +79,10 @@ def command(
         int | None,
         typer.Option("--seed-transpiler", metavar="N", help="Makes its choices repeatable."),
     ] = None,
+    fractional_gates: Annotated[
+        bool,
+        typer.Option("--fractional-gates", help="Transpile to rzz and rx of any angle, too."),
+    ] = False,
     no_transpile: Annotated[
         bool, typer.Option("--no-transpile", help="Send circuits as they are.")
     ] = False,
@@ -135,7 +139,12 @@ def command(
         primitive=primitive,
         shots=check_shots(shots),
         values=parse_values(param or []),
-        transpilation=_transpilation(optimization_level, seed_transpiler, as_is=no_transpile),
+        transpilation=_transpilation(
+            optimization_level,
+            seed_transpiler,
+            fractional_gates=fractional_gates,
+            as_is=no_transpile,
+        ),
         options=Options(
             max_execution_time=max_execution_time,
             environment={"job_tags": tag or [], "private": private},
@@ -199,11 +208,17 @@ def _submit(
     return run_in_session(workspace.service_of(entry, account), entry, request)
 
 
-def _transpilation(level: int | None, seed: int | None, *, as_is: bool) -> Transpilation:
+def _transpilation(
+    level: int | None, seed: int | None, *, fractional_gates: bool, as_is: bool
+) -> Transpilation:
     if as_is:
-        if level is not None or seed is not None:
-            raise UsageError("--no-transpile leaves no level and no seed to choose.")
+        if level is not None or seed is not None or fractional_gates:
+            raise UsageError("--no-transpile leaves no level, seed or gates to choose.")
         return Transpilation(None)
     options_of_level = Options(optimization_level=level, seed_transpiler=seed)
     chosen = options_of_level.optimization_level
-    return Transpilation(DEFAULT_OPTIMIZATION_LEVEL if chosen is None else chosen, seed)
+    return Transpilation(
+        DEFAULT_OPTIMIZATION_LEVEL if chosen is None else chosen,
+        seed,
+        use_fractional_gates=fractional_gates,
+    )
