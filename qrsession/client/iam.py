@@ -15,9 +15,12 @@ from urllib.parse import urlsplit
 
 import requests
 
+from qrsession.client import exchange
 from qrsession.client.transport import (
+    CLIENT_NAME,
     CONNECT_TIMEOUT_S,
     Endpoint,
+    from_environment,
     new_http_session,
     without_secret,
 )
@@ -117,19 +120,26 @@ class TokenSource:
         host = urlsplit(self._token_url).netloc
         try:
             with new_http_session(self._endpoint) as http:
-                response = http.post(
+                form = {
+                    "grant_type": API_KEY_GRANT,
+                    "apikey": self._api_key,
+                    "response_type": "cloud_iam",
+                }
+                request = requests.Request(
+                    "POST",
                     self._token_url,
-                    data={
-                        "grant_type": API_KEY_GRANT,
-                        "apikey": self._api_key,
-                        "response_type": "cloud_iam",
-                    },
-                    headers={"Accept": "application/json"},
+                    data=form,
+                    headers={"User-Agent": CLIENT_NAME, "Accept": "application/json"},
                     # Anything but a callable would let `.netrc` in.
                     auth=lambda request: request,
-                    timeout=(CONNECT_TIMEOUT_S, _READ_TIMEOUT_S),
-                    allow_redirects=False,
+                ).prepare()
+                response = exchange.send(
+                    http,
+                    request,
+                    (CONNECT_TIMEOUT_S, _READ_TIMEOUT_S),
+                    from_environment(http, request),
                 )
+                body = exchange.read_body(response, exchange.LARGEST_TOKEN_BYTES)
         except requests.RequestException as error:
             # Not the error's own words: they may hold the request.
             raise ServiceUnavailableError(
@@ -137,10 +147,10 @@ class TokenSource:
             ) from None
         if response.status_code == HTTPStatus.OK:
             try:
-                return Token.from_wire(response.json())
+                return Token.from_wire(json.loads(body))
             except (ValueError, *_TOO_LARGE):
                 raise WireFormatError(f"{host} answered with something that is no token.") from None
-        said = without_secret(response.text, self._api_key)
+        said = without_secret(body.decode("utf-8", "replace"), self._api_key)
         fault = Fault.from_reply(response.status_code, said)
         if response.status_code in {400, 401, 403}:
             raise NotAuthorizedError(

@@ -223,13 +223,13 @@ class JobRequest:
             {
                 "program_id": self.program_id,
                 "params": self.params,
+                "runtime": self.runtime,
                 "log_level": self.log_level,
                 "backend": self.backend,
                 "session_id": self.session_id,
-                "cost": self.cost_s,
                 "tags": list(self.tags) or None,
+                "cost": self.cost_s,
                 "private": self.private or None,
-                "runtime": self.runtime,
                 "calibration_id": self.calibration_id,
             }
         )
