@@ -175,7 +175,8 @@ class Estimator(_Primitive, BaseEstimatorV2):
             estimator_pub = _coerced(EstimatorPub, pub, precision)
             circuit = self._fitted(estimator_pub.circuit)
             observables = estimator_pub.observables
-            if circuit.layout is not None:
+            # Who brings a circuit that was laid out before has laid its observables out, too.
+            if circuit is not estimator_pub.circuit and circuit.layout is not None:
                 observables = observables.apply_layout(circuit.layout)
             coerced.append(
                 EstimatorPub(

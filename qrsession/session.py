@@ -178,8 +178,8 @@ class Session:
         """
         from qrsession.codec import encode  # noqa: PLC0415 - the room of Qiskit
 
-        known = _DEFAULT_INPUTS if program_id in OPTIONS_OF else {}
-        params = encode({**known, **inputs})
+        missing = dict(_DEFAULT_INPUTS) if program_id in OPTIONS_OF else {}
+        params = encode({**inputs, **{k: v for k, v in missing.items() if k not in inputs}})
         submitted = self.submit(program_id, params, Options.of(options))
         job = RuntimeJob(self._service, submitted.record(), result_decoder)
         if callback is not None:
