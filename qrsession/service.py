@@ -2,10 +2,11 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ from qrsession.records import Records
 from qrsession.settings import Settings
 
 if TYPE_CHECKING:
+    import socket
+
     from qrsession.backend import Backend
     from qrsession.client.rest import RestClient
     from qrsession.client.transport import Endpoint
@@ -266,6 +269,8 @@ def _connect(account: Account, settings: Settings) -> "RestClient":
     def locate() -> "tuple[Endpoint, TokenSource]":
         found = _with_local_runtime(account, settings) if account.is_local else account
         endpoint = endpoint_of(found)
+        if account.is_local:
+            endpoint = replace(endpoint, prove=_proof_of(found.token))
         tokens = TokenSource(token_url_of(found), found.token, endpoint, _token_folder(settings))
         return endpoint, tokens
 
@@ -280,6 +285,13 @@ def _with_local_runtime(account: Account, settings: Settings) -> Account:
 
     address = daemon.ensure(settings)
     return replace(account, url=address.url, token=daemon.secret_of(settings), instance=LOCAL_CRN)
+
+
+def _proof_of(secret: str) -> "Callable[[socket.socket, int], bool]":
+    """Return how each connection to the local runtime is challenged before it carries a key."""
+    from qrsession.local.daemon import proves_itself  # noqa: PLC0415 - for one account alone
+
+    return partial(proves_itself, secret=secret)
 
 
 def _token_folder(settings: Settings) -> Path:

@@ -9,6 +9,7 @@ import ipaddress
 import json
 import logging
 import random
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -65,13 +66,20 @@ class Authorizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where requests go and how: the base of the API, its instance, proxies and TLS."""
+    """Where requests go and how: the base of the API, its instance, proxies and TLS.
+
+    ``prove`` is told of each new connection and its port before anything is sent, and says whether
+    its other end is who it should be; None where there is no way to tell but TLS.
+    """
 
     base_url: str
     instance: str | None = None
     # Their URLs may hold a password.
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
     verify: bool = True
+    prove: Callable[[socket.socket, int], bool] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def is_loopback(self) -> bool:
@@ -274,6 +282,10 @@ def new_http_session(endpoint: Endpoint) -> requests.Session:
     http.verify = endpoint.verify
     if endpoint.proxies and not endpoint.is_loopback:
         http.proxies.update(endpoint.proxies)
+    if endpoint.prove is not None:
+        from qrsession.client.proving import ProvingAdapter  # noqa: PLC0415 - for one account
+
+        http.mount("http://", ProvingAdapter(endpoint.prove))
     return http
 
 

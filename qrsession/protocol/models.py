@@ -13,6 +13,7 @@ from typing import Any
 from qrsession.errors import WireFormatError
 from qrsession.protocol.fields import (
     as_object,
+    identifier,
     moment,
     objects,
     optional,
@@ -129,7 +130,7 @@ class SessionRecord:
         accepting = optional(record, "accepting_jobs", bool)
         state = optional(record, "state", str) or "open"
         return cls(
-            session_id=required(record, "id", str),
+            session_id=identifier(record, "id"),
             backend=optional(record, "backend_name", str),
             mode=optional(record, "mode", str) or "dedicated",
             state=state,
@@ -248,7 +249,7 @@ class JobCreated:
         """Read the reply."""
         record = as_object(body, "The reply to a submission")
         return cls(
-            job_id=required(record, "id", str),
+            job_id=identifier(record, "id"),
             backend=required(record, "backend", str),
             session_id=optional(record, "session_id", str),
         )
@@ -318,7 +319,7 @@ class JobRecord:
         program = as_object(record.get("program") or {}, "The job's program")
         usage = record.get("usage")
         return cls(
-            job_id=required(record, "id", str),
+            job_id=identifier(record, "id"),
             status=required(state, "status", str),
             backend=optional(record, "backend", str),
             program_id=optional(program, "id", str) or "",
