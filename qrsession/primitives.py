@@ -216,7 +216,7 @@ class Estimator(_Primitive, BaseEstimatorV2):
             self._check_observables(estimator_pub.observables)
             circuit = self._fitted(estimator_pub.circuit, estimator_pub.parameter_values)
             observables = estimator_pub.observables
-            # Who transpiled a circuit has its layout applied to the observables as well.
+            # Who brings a circuit that was laid out before has laid its observables out, too.
             if circuit is not estimator_pub.circuit and circuit.layout is not None:
                 observables = observables.apply_layout(circuit.layout)
             coerced.append(

@@ -249,8 +249,8 @@ class Session:
 
         if program_id in OPTIONS_OF:
             self._check_pubs(program_id, inputs.get("pubs"))
-        known = _DEFAULT_INPUTS if program_id in OPTIONS_OF else {}
-        params = encode({**known, **inputs})
+        missing = dict(_DEFAULT_INPUTS) if program_id in OPTIONS_OF else {}
+        params = encode({**inputs, **{k: v for k, v in missing.items() if k not in inputs}})
         submitted = self.submit(program_id, params, Options.of(options))
         job = RuntimeJob(self._service, submitted.record(), result_decoder)
         if callback is not None:

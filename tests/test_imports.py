@@ -108,7 +108,7 @@ HEAVY = {
     "qiskit": QISKIT_ROOMS,
     "qiskit_aer": DECODERS,
     "qiskit_qasm3_import": set[str](),
-    "requests": {"client.transport", "client.iam"},
+    "requests": {"client.exchange", "client.transport", "client.iam", "client.proving"},
     "rich": set[str](),
     "filelock": {"local"},
     "platformdirs": set[str](),

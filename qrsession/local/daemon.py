@@ -97,13 +97,29 @@ def find(settings: Settings) -> RuntimeAddress | None:
     secret = _read_text(files.secret)
     if secret is None:
         return None
-    nonce = os.urandom(_NONCE_BYTES).hex()
-    answer = _challenge(address.port, nonce)
-    if answer is None or not hmac.compare_digest(
-        answer.encode(), proof(secret, nonce, address.port).encode()
-    ):
+    try:
+        where = (HOST, address.port)
+        with socket.create_connection(where, timeout=_CONNECT_LIMIT_S) as connection:
+            return address if proves_itself(connection, address.port, secret=secret) else None
+    except OSError:
         return None
-    return address
+
+
+def proves_itself(connection: socket.socket, port: int, *, secret: str) -> bool:
+    """Challenge who listens at the other end of a connection, and say whether it knows the secret.
+
+    The connection can be used afterwards where the answer is yes.
+    """
+    nonce = os.urandom(_NONCE_BYTES).hex()
+    before_s = connection.gettimeout()
+    try:
+        answer = _challenge(connection, port, nonce)
+        connection.settimeout(before_s)
+    except OSError:
+        return False
+    return answer is not None and hmac.compare_digest(
+        answer.encode("utf-8", "surrogatepass"), proof(secret, nonce, port).encode()
+    )
 
 
 def _read_address(files: RuntimeFiles) -> RuntimeAddress | None:
@@ -140,33 +156,34 @@ def remembered_port(files: RuntimeFiles) -> int | None:
     return port if 0 < port <= _HIGHEST_PORT else None
 
 
-def _challenge(port: int, nonce: str) -> str | None:
-    request = (
-        f"GET {CHALLENGE_PATH}?nonce={nonce} HTTP/1.1\r\n"
-        f"Host: {HOST}:{port}\r\nConnection: close\r\n\r\n"
-    )
+def _challenge(connection: socket.socket, port: int, nonce: str) -> str | None:
+    request = f"GET {CHALLENGE_PATH}?nonce={nonce} HTTP/1.1\r\nHost: {HOST}:{port}\r\n\r\n"
     reply = b""
     deadline_s = time.monotonic() + _REPLY_LIMIT_S
-    try:
-        with socket.create_connection((HOST, port), timeout=_CONNECT_LIMIT_S) as connection:
-            connection.sendall(request.encode())
-            while len(reply) < _LONGEST_REPLY_BYTES:
-                connection.settimeout(max(deadline_s - time.monotonic(), _SHORTEST_LIMIT_S))
-                chunk = connection.recv(_LONGEST_REPLY_BYTES)
-                if not chunk:
-                    break
-                reply += chunk
-    except OSError:
-        return None
+    connection.sendall(request.encode())
+    while len(reply) < _LONGEST_REPLY_BYTES and not _is_whole(reply):
+        connection.settimeout(max(deadline_s - time.monotonic(), _SHORTEST_LIMIT_S))
+        chunk = connection.recv(_LONGEST_REPLY_BYTES)
+        if not chunk:
+            break
+        reply += chunk
     head, _, body = reply.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         return None
     try:
         record = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     answer = record.get("proof") if isinstance(record, dict) else None
     return answer if isinstance(answer, str) else None
+
+
+def _is_whole(reply: bytes) -> bool:
+    """Whether a reply is there as far as its head says how long it is."""
+    head, end, body = reply.partition(b"\r\n\r\n")
+    _, named, rest = head.lower().partition(b"\r\ncontent-length:")
+    length = rest.partition(b"\r\n")[0].strip()
+    return bool(end and named) and length.isdigit() and len(body) >= int(length[:_PORT_DIGITS])
 
 
 def ensure(
