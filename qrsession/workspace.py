@@ -86,8 +86,12 @@ class Workspace:
             # Imported here: what is looked up in the ledger alone needs no service.
             from qrsession.service import RuntimeService  # noqa: PLC0415
 
-            make = RuntimeService.at_instance if is_known else RuntimeService
-            service = make(account, instance, settings=self.settings)
+            if is_known:
+                service = RuntimeService.at_instance(account, instance, settings=self.settings)
+            else:
+                service = RuntimeService(
+                    account, instance, settings=self.settings, warn=_leave_unsaid
+                )
             if service.account.is_local and account is None and self.settings.account is None:
                 self._warn("No account is set up, so this uses the local runtime.")
             self._services[key] = service
@@ -325,6 +329,10 @@ class Workspace:
 
     def _report(self, entry: SessionEntry) -> SessionReport:
         return SessionReport.of(entry, self._now())
+
+
+def _leave_unsaid(_sentence: str) -> None:
+    """Say nothing: whoever is about to spend money says it, and how much time it is for."""
 
 
 def parse_mode(mode: str) -> SessionMode:

@@ -79,6 +79,16 @@ def test_the_backend_decides(cloud: Cloud, service_of: ServiceOf) -> None:
     assert service.choose_instance(Wants("tiny")) is place
 
 
+def test_what_costs_is_not_picked_silently(
+    service_of: ServiceOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    service_of().choose_instance()
+    service_of("prod").choose_instance()
+    assert caplog.messages == []
+    service_of().choose_instance(Wants("big"))
+    assert caplog.messages == ["No instance is named, so this uses the instance euro, plan flex."]
+
+
 def test_the_width_decides(service_of: ServiceOf) -> None:
     assert service_of().least_busy() == "tiny"
     assert service_of().least_busy(3) == "small"
