@@ -166,7 +166,7 @@ def _check_key(service: RuntimeService, found: _Findings) -> None:
 def _check_instances(service: RuntimeService, found: _Findings) -> None:
     try:
         listed = service.finder.instances(anew=True)
-    except (NotAuthorizedError, ServiceError) as error:
+    except (NotAuthorizedError, RequestRefusedError, ServiceError) as error:
         found.add(
             "instances",
             Verdict.WARN,

@@ -53,6 +53,7 @@ def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
         ("backends", "--local", "aer_simulator"),
         ("local", "start"),
         ("local", "status"),
+        ("account", "check", "local"),
         ("cache", "info"),
         ("close", "--wait"),
         ("close", "--all"),
@@ -68,8 +69,8 @@ def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
         seen.add(envelope["command"])
     assert seen == {
         *(verb for verb, about in VERBS.items() if about.has_envelope),
-        *("local start", "local status", "cache info", "cache clear"),
-    } - {"local", "cache"}
+        *("local start", "local status", "cache info", "cache clear", "account check"),
+    } - {"local", "cache", "account"}
 
 
 USAGE = [
