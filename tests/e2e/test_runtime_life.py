@@ -237,7 +237,7 @@ def test_two_homes_never_meet(tmp_path: Path, fresh_home: Path, runtime_home: Pa
     assert theirs is not None
     assert ours.port != theirs.port
     assert daemon.secret_of(settings_of(fresh_home)) != daemon.secret_of(settings_of(runtime_home))
-    (token_file,) = (fresh_home / "cache" / "tokens").iterdir()
+    (token_file,) = (fresh_home / "cache" / "tokens").glob("*.json")
     headers = {"Authorization": f"Bearer {json.loads(token_file.read_text())['access_token']}"}
     codes = [
         requests.get(f"{address.url}/api/v1/backends", headers=headers, timeout=30).status_code
