@@ -96,9 +96,18 @@ class Workspace:
             from qrsession.accounts import resolve_account  # noqa: PLC0415
             from qrsession.service import RuntimeService  # noqa: PLC0415
 
+<<<<<<< HEAD
             found = resolve_account(self.settings, account, warn=self._warn)
             make = RuntimeService.at_instance if is_known else RuntimeService
             service = make(found, instance, settings=self.settings)
+=======
+            if is_known:
+                service = RuntimeService.at_instance(account, instance, settings=self.settings)
+            else:
+                service = RuntimeService(
+                    account, instance, settings=self.settings, warn=_leave_unsaid
+                )
+>>>>>>> w-instances
             if service.account.is_local and account is None and self.settings.account is None:
                 self._warn("No account is set up, so this uses the local runtime.")
             if not service.account.verify:
@@ -434,6 +443,10 @@ class Workspace:
     ) -> SessionReport:
         # Its time is up by the service's clock, where that was heard just now.
         return SessionReport.of(entry, self._now() if service is None else service.now())
+
+
+def _leave_unsaid(_sentence: str) -> None:
+    """Say nothing: whoever is about to spend money says it, and how much time it is for."""
 
 
 def parse_mode(mode: str) -> SessionMode:

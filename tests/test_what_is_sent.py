@@ -31,7 +31,7 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qrsession import Batch, Estimator, RuntimeService, Sampler, Session
 from qrsession.accounts import Account
 from qrsession.local.app import create_app
-from qrsession.local.config import RuntimeConfig
+from qrsession.local.config import LOCAL_CRN, RuntimeConfig
 from qrsession.local.devices import Device
 from qrsession.protocol.options import OPTIONS_OF
 from qrsession.settings import Settings
@@ -52,7 +52,7 @@ pytestmark = [
     )
 ]
 
-INSTANCE = "crn:v1:bluemix:public:quantum-computing:us-east:a/me:mine::"
+INSTANCE = LOCAL_CRN
 SMALL, WIDE = "ibm_manila", "ibm_fez"
 
 # Headers that are not compared. All others must be the same, by name and by value.

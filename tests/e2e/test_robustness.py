@@ -56,6 +56,7 @@ def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
         ("backends", "--local", "aer_simulator"),
         ("local", "start"),
         ("local", "status"),
+        ("account", "check", "local"),
         ("cache", "info"),
         ("close", "--wait"),
         ("close", "--all"),
@@ -79,7 +80,7 @@ def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
     assert seen == {
         *(verb for verb, about in VERBS.items() if about.has_envelope),
         *("local start", "local status", "cache info", "cache clear"),
-        *(f"account {part}" for part in ("save", "use", "list", "show", "delete")),
+        *(f"account {part}" for part in ("save", "use", "list", "show", "delete", "check")),
     } - {"local", "cache", "account"}
 
 

@@ -266,7 +266,14 @@ def test_metrics_are_read_whole() -> None:
 
 def test_a_backend_is_read_whole() -> None:
     assert BackendSummary.from_wire(BACKEND) == BackendSummary(
-        "ibm_fez", "online", 3, 156, status_reason="available", processor="Heron r2"
+        "ibm_fez",
+        "online",
+        3,
+        156,
+        status_reason="available",
+        processor="Heron r2",
+        two_q_error_best=0.001,
+        clops=195_000,
     )
     mock = BackendSummary.from_wire({"name": "mock_fez", "class": "mock", "queue_length": -1})
     assert (mock.is_mock, mock.queue_length, mock.status) == (True, 0, "offline")
