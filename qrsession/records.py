@@ -38,8 +38,15 @@ class Records:
         self._results = state_dir / "results"
 
     def write_intent(self, intent: Intent) -> None:
-        """Keep an intent; when this returns it is on the disk, and the job may be sent."""
+        """Keep an intent; when this returns it is on the disk, and the job may be sent.
+
+        Raises:
+            StorageError: A folder that the job's record or result will need is not ours alone.
+        """
         self._ensure(self._pending)
+        # A job whose id or result could not be kept must not be paid for.
+        storage.check_private_folder(self._jobs)
+        storage.check_private_folder(self._results)
         storage.write_atomically(self._intent_path(intent.tag), _line_of(intent))
 
     def drop_intent(self, tag: str) -> bool:

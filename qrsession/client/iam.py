@@ -33,7 +33,12 @@ from qrsession.errors import (
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.models import Token
 from qrsession.protocol.routes import API_KEY_GRANT
-from qrsession.storage import ensure_private_folder, read_bytes, write_atomically
+from qrsession.storage import (
+    check_folder_of_ours,
+    ensure_private_folder,
+    read_bytes,
+    write_atomically,
+)
 
 _READ_TIMEOUT_S = 60.0
 # A token is replaced when so much of its life is over, long before a service refuses it.
@@ -92,6 +97,7 @@ class TokenSource:
 
     def _from_disk(self) -> _Held | None:
         try:
+            check_folder_of_ours(self._file.parent)
             data = read_bytes(self._file)
             if data is None:
                 return None
@@ -110,6 +116,7 @@ class TokenSource:
         document = {**token.to_wire(), "good_until": held.good_until_epoch_s}
         try:
             ensure_private_folder(self._file.parent)
+            check_folder_of_ours(self._file.parent.parent)
             write_atomically(self._file, json.dumps(document).encode(), durable=False)
         except StorageError:
             # Without a cache every process asks anew; that is slower, and works.
