@@ -96,18 +96,13 @@ class Workspace:
             from qrsession.accounts import resolve_account  # noqa: PLC0415
             from qrsession.service import RuntimeService  # noqa: PLC0415
 
-<<<<<<< HEAD
             found = resolve_account(self.settings, account, warn=self._warn)
-            make = RuntimeService.at_instance if is_known else RuntimeService
-            service = make(found, instance, settings=self.settings)
-=======
             if is_known:
-                service = RuntimeService.at_instance(account, instance, settings=self.settings)
+                service = RuntimeService.at_instance(found, instance, settings=self.settings)
             else:
                 service = RuntimeService(
-                    account, instance, settings=self.settings, warn=_leave_unsaid
+                    found, instance, settings=self.settings, warn=_leave_unsaid
                 )
->>>>>>> w-instances
             if service.account.is_local and account is None and self.settings.account is None:
                 self._warn("No account is set up, so this uses the local runtime.")
             if not service.account.verify:

@@ -43,7 +43,13 @@ from qrsession.errors import (
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.models import Token
 from qrsession.protocol.routes import API_KEY_GRANT
-from qrsession.storage import ensure_private_folder, locked, read_bytes, write_atomically
+from qrsession.storage import (
+    check_folder_of_ours,
+    ensure_private_folder,
+    locked,
+    read_bytes,
+    write_atomically,
+)
 
 _READ_TIMEOUT_S = 30.0
 # How long a process, or a thread, waits for another one's request before it asks itself.
@@ -168,6 +174,7 @@ class TokenSource:
 
     def _from_disk(self) -> _Held | None:
         try:
+            check_folder_of_ours(self._file.parent)
             data = read_bytes(self._file)
             if data is None:
                 return None
@@ -186,6 +193,7 @@ class TokenSource:
         # Without a cache every process asks anew; that is slower, and works.
         with suppress(StorageError):
             ensure_private_folder(self._file.parent)
+            check_folder_of_ours(self._file.parent.parent)
             write_atomically(self._file, json.dumps(document).encode(), durable=False)
         return held
 

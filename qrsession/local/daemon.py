@@ -61,6 +61,7 @@ def secret_of(settings: Settings) -> str:
         StorageError: The file cannot be read or made, or is not ours.
     """
     files = RuntimeFiles.of(settings)
+    files.check_parent()
     secret = _read_text(files.secret)
     if secret is None:
         ensure_private_folder(files.data_dir)
