@@ -1,6 +1,8 @@
 """``qrsession local``: the local runtime in the background, by hand."""
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from qrsession.cli.context import Context
 from qrsession.local import daemon
@@ -17,7 +19,13 @@ _COLUMNS = (
 )
 
 
-def start(context: Context) -> None:
+def start(
+    context: Context,
+    *,
+    ideal: Annotated[
+        bool, typer.Option("--ideal", help="Offer twins of devices, simulated without noise.")
+    ] = False,
+) -> None:
     """Start the local runtime, if it is not up, and print its URL.
 
     Commands start it by themselves when they need it. It ends when it has been idle for ten
@@ -25,9 +33,9 @@ def start(context: Context) -> None:
 
     Examples:
         qrsession local start
-        qrsession local start --json
+        qrsession local start --ideal
     """
-    address = daemon.ensure(context.settings)
+    address = daemon.ensure(context.settings, is_ideal=ideal)
     context.show({"runtime": _document(address)}, lambda _terminal: address.url)
 
 

@@ -21,10 +21,19 @@ def command(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="How many jobs run at once.")
     ] = None,
+    ideal: Annotated[
+        bool, typer.Option("--ideal", help="Offer twins of devices, simulated without noise.")
+    ] = False,
+    twins: Annotated[
+        Path | None,
+        typer.Option("--twins", metavar="DIR", help="A folder of snapshots of devices."),
+    ] = None,
 ) -> None:
     """Run the local runtime in the foreground; it prints its URL when it is ready.
 
-    With --data it has a home of its own, beside the one that commands start by themselves.
+    With --data it has a home of its own, beside the one that commands start by themselves. With
+    --ideal there are twins of devices beside the simulators: those of `backends snapshot`, and
+    those that qiskit-ibm-runtime carries where it is installed.
 
     Examples:
         qrsession serve --port 0
@@ -36,4 +45,13 @@ def command(
     settings = context.settings
     if data is not None:
         settings = serving.settings_under(settings, data)
-    serving.serve(serving.ServeOptions(settings, port, workers, on_ready=serving.print_url))
+    serving.serve(
+        serving.ServeOptions(
+            settings,
+            port,
+            workers,
+            is_ideal=ideal,
+            twins_dir=twins,
+            on_ready=serving.print_url,
+        )
+    )

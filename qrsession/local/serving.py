@@ -17,9 +17,9 @@ import uvicorn
 from qrsession import __version__
 from qrsession.errors import InvalidValueError, LocalRuntimeError, StorageError
 from qrsession.local.app import create_app
+from qrsession.local.catalogue import Catalogue
 from qrsession.local.config import RuntimeConfig
 from qrsession.local.daemon import HOST, find, remembered_port, secret_of, write_address
-from qrsession.local.devices import load_devices
 from qrsession.local.home import RuntimeFiles
 from qrsession.local.lanes import default_num_lanes, make_lanes
 from qrsession.local.starting import READY, TAKEN
@@ -35,6 +35,8 @@ _SHUTDOWN_LIMIT_S = 3
 # request arrived. Connections on loopback cost nothing, so they stay.
 _KEEP_ALIVE_S = 86_400
 _HIGHEST_PORT = 65_535
+# In a home's folder of data.
+TWINS_FOLDER = "twins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class ServeOptions:
         port: The port, or None for the last one or any that is free.
         workers: How many jobs run at once, or None for as many as suit the machine.
         idle_timeout_s: Seconds of idleness after which the runtime ends; None for never.
+        is_ideal: Whether twins of devices are offered, which run without noise.
+        twins_dir: Where snapshots of devices are; None for the home's own.
         on_ready: Called with the URL once requests are answered.
         on_taken: Called when another runtime serves the home already.
     """
@@ -54,6 +58,8 @@ class ServeOptions:
     port: int | None = None
     workers: int | None = None
     idle_timeout_s: float | None = None
+    is_ideal: bool = False
+    twins_dir: Path | None = None
     on_ready: Callable[[str], None] | None = None
     on_taken: Callable[[], None] | None = None
 
@@ -135,6 +141,17 @@ def _check(options: ServeOptions) -> None:
         raise InvalidValueError(f"{options.port} is not a port; use 0 to {_HIGHEST_PORT}.")
     if options.workers is not None and options.workers < 1:
         raise InvalidValueError("There must be at least one worker.")
+    if options.twins_dir is not None:
+        if not options.is_ideal:
+            raise InvalidValueError(
+                "Twins run without noise so far, and only where that is asked for.",
+                advice="Add --ideal.",
+            )
+        if not options.twins_dir.is_dir():
+            raise InvalidValueError(
+                f"{options.twins_dir} is not a folder.",
+                advice="Name a folder that holds one for each device.",
+            )
 
 
 @contextlib.contextmanager
@@ -166,7 +183,7 @@ def _run(
     port: int = listener.getsockname()[1]
 
     def on_ready() -> None:
-        write_address(files, port, __version__)
+        write_address(files, port, __version__, is_ideal=options.is_ideal)
         if options.on_ready is not None:
             options.on_ready(f"http://{HOST}:{port}")
 
@@ -179,9 +196,11 @@ def _run(
         port=port,
         idle_timeout_s=options.idle_timeout_s,
         on_idle=on_idle,
+        is_ideal=options.is_ideal,
+        twins_dir=options.twins_dir or options.settings.data_dir / TWINS_FOLDER,
     )
     lanes = make_lanes(options.workers or default_num_lanes())
-    app = create_app(config, lanes, load_devices())
+    app = create_app(config, lanes, Catalogue.of(config))
     server = _Server(
         uvicorn.Config(
             app,

@@ -30,7 +30,9 @@ _LARGEST_LOG_BYTES = 4 * 1024 * 1024
 _FOREIGN_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL", "IAM_URL")
 
 
-def start(settings: Settings, *, idle_timeout_s: float | None) -> daemon.RuntimeAddress:
+def start(
+    settings: Settings, *, idle_timeout_s: float | None, is_ideal: bool
+) -> daemon.RuntimeAddress:
     """Start the home's runtime, unless another process is quicker.
 
     Raises:
@@ -50,21 +52,27 @@ def start(settings: Settings, *, idle_timeout_s: float | None) -> daemon.Runtime
     with locked(files.start, timeout_s=_START_LIMIT_S):
         address = daemon.find(settings)
         while address is None:
-            _spawn_and_wait(settings, files, idle_timeout_s, deadline_s)
+            _spawn_and_wait(files, _arguments(settings, idle_timeout_s, is_ideal), deadline_s)
             address = daemon.find(settings)
             if address is None and time.monotonic() > deadline_s:
                 raise _failed(files, "is up but does not answer; end it by hand")
     return address
 
 
-def _spawn_and_wait(
-    settings: Settings, files: RuntimeFiles, idle_timeout_s: float | None, deadline_s: float
-) -> None:
-    """Start a process and wait until it serves, or has found that another one does."""
+def _arguments(
+    settings: Settings,
+    idle_timeout_s: float | None,
+    is_ideal: bool,  # noqa: FBT001 - one caller, beside it
+) -> list[str]:
     arguments = [sys.executable, "-P", "-m", "qrsession.local", "--daemon"]
     arguments += ["--data", str(settings.data_dir), "--run", str(settings.runtime_dir)]
     if idle_timeout_s is not None:
         arguments += ["--idle-timeout", str(idle_timeout_s)]
+    return [*arguments, "--ideal"] if is_ideal else arguments
+
+
+def _spawn_and_wait(files: RuntimeFiles, arguments: list[str], deadline_s: float) -> None:
+    """Start a process and wait until it serves, or has found that another one does."""
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb", buffering=0) as ready:
         try:

@@ -22,9 +22,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from qrsession.local.app import create_app
+from qrsession.local.catalogue import Catalogue
 from qrsession.local.clock import Clock, SystemClock
 from qrsession.local.config import RuntimeConfig
-from qrsession.local.devices import Device, load_devices
+from qrsession.local.devices import Device
 from qrsession.local.lanes import Failure, LaneJob, LaneOutcome, make_lanes
 from qrsession.local.runtime import Runtime
 from qrsession.protocol.routes import API_KEY_GRANT, API_VERSION, VERSION_HEADER
@@ -300,9 +301,10 @@ def make_device(name: str, num_qubits: int) -> Device:
         name=name,
         num_qubits=num_qubits,
         summary=summary,
-        configuration=configuration,
-        properties=None,
+        configuration=lambda: configuration,
+        properties=dict,
         is_simulator=False,
+        backend_version="1.2.3",
     )
 
 
@@ -322,7 +324,8 @@ def fast_clock() -> FastClock:
 def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
     """Give a function that starts a runtime; all of them are stopped at the end.
 
-    ``is_real`` gives it the real lanes and devices in place of those of tests.
+    ``is_real`` gives it the real lanes and devices in place of those of tests; ``twins`` is a
+    folder of snapshots that it offers, too.
     """
     started: list[RunningRuntime] = []
 
@@ -333,6 +336,7 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
         *,
         may_start: bool = True,
         is_real: bool = False,
+        twins: Path | None = None,
     ) -> RunningRuntime:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
@@ -349,10 +353,12 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
             idle_timeout_s=idle_timeout_s,
             clock=clock or SystemClock(),
             on_idle=became_idle.set,
+            is_ideal=twins is not None,
+            twins_dir=twins,
         )
         devices = {name: make_device(name, 5) for name in ("test_device", "other_device")}
         if is_real:
-            app = create_app(config, make_lanes(lanes), load_devices())
+            app = create_app(config, make_lanes(lanes), Catalogue.of(config))
         else:
             app = create_app(config, scripted, devices)
         server = ReadyServer(
