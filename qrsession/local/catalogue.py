@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qrsession.local.config import RuntimeConfig
 from qrsession.local.devices import Device, load_simulators
-from qrsession.local.snapshots import carried_folder
+from qrsession.local.snapshots import Snapshot, carried_folder, find_snapshots
 from qrsession.local.twins import TwinIndex
 
 _INDEX_NAME = "twins.json"
@@ -20,12 +20,15 @@ class Catalogue(Mapping[str, Device]):
     """Backends by name, the simulators first.
 
     Args:
-        folders: Where snapshots are; the first one of a name counts. None are offered without.
+        own: The folder of the user's snapshots, which come first where names are alike.
+        carried: The folder of those that are installed, which do not change.
         index: What is known of them.
     """
 
-    def __init__(self, folders: tuple[Path, ...], index: TwinIndex) -> None:
-        self._folders = folders
+    def __init__(self, own: Path | None, carried: Path | None, index: TwinIndex) -> None:
+        self._own = own
+        self._carried = carried
+        self._installed: list[Snapshot] | None = None
         self._index = index
         self._simulators = load_simulators()
         self._twins: dict[str, Device] = {}
@@ -36,9 +39,10 @@ class Catalogue(Mapping[str, Device]):
 
         Twins run without noise so far, and only where this was asked for.
         """
-        folders = (config.twins_dir, carried_folder()) if config.is_ideal else ()
         index = TwinIndex(config.data_dir / _INDEX_NAME)
-        return cls(tuple(folder for folder in folders if folder is not None), index)
+        if not config.is_ideal:
+            return cls(None, None, index)
+        return cls(config.twins_dir, carried_folder(), index)
 
     def __getitem__(self, name: str) -> Device:
         known = self._simulators.get(name) or self._twins.get(name)
@@ -51,7 +55,11 @@ class Catalogue(Mapping[str, Device]):
         return len(self._all())
 
     def _all(self) -> dict[str, Device]:
-        if self._folders:
-            found = self._index.devices(self._folders)
-            self._twins = {n: twin for n, twin in found.items() if n not in self._simulators}
+        if self._own is None and self._carried is None:
+            return self._simulators
+        if self._installed is None:
+            self._installed = [] if self._carried is None else list(find_snapshots(self._carried))
+        own = [] if self._own is None else list(find_snapshots(self._own))
+        found = self._index.devices([*own, *self._installed])
+        self._twins = {n: twin for n, twin in found.items() if n not in self._simulators}
         return {**self._simulators, **self._twins}

@@ -7,7 +7,7 @@ for. A snapshot that cannot be used is skipped with one line in the log.
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -17,7 +17,7 @@ from qrsession import __version__
 from qrsession.errors import QrsessionError, StorageError, WireFormatError
 from qrsession.local.device_rules import DeviceRules
 from qrsession.local.devices import Device
-from qrsession.local.snapshots import Snapshot, find_snapshots, is_name, read_document
+from qrsession.local.snapshots import Snapshot, is_name, read_document
 from qrsession.protocol.fields import objects, optional, required, without_nulls
 from qrsession.storage import read_bytes, write_atomically
 
@@ -44,24 +44,25 @@ class TwinIndex:
     _devices: dict[tuple[str, tuple[int, ...]], Device] = field(default_factory=dict)
     _is_loaded: bool = False
 
-    def devices(self, folders: Iterable[Path]) -> dict[str, Device]:
-        """Return the devices of the snapshots below some folders, by name; the first counts."""
+    def devices(self, snapshots: Sequence[Snapshot]) -> dict[str, Device]:
+        """Return the devices of snapshots by name; the first of a name counts."""
         self._load()
         is_changed = False
         found: dict[str, Device] = {}
-        for folder in folders:
-            for snapshot in find_snapshots(folder):
-                key = str(snapshot.configuration)
-                if self._damaged.get(key) == snapshot.stamp:
-                    continue
-                entry = self._entries.get(key)
-                if entry is None or entry["stamp"] != list(snapshot.stamp):
-                    entry = self._read(snapshot)
-                    is_changed = is_changed or entry is not None
-                if entry is not None:
-                    device = self._device(snapshot, entry)
-                    found.setdefault(device.name, device)
+        for snapshot in snapshots:
+            key = str(snapshot.configuration)
+            if self._damaged.get(key) == snapshot.stamp:
+                continue
+            entry = self._entries.get(key)
+            if entry is None or entry["stamp"] != list(snapshot.stamp):
+                entry = self._read(snapshot)
+                is_changed = is_changed or entry is not None
+            if entry is not None:
+                device = self._device(snapshot, entry)
+                found.setdefault(device.name, device)
         if is_changed:
+            wanted = {str(snapshot.configuration) for snapshot in snapshots}
+            self._entries = {key: self._entries[key] for key in wanted & set(self._entries)}
             self._save()
         return found
 
@@ -128,7 +129,7 @@ def facts_of(snapshot: Snapshot) -> dict[str, Any]:
         "backend_version": optional(configuration, "backend_version", str) or "",
         "processor_type": processor and {key: str(value) for key, value in processor.items()},
         "clops": _number(configuration.get("clops_h")),
-        "performance_metrics": _metrics(properties),
+        "performance_metrics": _metrics(properties, rules),
         "taken": optional(properties, "last_update_date", str) or "",
     }
 
@@ -171,7 +172,7 @@ def twin_of(snapshot: Snapshot, facts: Mapping[str, Any]) -> Device:
     )
 
 
-def _metrics(properties: Mapping[str, Any]) -> dict[str, Any]:
+def _metrics(properties: Mapping[str, Any], rules: DeviceRules) -> dict[str, Any]:
     """Return the medians of what goes wrong, and the best pair, as the API names them."""
     readout = [
         value
@@ -181,8 +182,10 @@ def _metrics(properties: Mapping[str, Any]) -> dict[str, Any]:
     pairs = [
         (error, required(gate, "gate", str), gate["qubits"])
         for gate in objects(properties, "gates")
-        # An error of 1 stands for a pair that was not calibrated.
+        # An error of 1 stands for a pair that was not calibrated; some gates are measured though
+        # the device does not offer them.
         if len(required(gate, "qubits", list)) == _PAIR
+        and gate["gate"] in rules.places
         and (error := _named(gate.get("parameters") or [], "gate_error")) is not None
         and error < 1
     ]
