@@ -67,7 +67,7 @@ def test_a_circuit_that_ran_before_takes_a_post_and_its_result(
 
 
 def _check_requests(relay: Relay, job_id: str) -> None:
-    """One submission first, one result last, and between them what waits: requests that are held."""
+    """One submission first, one result last, and between them requests that are held."""
     first, *waits, last = relay.requests
     assert (first.method, _place(first.target)) == ("POST", "jobs")
     assert (last.method, _place(last.target)) == ("GET", f"jobs/{job_id}/results")

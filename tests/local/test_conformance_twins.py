@@ -8,13 +8,14 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.local.conftest import RunningRuntime
 
 SECRET = "a-secret-of-this-test-run"  # noqa: S105 - that of conftest's runtimes
@@ -113,7 +114,7 @@ def drive() -> dict[str, Any]:
     bell.cx(0, 1)
     measured = bell.copy()
     measured.measure_all()
-    # Longer than any one qubit's turn: a bit decides what is done to another qubit.
+    # A bit that was measured decides what is done to another qubit.
     dynamic = QuantumCircuit(2, 2)
     dynamic.x(0)
     dynamic.measure(0, 0)
