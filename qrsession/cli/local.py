@@ -67,13 +67,15 @@ COMMANDS = {"start": start, "stop": stop, "status": status}
 
 def _document(address: daemon.RuntimeAddress | None) -> dict[str, Any]:
     if address is None:
-        return {"state": "down", "url": None, "pid": None, "version": None, "log": None}
+        nothing = dict.fromkeys(("url", "pid", "version", "log", "ideal"))
+        return {"state": "down", **nothing}
     return {
         "state": "up",
         "url": address.url,
         "pid": address.pid,
         "version": address.version,
         "log": str(address.log_file),
+        "ideal": address.is_ideal,
     }
 
 
@@ -83,5 +85,9 @@ def _text(address: daemon.RuntimeAddress | None, terminal: Terminal) -> str:
         row = [str(document[column.title.lower()] or "") for column in _COLUMNS]
         return table_text(_COLUMNS, [row], terminal)
     style = Style.FAINT if address is None else Style.GOOD
-    facts = [(name, str(value)) for name, value in document.items() if value and name != "state"]
+    facts = [
+        (name, "yes" if value is True else str(value))
+        for name, value in document.items()
+        if value and name != "state"
+    ]
     return card_text("local runtime", Cell(str(document["state"]), style), facts, terminal)

@@ -16,7 +16,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
-from qrsession.errors import LocalRuntimeError, StorageError
+from qrsession.errors import LocalRuntimeError, StorageError, UsageError
 from qrsession.local.home import RuntimeFiles
 from qrsession.settings import Settings
 from qrsession.storage import ensure_private_folder, locked, read_bytes, write_atomically
@@ -196,8 +196,8 @@ def ensure(
         is_ideal: Whether it must offer twins of devices, which run without noise.
 
     Raises:
-        LocalRuntimeError: It did not start, and the message names its log; or one is up that
-            offers no twins.
+        LocalRuntimeError: It did not start; the message names its log.
+        UsageError: One is up that offers no twins, and they must be there.
         StorageError: A folder or file of the home cannot be used.
     """
     address = find(settings)
@@ -206,7 +206,7 @@ def ensure(
 
         address = start(settings, idle_timeout_s=idle_timeout_s, is_ideal=is_ideal)
     if is_ideal and not address.is_ideal:
-        raise LocalRuntimeError(
+        raise UsageError(
             "The local runtime is up, and was started without --ideal.",
             advice="Stop it first: qrsession local stop",
         )

@@ -9,7 +9,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -324,8 +324,8 @@ def fast_clock() -> FastClock:
 def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
     """Give a function that starts a runtime; all of them are stopped at the end.
 
-    ``is_real`` gives it the real lanes and devices in place of those of tests; ``twins`` is a
-    folder of snapshots that it offers, too.
+    ``is_real`` gives it the real lanes and devices in place of those of tests; with ``twins``, a
+    folder of snapshots, it has the real devices with these beside them.
     """
     started: list[RunningRuntime] = []
 
@@ -356,11 +356,10 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
             is_ideal=twins is not None,
             twins_dir=twins,
         )
-        devices = {name: make_device(name, 5) for name in ("test_device", "other_device")}
-        if is_real:
-            app = create_app(config, make_lanes(lanes), Catalogue.of(config))
-        else:
-            app = create_app(config, scripted, devices)
+        devices: Mapping[str, Device] = Catalogue.of(config)
+        if not is_real and twins is None:
+            devices = {name: make_device(name, 5) for name in ("test_device", "other_device")}
+        app = create_app(config, make_lanes(lanes) if is_real else scripted, devices)
         server = ReadyServer(
             uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")
         )
