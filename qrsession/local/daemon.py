@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qrsession.errors import LocalRuntimeError, StorageError
+from qrsession.errors import LocalRuntimeError, StorageError, UsageError
 from qrsession.local.home import RuntimeFiles
 from qrsession.settings import Settings
 from qrsession.storage import ensure_private_folder, locked, read_bytes, write_atomically
@@ -40,13 +40,17 @@ _PORT_DIGITS = 5
 
 @dataclass(frozen=True, slots=True)
 class RuntimeAddress:
-    """A local runtime that is up. ``log_file`` is where it writes what goes wrong."""
+    """A local runtime that is up. ``log_file`` is where it writes what goes wrong.
+
+    ``is_ideal`` tells whether it offers twins of devices, which run without noise.
+    """
 
     port: int
     pid: int
     url: str
     version: str
     log_file: Path
+    is_ideal: bool = False
 
 
 def proof(secret: str, nonce: str, port: int) -> str:
@@ -135,16 +139,23 @@ def _read_address(files: RuntimeFiles) -> RuntimeAddress | None:
         return None
     if not 0 < port <= _HIGHEST_PORT or pid <= 1:
         return None
-    return RuntimeAddress(port, pid, f"http://{HOST}:{port}", version, files.log)
+    is_ideal = record.get("ideal") is True
+    return RuntimeAddress(port, pid, f"http://{HOST}:{port}", version, files.log, is_ideal)
 
 
-def write_address(files: RuntimeFiles, port: int, version: str) -> None:
+def write_address(files: RuntimeFiles, port: int, version: str, *, is_ideal: bool = False) -> None:
     """Say where the runtime in this process listens, and remember its port for the next one.
 
     Raises:
         StorageError: The files cannot be written.
     """
-    record = {"schema_version": 1, "port": port, "pid": os.getpid(), "version": version}
+    record = {
+        "schema_version": 1,
+        "port": port,
+        "pid": os.getpid(),
+        "version": version,
+        "ideal": is_ideal,
+    }
     # Neither outlives a crash of the machine to any use.
     write_atomically(files.address, f"{json.dumps(record)}\n".encode(), durable=False)
     write_atomically(files.last_port, f"{port}\n".encode(), durable=False)
@@ -192,6 +203,7 @@ def ensure(
     *,
     idle_timeout_s: float | None = DEFAULT_IDLE_TIMEOUT_S,
     arguments: Sequence[str] = (),
+    is_ideal: bool = False,
 ) -> RuntimeAddress:
     """Return the home's runtime, started in the background if it is not up.
 
@@ -202,19 +214,28 @@ def ensure(
         idle_timeout_s: Seconds without session, job and request after which a runtime started
             here ends; None for never.
         arguments: The conditions to start it under, as its command line has them.
+        is_ideal: Whether it must offer twins of devices, which run without noise.
 
     Raises:
         LocalRuntimeError: It did not start, and the message names its log; or it is up already
             and was not started with these arguments.
+        UsageError: One is up that offers no twins, and they must be there.
         StorageError: A folder or file of the home cannot be used.
     """
     address = find(settings)
     if address is None:
         from qrsession.local.starting import start  # noqa: PLC0415 - most find it up
 
-        return start(settings, idle_timeout_s=idle_timeout_s, arguments=arguments)
-    if arguments:
+        address = start(
+            settings, idle_timeout_s=idle_timeout_s, arguments=arguments, is_ideal=is_ideal
+        )
+    elif arguments:
         raise already_up()
+    if is_ideal and not address.is_ideal:
+        raise UsageError(
+            "The local runtime is up, and was started without --ideal.",
+            advice="Stop it first: qrsession local stop",
+        )
     return address
 
 
