@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import pytest
 import qiskit_ibm_runtime
-import uvicorn
 from qiskit import QuantumCircuit, generate_preset_pass_manager, qpy
 from qiskit.circuit import Parameter, ParameterVector
 from qiskit.primitives.containers.observables_array import ObservablesArray
@@ -32,6 +31,7 @@ from qrsession import Batch, Estimator, RuntimeService, Sampler, Session
 from qrsession.accounts import Account
 from qrsession.local.app import create_app
 from qrsession.local.config import LOCAL_CRN, RuntimeConfig
+from qrsession.local.connections import server_config
 from qrsession.local.devices import Device
 from qrsession.protocol.options import OPTIONS_OF
 from qrsession.settings import Settings
@@ -74,7 +74,7 @@ def _device(name: str) -> Device:
     properties = json.loads((folder / f"props_{snapshot}.json").read_text())
     configuration["backend_name"] = properties["backend_name"] = name
     device = make_device(name, configuration["n_qubits"])
-    return replace(device, configuration=configuration, properties=properties)
+    return replace(device, configuration=lambda: configuration, properties=lambda: properties)
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
     port = listener.getsockname()[1]
     config = RuntimeConfig(data_dir=tmp_path_factory.mktemp("data"), secret=SECRET, port=port)
     app = create_app(config, [ScriptedLane()], {name: _device(name) for name in (SMALL, WIDE)})
-    server = ReadyServer(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none")
-    )
+    server = ReadyServer(server_config(app, log_config=None))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     assert server.is_ready.wait(LIMIT_S)
