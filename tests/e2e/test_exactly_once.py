@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from qrsession.service import RuntimeService
 from qrsession.settling import Settler
 from qrsession.state import Ledger
 from qrsession.submit import tagged_jobs
-from tests.e2e import submitting
+from tests.e2e import opening_sessions, submitting
 from tests.e2e.conftest import Cli
 from tests.e2e.programs import wait_for
 
@@ -176,6 +178,52 @@ def test_jobs_exist_once_under_faults_and_kills(
 ) -> None:
     figures = check_all(fresh_home, tmp_path, own_cli, wanted=100, kills=8)
     record_property("figures", figures)
+
+
+def _has_more_than(file: Path, count: int) -> bool:
+    return len(file.read_text().split()) > count
+
+
+def test_no_session_is_open_that_the_list_does_not_show(
+    fresh_home: Path, own_cli: Cli, tmp_path: Path
+) -> None:
+    """Clients are killed while they open sessions, and of those that are not, replies are lost."""
+    lost = {"method": "POST", "path": "/sessions", "times": "always", "probability": 0.2}
+    scenario = own_cli.folder / "scenario.json"
+    rules = [
+        {**lost, "effect": "drop", "when": "after"},
+        {**lost, "effect": "answer", "status": 502, "when": "after"},
+    ]
+    scenario.write_text(json.dumps({"seed": 5, "rules": rules}))
+    own_cli.ok("local", "start", "--scenario", str(scenario))
+    chance = random.Random(5)  # noqa: S311 - no secret
+    output = tmp_path / "opened.txt"
+    for _ in range(8):
+        with output.open("ab") as file:
+            opener = subprocess.Popen(
+                [sys.executable, "-m", opening_sessions.__name__, "50"],
+                stdout=file,
+                cwd=Path(__file__).parents[2],
+                env={**os.environ, "QRSESSION_HOME": str(fresh_home)},
+            )
+        wait_for(partial(_has_more_than, output, len(output.read_text().split())))
+        with suppress(subprocess.TimeoutExpired):
+            opener.wait(chance.uniform(0.0, 0.8))
+        opener.kill()
+        opener.wait(30)
+    service = RuntimeService("local")
+    open_at_service = {
+        workload.workload_id
+        for workload in service.client.list_workloads("session", limit=1000)
+        if not workload.is_over
+    }
+    listed = own_cli.data("list")
+    shown = {session["session_id"] for session in listed["sessions"]}
+    strangers = {stranger["session_id"] for stranger in listed["strangers"]}
+    assert set(output.read_text().split()) <= shown
+    assert open_at_service <= shown | strangers
+    # Something was lost, or this has shown nothing.
+    assert open_at_service - shown
 
 
 @pytest.mark.deep
