@@ -23,12 +23,14 @@ from qrsession.errors import (
     UsageError,
 )
 from qrsession.instances import Place
+from qrsession.names import listed
 from qrsession.placement import online_and_wide
 from qrsession.protocol.instances import Instance
 from qrsession.protocol.models import BackendSummary, InstanceUsage, PlanLimits
 from qrsession.service import RuntimeService
 
 # The plan of IBM's that has batches and jobs, and no dedicated sessions (code 1352).
+_MOST_NAMES = 8
 _PLAN_WITHOUT_SESSIONS = "open"
 _HOW_TO_GET_A_KEY = "Make a key at https://quantum.cloud.ibm.com and save it: account save."
 # What the API refuses to some keys and not to others; the rest of what it may answer ends a check.
@@ -284,7 +286,7 @@ def _unless_refused(ask: Callable[[], T]) -> T | None:
 
 
 def _names_of(backends: tuple[BackendSummary, ...]) -> str:
-    return ", ".join(backend.name for backend in backends)
+    return listed([backend.name for backend in backends], _MOST_NAMES)
 
 
 def _origin_of(account: Account) -> str:

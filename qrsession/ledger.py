@@ -29,6 +29,7 @@ from qrsession.errors import (
     UsageError,
     WireFormatError,
 )
+from qrsession.names import listed
 from qrsession.protocol.fields import as_object, optional
 from qrsession.settings import SESSION_VARIABLE
 
@@ -67,7 +68,7 @@ class LedgerView:
         if len(found) > 1:
             names = [entry.name for entry in found]
             raise InvalidValueError(
-                f"{key!r} may be any of {_listed(names)}.",
+                f"{key!r} may be any of {listed(names, _MOST_CANDIDATES)}.",
                 advice="Write more of the name or id.",
                 details={"candidates": names},
             )
@@ -109,20 +110,14 @@ class LedgerView:
             raise SessionNotFoundError("No session was named, and none is open.")
         if interactive:
             raise UsageError(
-                f"No session is current; open are {_listed(names)}.",
+                f"No session is current; open are {listed(names, _MOST_CANDIDATES)}.",
                 advice="Name one with -s.",
             )
         raise UsageError(
-            f"Which session is meant? Open are {_listed(names)}, "
+            f"Which session is meant? Open are {listed(names, _MOST_CANDIDATES)}, "
             "and without a terminal the current one counts only if it is the only one.",
             advice=f"Name one with -s or {SESSION_VARIABLE}, or use `qrsession exec`.",
         )
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:_MOST_CANDIDATES])
-    more = len(names) - _MOST_CANDIDATES
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def parse_document(data: bytes, path: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Names of sessions: their form, and word pairs for those who give none."""
+"""Names of sessions: their form, word pairs for those who give none, and lists of names."""
 
 import os
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 
 from qrsession.errors import InvalidValueError
 
@@ -74,3 +74,11 @@ def free_name(name: str, taken: Container[str]) -> str:
         free = f"{name[: _LONGEST - len(ending)]}{ending}"
         number += 1
     return free
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names as words of a sentence: the first few, and how many more there are."""
+    if not names:
+        return "none"
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

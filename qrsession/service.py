@@ -22,6 +22,7 @@ from qrsession.errors import (
     StorageError,
 )
 from qrsession.instances import Place, named
+from qrsession.names import listed
 from qrsession.pending import Pending
 from qrsession.placement import InstanceFinder, Wants, online_and_wide
 from qrsession.protocol.instances import Instance
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from qrsession.backend import Backend
     from qrsession.client.rest import RestClient
     from qrsession.job import RuntimeJob
+
+
+_MOST_NAMES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +372,7 @@ class RuntimeService:
         return max(limits) if limits else None
 
     def _unknown_backend(self, name: str) -> BackendNotFoundError:
-        known = ", ".join(backend.name for backend in self.backends()) or "none"
+        known = listed([backend.name for backend in self.backends()], _MOST_NAMES)
         advice = "`qrsession backends` lists them."
         if not self.account.is_local:
             advice = (

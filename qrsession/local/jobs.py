@@ -15,7 +15,14 @@ from qrsession.local.job_bodies import job_body, metrics_body, page_body
 from qrsession.local.job_rows import Job, Submission
 from qrsession.local.listing import JobFilter
 from qrsession.local.programs import check_request, check_tags, split_params
-from qrsession.local.refusals import NOT_CANCELLABLE, FaultError, bad_request, not_found, read
+from qrsession.local.refusals import (
+    NOT_CANCELLABLE,
+    FaultError,
+    bad_request,
+    not_found,
+    read,
+    unknown_backend,
+)
 from qrsession.local.replies import (
     api_version,
     bool_query,
@@ -57,10 +64,7 @@ async def create_job(request: Request) -> Response:
     wanted = read(JobRequest.from_wire, record)
     check_request(wanted)
     if wanted.backend not in runtime.devices:
-        raise bad_request(
-            f"Backend not found. Backend ID: {wanted.backend[:_LONGEST_BACKEND]}",
-            solution=f"Use one of {', '.join(runtime.devices)}.",
-        )
+        raise unknown_backend(wanted.backend, runtime.devices)
     wanted = replace(wanted, cost_s=min(wanted.cost_s or LONGEST_COST_S, LONGEST_COST_S))
     caller = request.headers.get(CLIENT_HEADER)
     submission = Submission(

@@ -1,6 +1,7 @@
 """How the runtime says no: one exception, raised anywhere, written out at one edge."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any, TypeVar
 
 from qrsession.errors import InvalidValueError, QrsessionError, WireFormatError
@@ -17,6 +18,8 @@ PAYLOAD_TOO_LARGE = "payload_too_large"
 
 # A message may quote what was sent, which may be long.
 _LONGEST_MESSAGE = 500
+_LONGEST_NAME = 100
+_MOST_NAMES = 8
 
 
 class FaultError(QrsessionError):
@@ -44,6 +47,15 @@ def not_found(what: str, name: str) -> FaultError:
             f"{what} not found. {what} ID: {name}",
             f"Check the ID of the {what.lower()} and try again.",
         )
+    )
+
+
+def unknown_backend(name: str, known: Iterable[str]) -> FaultError:
+    """Refuse something new on a backend that there is not: HTTP 400, as IBM's client expects."""
+    some = ", ".join(islice(known, _MOST_NAMES))
+    return bad_request(
+        f"Backend not found. Backend ID: {name[:_LONGEST_NAME]}",
+        solution=f"Backends are {some} and others that GET /backends lists.",
     )
 
 

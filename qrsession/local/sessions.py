@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from qrsession.local.config import LOCAL_USER_ID
 from qrsession.local.lifecycle import Session, active_time_left_s
-from qrsession.local.refusals import bad_request, read
+from qrsession.local.refusals import bad_request, read, unknown_backend
 from qrsession.local.replies import json_reply, no_content, read_json
 from qrsession.local.runtime import runtime_of
 from qrsession.protocol import faults
@@ -32,10 +32,7 @@ async def create_session(request: Request) -> Response:
             solution="Open a batch, submit single jobs, or use an instance of another plan.",
         )
     if wanted.backend is not None and wanted.backend not in runtime.devices:
-        raise bad_request(
-            f"Backend not found. Backend ID: {wanted.backend}",
-            solution=f"Use one of {', '.join(runtime.devices)}.",
-        )
+        raise unknown_backend(wanted.backend, runtime.devices)
     max_ttl_s = DEFAULT_MAX_TTL_S if wanted.max_ttl_s is None else wanted.max_ttl_s
     longest_s = runtime.plan.max_ttl_s
     if not 1 <= max_ttl_s <= longest_s:

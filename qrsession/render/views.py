@@ -1,6 +1,6 @@
 """Sessions and jobs as people see them: tables, and a card for one session."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -67,41 +67,56 @@ def sessions_text(
 
 
 def overview_text(overview: "Overview", terminal: Terminal) -> str:
-    """Return a table of all sessions, known or not, with a column of notes if there are any."""
+    """Return a table of all sessions, known or not. Notes are a column, on a terminal lines below.
+
+    There a session that is not in the ledger bears a question mark, and its full id stands below.
+    """
     if not overview.sessions and not overview.strangers and terminal.is_terminal:
         return "No session is open.\n"
-    columns = [*_SESSION_COLUMNS, Column("NOTE", can_fold=True)]
+    columns = [*_SESSION_COLUMNS, Column("NOTE")]
     rows = [
-        [*_session_row(report, terminal, overview.current), Cell(note or "", Style.WARNING)]
+        [*_session_row(report, terminal, overview.current), note or ""]
         for report, note in overview.sessions
     ]
     rows += [_stranger_row(stranger, terminal) for stranger in overview.strangers]
-    hidden = [] if any(_text_of(row[-1]) for row in rows) else [len(columns) - 1]
-    hidden += [_ACCOUNT_COLUMN] if _is_narrow(terminal) else []
-    for index in sorted(hidden, reverse=True):
+    if not terminal.is_terminal:
+        return table_text(columns, rows, terminal)
+    hidden = [len(columns) - 1, *([_ACCOUNT_COLUMN] if _is_narrow(terminal) else [])]
+    for index in hidden:
         del columns[index]
         for row in rows:
             del row[index]
-    return table_text(columns, rows, terminal)
+    table = table_text(columns, rows, terminal)
+    notes = "".join(f"{line}\n" for line in _notes(overview, terminal))
+    return f"{table}\n{notes}" if notes else table
+
+
+def _notes(overview: "Overview", terminal: Terminal) -> Iterator[str]:
+    for report, note in overview.sessions:
+        if note:
+            yield f"{terminal.paint(clean(report.name), Style.STRONG)}: {note}"
+    for stranger in overview.strangers:
+        if stranger.session_id is None:
+            yield f"{terminal.paint('?', Style.STRONG)}: {stranger.note}; unused, it costs nothing"
+        else:
+            session_id = clean(stranger.session_id)
+            yield f"{terminal.paint(session_id, Style.STRONG)}: {stranger.note}"
+            yield f"  {terminal.paint(f'qrsession adopt {session_id}', Style.BUSY)}"
 
 
 def _stranger_row(stranger: "Stranger", terminal: Terminal) -> list[str | Cell]:
     session_id = stranger.session_id or ""
     return [
-        Cell("  ?" if terminal.is_terminal else "", Style.STRONG),
-        session_id,
+        Cell("? " if terminal.is_terminal else "", Style.WARNING),
+        session_id[:_SHORT_ID] if _is_narrow(terminal) else session_id,
         stranger.backend or "",
         stranger.mode,
         stranger.account,
         _state("open" if session_id else "unknown"),
         "",
         "",
-        Cell(stranger.note, Style.WARNING),
+        stranger.note,
     ]
-
-
-def _text_of(cell: str | Cell) -> str:
-    return cell if isinstance(cell, str) else cell.text
 
 
 def _session_row(
