@@ -10,7 +10,7 @@ from qrsession.render.terminal import Style, Terminal, clean
 
 if TYPE_CHECKING:
     from qrsession.overview import Overview, Stranger
-    from qrsession.reports import JobReport, SessionReport
+    from qrsession.reports import BudgetReport, JobReport, SessionReport
 
 _SHORT_ID = 8
 _FACT_INDENT = 13
@@ -132,16 +132,22 @@ def _is_narrow(terminal: Terminal) -> bool:
 
 
 def session_text(
-    session: "SessionReport", jobs: "Sequence[JobReport]", terminal: Terminal, *, now: datetime
+    session: "SessionReport",
+    jobs: "Sequence[JobReport]",
+    terminal: Terminal,
+    *,
+    now: datetime,
+    budget: "BudgetReport | None" = None,
 ) -> str:
     """Return one session in full with its jobs: a card on a terminal, two tables elsewhere."""
     table = table_text(_JOB_COLUMNS, [_job_row(job, terminal, now) for job in jobs], terminal)
     if not terminal.is_terminal:
         head = sessions_text([session], terminal)
         return f"{head}\n{table}" if jobs else head
-    card = card_text(
-        session.name or session.session_id, _state(session.state), _facts(session, now), terminal
-    )
+    facts = _facts(session, now)
+    if budget is not None:
+        facts += [("budget", budget_line(budget)), ("held by", _held_by(budget))]
+    card = card_text(session.name or session.session_id, _state(session.state), facts, terminal)
     return f"{card}\n{table}" if jobs else card
 
 
@@ -173,10 +179,37 @@ def _facts(session: "SessionReport", now: datetime) -> list[tuple[str, str]]:
         ("instance", session.instance or ""),
         ("opened", _ago(session.opened_at, now)),
         ("time left", "" if session.state == "closed" else time_left),
-        ("usage", _seconds(session.usage_s)),
+        ("usage", usage_line(session)),
         ("jobs", "" if session.accepting_jobs else "no new ones are taken"),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def usage_line(session: "SessionReport") -> str:
+    """Say what a session used, how much of that its jobs did, and how much nobody."""
+    used_s = session.known_usage_s
+    if used_s is None:
+        return ""
+    line = _seconds(used_s)
+    if session.usage_s is None and session.state != "open":
+        line += " so far, an estimate"
+    if session.mode == "dedicated" and session.jobs_usage_s is not None:
+        line += f": {_seconds(session.jobs_usage_s)} in jobs"
+        line += "" if session.idle_s is None else f", {_seconds(session.idle_s)} idle"
+    return line
+
+
+def budget_line(budget: "BudgetReport") -> str:
+    """Say what a budget is, and what became of it."""
+    return (
+        f"{budget.budget_s} s: {_seconds(budget.spent_s)} spent, {budget.reserved_s} s reserved "
+        f"by jobs, {_seconds(budget.left_s)} left"
+    )
+
+
+def _held_by(budget: "BudgetReport") -> str:
+    by_time = ", and the session's maximum time" if len(budget.enforced_by_service) > 1 else ""
+    return f"the service: each job's maximum{by_time}; this machine: their sum"
 
 
 def _job_row(job: "JobReport", terminal: Terminal, now: datetime) -> Row:
