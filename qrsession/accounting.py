@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qrsession.budgets import Budget
-from qrsession.duration import format_duration
+from qrsession.duration import format_duration, format_seconds
 from qrsession.entries import SessionEntry
 from qrsession.errors import QrsessionError, UsageError
+from qrsession.protocol.instances import Instance
 from qrsession.protocol.models import JobRecord
 from qrsession.protocol.status import SessionState
 from qrsession.purse import Purse
@@ -133,14 +134,15 @@ def survey_usage(
         raise UsageError("--instance names one, and --all-instances asks for all.")
     service = workspace.service(account, instance)
     place = service.choose_instance()
+    known = {place.crn: place.instance} if place.instance is not None else {}
+    if all_instances or service.account.is_local:
+        known = {one.crn: one for one in _instances_of(service)}
     usages = []
-    for found in (service.finder.instances() if all_instances else None) or ():
-        usage = workspace.service(account, found.crn).usage()
-        usages.append(UsageReport.of(usage, plan=found.plan, name=found.name))
-    if not usages:
-        known = place.instance
-        plan, name = (known.plan, known.name) if known else (None, None)
-        usages.append(UsageReport.of(service.usage(), plan=plan, name=name))
+    for crn in (known if all_instances else None) or (place.crn,):
+        one = known.get(crn)
+        at = service if crn == place.crn else workspace.service(account, crn)
+        plan, name = (one.plan, one.name) if one else (None, None)
+        usages.append(UsageReport.of(at.usage(), plan=plan, name=name))
     crns = {usage.instance for usage in usages} | {service.instance}
     reports = [
         account_for(workspace, workspace.look_or_recall(entry))
@@ -210,8 +212,8 @@ def closed_text(report: SessionReport) -> str:
     if used_s is None:
         return f"{head}."
     so_far = "" if report.usage_s is not None else " so far (an estimate)"
-    idle = "" if report.idle_s is None else f", {report.idle_s:.4g} s of it idle"
-    return f"{head}: {used_s:.4g} s used{so_far}{idle}."
+    idle = "" if report.idle_s is None else f", {format_seconds(report.idle_s)} of it idle"
+    return f"{head}: {format_seconds(used_s)} used{so_far}{idle}."
 
 
 def _read_jobs(service: "RuntimeService", session_id: str) -> tuple[list[JobRecord], bool]:
@@ -235,6 +237,14 @@ def _budget_of(report: SessionReport, budget: Budget | None) -> BudgetReport | N
         return None
     used_s = (report.known_usage_s or 0.0) if budget.is_dedicated else 0.0
     return BudgetReport.of(budget, used_s)
+
+
+def _instances_of(service: "RuntimeService") -> tuple[Instance, ...]:
+    """Return the instances that a service's key sees, none where that cannot be told."""
+    with suppress(QrsessionError):
+        # The plan that the local runtime plays is another one whenever it is started.
+        return service.finder.instances(anew=service.account.is_local) or ()
+    return ()
 
 
 def _usage_of(service: "RuntimeService") -> UsageReport | None:

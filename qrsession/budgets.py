@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from qrsession.duration import format_seconds
 from qrsession.errors import InvalidValueError, LimitReachedError
 from qrsession.protocol.fields import objects, required, required_moment, write_moment
 from qrsession.protocol.models import DEFAULT_MAX_TTL_S, LARGEST_MAX_TTL_S, LONGEST_COST_S
@@ -165,16 +166,21 @@ class Budget:
         """Return the error for a job that does not fit."""
         left_s = self.left_s(used_s)
         is_long = ask.least_s > 1
-        needed = f"the job is estimated at {ask.estimate_s:.3g} s" if is_long else "a job needs 1 s"
+        needed = (
+            f"the job is estimated at {format_seconds(ask.estimate_s)}"
+            if is_long
+            else "a job needs 1 s"
+        )
         advice = "Open another session with a budget of its own."
         if is_long and left_s >= 1:
             advice = "To try all the same: --max-execution-time, which the service enforces."
         if self.reservations:
             advice = "Wait for the jobs that have reserved it: qrsession status"
         return LimitReachedError(
-            f"The budget of {self.budget_s} s does not allow it: {self.spent_with(used_s):.4g} s "
-            f"are spent, {self.reserved_s} s reserved by jobs that have not ended, "
-            f"{left_s:.4g} s left; {needed}.",
+            f"The budget of {self.budget_s} s does not allow it: "
+            f"{format_seconds(self.spent_with(used_s))} are spent, "
+            f"{self.reserved_s} s reserved by jobs that have not ended, "
+            f"{format_seconds(left_s)} left; {needed}.",
             advice=advice,
             details={
                 "session_id": self.session_id,

@@ -11,7 +11,7 @@ from qiskit.circuit import ClassicalRegister, ControlFlowOp
 from qiskit.exceptions import QiskitError
 from qiskit.transpiler import Target
 
-from qrsession.codec import circuits_from_qpy, encode
+from qrsession.codec import circuits_from_qpy, decode, encode
 from qrsession.errors import CircuitError
 from qrsession.sources import PreparedCircuit, Source, SourceFormat, Transpilation
 from qrsession.transpilation import transpile
@@ -69,6 +69,23 @@ def read_circuits(source: Source) -> list[QuantumCircuit]:
         details = {"path": source.name, **error.details}
         message = f"{source.name}: {error.message}"
         raise CircuitError(message, advice=error.advice, details=details) from error
+
+
+def duration_s(wire: dict[str, Any], target: Target) -> float | None:
+    """Return how long a circuit takes on a target: its longest path, in seconds.
+
+    None where that cannot be told: the target has no durations, or the path depends on what is
+    measured on the way.
+
+    Args:
+        wire: The circuit's typed JSON.
+        target: The backend's instructions.
+    """
+    try:
+        length: float = decode(wire).estimate_duration(target)
+    except QiskitError:
+        return None
+    return length
 
 
 def measures(circuit: QuantumCircuit) -> bool:

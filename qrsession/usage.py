@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from qrsession.duration import format_seconds
 from qrsession.protocol.models import InstanceUsage
 
 # From here on a limit is near.
@@ -69,9 +70,9 @@ class UsageReport:
     def summary(self) -> str:
         """Say what was used and what is left, in a few words."""
         if self.limit_s is None or self.remaining_s is None:
-            return f"{self.consumed_s:.4g} s are used, and no limit is known"
-        used = f"{self.consumed_s:.4g} s of {self.limit_s:.6g} s are used"
-        return f"{used}, {self.remaining_s:.4g} s left"
+            return f"{format_seconds(self.consumed_s)} are used, and no limit is known"
+        used = f"{format_seconds(self.consumed_s)} of {format_seconds(self.limit_s)} are used"
+        return f"{used}, {format_seconds(self.remaining_s)} left"
 
     def document(self) -> dict[str, Any]:
         """Return the fields of the envelope."""

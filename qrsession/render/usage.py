@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from qrsession.duration import format_seconds
 from qrsession.render.tables import Cell, Column, Row, table_text
 from qrsession.render.terminal import Style, Terminal, clean
 from qrsession.render.views import card_text
@@ -122,7 +123,7 @@ def _state(usage: "UsageReport") -> Cell:
 
 
 def _seconds(quantity_s: float | None) -> str:
-    return "" if quantity_s is None else f"{quantity_s:.6g} s"
+    return "" if quantity_s is None else format_seconds(quantity_s)
 
 
 def _with_minutes(quantity_s: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from qrsession.duration import format_duration
+from qrsession.duration import format_duration, format_seconds
 from qrsession.render.tables import Cell, Column, Row, table_text
 from qrsession.render.terminal import Style, Terminal, clean
 
@@ -41,6 +41,13 @@ _SESSION_COLUMNS = (
     Column("USAGE", is_quantity=True),
 )
 _ACCOUNT_COLUMN = 4
+_SPENDING_COLUMNS = (
+    Column("ESTIMATE", is_quantity=True),
+    Column("IN JOBS", is_quantity=True),
+    Column("IDLE", is_quantity=True),
+    Column("BUDGET", is_quantity=True),
+    Column("BUDGET LEFT", is_quantity=True),
+)
 _JOB_COLUMNS = (
     Column("JOB"),
     Column("PRIMITIVE"),
@@ -123,7 +130,7 @@ def _session_row(
         session.account,
         _state(session.state),
         _duration(session.time_left_s, is_brief=terminal.is_terminal),
-        _seconds(session.usage_s),
+        _seconds(session.usage_s) or (_so_far(session) if terminal.is_terminal else ""),
     ]
 
 
@@ -142,11 +149,19 @@ def session_text(
     """Return one session in full with its jobs: a card on a terminal, two tables elsewhere."""
     table = table_text(_JOB_COLUMNS, [_job_row(job, terminal, now) for job in jobs], terminal)
     if not terminal.is_terminal:
-        head = sessions_text([session], terminal)
+        row = [
+            *_session_row(session, terminal, None),
+            _seconds(session.usage_estimate_s),
+            _seconds(session.jobs_usage_s),
+            _seconds(session.idle_s),
+            "" if budget is None else f"{budget.budget_s} s",
+            "" if budget is None else _seconds(budget.left_s),
+        ]
+        head = table_text((*_SESSION_COLUMNS, *_SPENDING_COLUMNS), [row], terminal)
         return f"{head}\n{table}" if jobs else head
     facts = _facts(session, now)
     if budget is not None:
-        facts += [("budget", budget_line(budget)), ("held by", _held_by(budget))]
+        facts += _budget_facts(budget)
     card = card_text(session.name or session.session_id, _state(session.state), facts, terminal)
     return f"{card}\n{table}" if jobs else card
 
@@ -185,6 +200,11 @@ def _facts(session: "SessionReport", now: datetime) -> list[tuple[str, str]]:
     return [(label, value) for label, value in facts if value]
 
 
+def _so_far(session: "SessionReport") -> str:
+    used = _seconds(session.usage_estimate_s) if session.state != "open" else ""
+    return f"~{used}" if used else ""
+
+
 def usage_line(session: "SessionReport") -> str:
     """Say what a session used, how much of that its jobs did, and how much nobody."""
     used_s = session.known_usage_s
@@ -192,7 +212,8 @@ def usage_line(session: "SessionReport") -> str:
         return ""
     line = _seconds(used_s)
     if session.usage_s is None and session.state != "open":
-        line += " so far, an estimate"
+        is_batch = session.mode == "batch"
+        line += " so far, in jobs that have ended" if is_batch else " so far, an estimate"
     if session.mode == "dedicated" and session.jobs_usage_s is not None:
         line += f": {_seconds(session.jobs_usage_s)} in jobs"
         line += "" if session.idle_s is None else f", {_seconds(session.idle_s)} idle"
@@ -207,9 +228,14 @@ def budget_line(budget: "BudgetReport") -> str:
     )
 
 
-def _held_by(budget: "BudgetReport") -> str:
-    by_time = ", and the session's maximum time" if len(budget.enforced_by_service) > 1 else ""
-    return f"the service: each job's maximum{by_time}; this machine: their sum"
+def _budget_facts(budget: "BudgetReport") -> list[tuple[str, str]]:
+    """Say what a budget is, what the service does for it, and what is done here."""
+    by_time = ", and the session's time" if "max_time" in budget.enforced_by_service else ""
+    return [
+        ("budget", budget_line(budget)),
+        ("", f"enforced by the service: each job's maximum{by_time}"),
+        ("", "enforced here: that all jobs stay within it together"),
+    ]
 
 
 def _job_row(job: "JobReport", terminal: Terminal, now: datetime) -> Row:
@@ -237,7 +263,7 @@ def _duration(duration_s: float | None, *, is_brief: bool = False) -> str:
 
 
 def _seconds(quantity_s: float | None) -> str:
-    return "" if quantity_s is None else f"{quantity_s:.4g} s"
+    return "" if quantity_s is None else format_seconds(quantity_s)
 
 
 def _ago(moment: datetime | None, now: datetime) -> str:

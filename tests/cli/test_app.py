@@ -239,8 +239,9 @@ def test_status_of_what_the_ledger_knows(qrs: Qrs, tmp_path: Path) -> None:
         "error": None,
     }
     assert qrs("status", "--cached").stdout == (
-        "NAME\tSESSION\tBACKEND\tMODE\tACCOUNT\tSTATE\tTIME LEFT\tUSAGE\n"
-        "mine\tid-mine\taer_simulator\tbatch\tlocal\topen\t\t\n"
+        "NAME\tSESSION\tBACKEND\tMODE\tACCOUNT\tSTATE\tTIME LEFT\tUSAGE"
+        "\tESTIMATE\tIN JOBS\tIDLE\tBUDGET\tBUDGET LEFT\n"
+        "mine\tid-mine\taer_simulator\tbatch\tlocal\topen\t\t\t\t\t\t\t\n"
     )
 
 
