@@ -9,7 +9,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from qrsession.local.config import LOCAL_CRN, LOCAL_PLAN_ID
+from qrsession.local.config import LOCAL_CRN
 from qrsession.local.refusals import not_found, read
 from qrsession.local.replies import json_reply, read_json
 from qrsession.local.runtime import runtime_of
@@ -17,7 +17,6 @@ from qrsession.protocol.fields import as_object
 from qrsession.protocol.instances import LARGEST_SEARCH_PAGE, CatalogPlan
 
 INSTANCE_NAME = "local"
-_PLAN = CatalogPlan("local", "free")
 _SERVICE = "quantum-computing"
 
 
@@ -27,12 +26,13 @@ async def search_resources(request: Request) -> Response:
     query = body.get("query", "*")
     # A page after the last has nothing; it is how clients of other services find the end.
     is_wanted = "search_cursor" not in body and (query == "*" or _SERVICE in str(query))
+    runtime = runtime_of(request)
     items = [
         {
             "crn": LOCAL_CRN,
             "name": INSTANCE_NAME,
-            "service_plan_unique_id": LOCAL_PLAN_ID,
-            "doc": {"extensions": {"backends": list(runtime_of(request).devices)}},
+            "service_plan_unique_id": runtime.plan.plan_id,
+            "doc": {"extensions": {"backends": list(runtime.devices)}},
             "tags": [],
         }
     ]
@@ -40,8 +40,10 @@ async def search_resources(request: Request) -> Response:
 
 
 async def get_catalog_entry(request: Request) -> Response:
-    """``GET /{plan_id}`` of the catalog: the one plan."""
+    """``GET /{plan_id}`` of the catalog: the one plan, which is the one that is played."""
     plan_id = str(request.path_params["plan_id"])
-    if plan_id != LOCAL_PLAN_ID:
+    plan = runtime_of(request).plan
+    if plan_id != plan.plan_id:
         raise not_found("Plan", plan_id)
-    return json_reply({"id": LOCAL_PLAN_ID, "kind": "plan", **_PLAN.to_wire()})
+    entry = CatalogPlan(plan.display_name, plan.pricing_type)
+    return json_reply({"id": plan_id, "kind": "plan", **entry.to_wire()})
