@@ -205,10 +205,11 @@ def test_a_job_that_its_session_took_along_says_how_to_go_on(own_cli: Cli) -> No
         queued = own_cli.data(*run)["job"]["job_id"]
         done = own_cli.run("close", "--cancel")
         assert re.match(r"Closing [\w-]+, whose jobs still run", done.stderr)
-        error = own_cli.error(7, "result", queued, "--wait")
+        error = own_cli.error(7, "result", queued, "--wait", "--quiet")
         assert error["details"]["reason_code"] == 4001
         assert error["advice"].endswith("--backend aer_simulator --max-time 10m")
-        assert own_cli.error(6, "result", running, "--wait")["details"]["reason_code"] == 1305
+        ended = own_cli.error(6, "result", running, "--wait", "--quiet")
+        assert ended["details"]["reason_code"] == 1305
 
 
 def test_exec_with_a_budget_sums_up(cli: Cli) -> None:
