@@ -5,9 +5,9 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.timing import wall_ms
@@ -33,6 +33,10 @@ class Home:
     folder: Path
     environ: dict[str, str]
     scripts: Path
+
+    def having(self, variables: Mapping[str, str]) -> "Home":
+        """Return this home with more variables."""
+        return replace(self, environ={**self.environ, **variables})
 
     def wall_ms(self, *command: str | Path) -> float:
         """Run an installed command, named first, and return its wall time in milliseconds."""
@@ -76,6 +80,23 @@ def local_runtime(home: Home) -> Iterator[None]:
         yield
     finally:
         home.output("qrsession", "local", "stop", "--quiet")
+
+
+@contextmanager
+def serving(home: Home, *options: str | Path) -> Iterator[str]:
+    """Have a home's local runtime up in the foreground, started with options, and give its URL."""
+    command = [home.scripts / "qrsession", "serve", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env=home.environ, cwd=home.folder, text=True
+    ) as process:
+        try:
+            url = process.stdout.readline().strip() if process.stdout else ""
+            if not url:
+                raise RuntimeError("The local runtime did not start.")
+            yield url
+        finally:
+            process.terminate()
+            process.wait(_STOP_LIMIT_S)
 
 
 @contextmanager

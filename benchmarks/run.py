@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import platform
-import secrets
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,22 +18,17 @@ from pathlib import Path
 # Run as a file, this folder is on the path, and the one that its modules are named from is not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import ends, venvs
+from benchmarks import device_rows, ends, venvs
+from benchmarks.circuit_files import new_circuit
 from benchmarks.ends import Home
 from benchmarks.timing import Limit, Pair, Row, in_turn, measure, table
 
 FOLDER = Path(__file__).resolve().parent
 RUNS = 15
 NUM_JOBS = 200
-PEER_NAMES = ("first-run", "first-run-qasm3")
-NAMES = ("version", "status", "env", "help", "second-run", "jobs", "import", *PEER_NAMES)
-
-_HEADER = {
-    2: 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\n',
-    3: 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\nbit[2] c;\n',
-}
-_GATES = "h q[0];\ncx q[0], q[1];\n"
-_MEASURE = {2: "measure q -> c;\n", 3: "c = measure q;\n"}
+PEER_NAMES = ("first-run", "first-run-qasm3", "backend")
+OWN_NAMES = ("version", "status", "env", "help", "second-run", "jobs", "import")
+NAMES = (*OWN_NAMES, *PEER_NAMES, *device_rows.NAMES)
 
 
 def rows(home: Home) -> list[Row]:
@@ -108,15 +102,24 @@ def peer_rows(home: Home, peer: Home, port: int) -> list[Row]:
             Limit(0.5),
             first_run(version),
         )
-        for name, version in zip(PEER_NAMES, (2, 3), strict=True)
-    ]
+        for name, version in zip(PEER_NAMES, (2, 3), strict=False)
+    ] + [backend_row(home, peer)]
 
 
-def new_circuit(folder: Path, version: int) -> Path:
-    """Write a Bell circuit as a file that nobody has seen before."""
-    file = folder / f"{secrets.token_hex(8)}-{version}.qasm"
-    file.write_text(f"{_HEADER[version]}// {file.stem}\n{_GATES}{_MEASURE[version]}")
-    return file
+def backend_row(home: Home, peer: Home) -> Row:
+    """Return the row for building targets, which takes both packages and no service."""
+    (snapshots,) = peer.scripts.parent.glob("lib/*/site-packages/*/fake_provider/backends")
+
+    def build_ms(side: str, at: Home) -> float:
+        return float(at.output("python", "-P", FOLDER / "backend.py", side, snapshots))
+
+    return Row(
+        "backend",
+        "target of 156 qubits from its documents / qiskit-ibm-runtime",
+        Limit(0.5),
+        in_turn(lambda: build_ms("ours", home), lambda: build_ms("peer", peer)),
+        share=0.5,
+    )
 
 
 def _arguments() -> argparse.Namespace:
@@ -143,12 +146,18 @@ def main() -> None:
     own = venvs.own_venv(work)
     with ExitStack() as stack:
         home = stack.enter_context(ends.new_home(own))
-        stack.enter_context(ends.local_runtime(home))
         wanted = set(arguments.only or NAMES)
-        chosen = rows(home)
+        chosen = []
+        if not wanted.isdisjoint({*OWN_NAMES, *PEER_NAMES}):
+            stack.enter_context(ends.local_runtime(home))
+            chosen += rows(home)
         if not wanted.isdisjoint(PEER_NAMES):
             peer = stack.enter_context(ends.new_home(venvs.peer_venv(work)))
             chosen += peer_rows(home, peer, stack.enter_context(ends.emulator(peer)))
+        if not wanted.isdisjoint(device_rows.NAMES):
+            both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
+            homes = [stack.enter_context(one) for one in both]
+            chosen += stack.enter_context(device_rows.device_rows(*homes))
         measured = []
         for row in chosen:
             if row.name in wanted:

@@ -16,7 +16,7 @@ _HEADINGS = ("", "what", "ours", "reference", "figure", "middle half", "limit")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Milliseconds of ours and of the reference, measured in turn."""
+    """Milliseconds of ours and of the reference, measured in turn; bytes, where a row says so."""
 
     ours_ms: float
     reference_ms: float
@@ -50,6 +50,7 @@ class Row:
         limit: What was promised.
         measure: Takes one pair.
         share: The part of the runs that it takes: less than 1 where each pair is itself a mean.
+        unit: What is measured in.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Row:
     limit: Limit
     measure: Callable[[], Pair]
     share: float = 1.0
+    unit: str = "ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,8 @@ class Measured:
         return (
             "met" if self.is_met else "MISSED",
             self.row.what,
-            f"{median(pair.ours_ms for pair in self.pairs):.1f} ms",
-            f"{median(pair.reference_ms for pair in self.pairs):.1f} ms",
+            f"{median(pair.ours_ms for pair in self.pairs):.1f} {self.row.unit}",
+            f"{median(pair.reference_ms for pair in self.pairs):.1f} {self.row.unit}",
             limit.text(median(self.figures)),
             f"{limit.text(low)} to {limit.text(high)}",
             limit.text(limit.value),

@@ -22,7 +22,7 @@ from qrsession.errors import (
     ServiceError,
     UsageError,
 )
-from qrsession.instances import Place, named
+from qrsession.instances import Place
 from qrsession.placement import online_and_wide
 from qrsession.protocol.instances import Instance
 from qrsession.protocol.models import BackendSummary, InstanceUsage, PlanLimits
@@ -166,7 +166,7 @@ def _check_key(service: RuntimeService, found: _Findings) -> None:
 def _check_instances(service: RuntimeService, found: _Findings) -> None:
     try:
         listed = service.finder.instances(anew=True)
-    except (NotAuthorizedError, ServiceError) as error:
+    except (NotAuthorizedError, RequestRefusedError, ServiceError) as error:
         found.add(
             "instances",
             Verdict.WARN,
@@ -211,7 +211,7 @@ def _check_place(service: RuntimeService, found: _Findings) -> None:
             "On a CI machine and in cluster jobs it must be named: --instance, or the account's.",
         )
     else:
-        why = "" if named(service.account.instance) else ", the first in order"
+        why = "" if place.was_named else ", the first in order"
         words = str(place) if place.instance else "its one instance"
         found.add("instance", Verdict.OK, f"Commands use {words}{why}.")
 
@@ -267,7 +267,7 @@ def _check_plan(service: RuntimeService, usage: InstanceUsage | None, found: _Fi
         found.add(
             "sessions",
             Verdict.WARN,
-            f"The plan {instance.plan} has batches{longest} and jobs, and no dedicated sessions.",
+            f"The plan {instance.plan} has batches{longest}, but no dedicated sessions.",
             "Open with --mode batch.",
         )
     elif limits:

@@ -79,6 +79,7 @@ class Cache:
             StorageError: The folder is not ours alone, or the entry cannot be read.
         """
         storage.check_private_folder(self._folder)
+        storage.check_folder_of_ours(self._folder.parent)
         path = self._path(key)
         entry = storage.read_bytes(path)
         if entry is None:
@@ -103,6 +104,7 @@ class Cache:
         if size_bytes > self._largest_bytes:
             return
         storage.ensure_private_folder(self._folder)
+        storage.check_folder_of_ours(self._folder.parent)
         path = self._path(key)
         # A cache need not outlive a crash of the machine, and a sync would cost more than a miss.
         storage.write_atomically(path, hashlib.sha256(data).digest() + data, durable=False)

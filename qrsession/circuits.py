@@ -3,52 +3,65 @@
 import re
 import warnings
 from contextlib import redirect_stderr
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 from qiskit import QuantumCircuit, qasm2
-from qiskit.circuit import ClassicalRegister, ControlFlowOp
+from qiskit.circuit import ControlFlowOp
 from qiskit.exceptions import QiskitError
 from qiskit.transpiler import Target
 
+from qrsession.backend import Backend
 from qrsession.codec import circuits_from_qpy, decode, encode
+from qrsession.codec.openqasm import with_named_bits
 from qrsession.errors import CircuitError
+from qrsession.isa import has_free_angles, register_problem
 from qrsession.sources import PreparedCircuit, Source, SourceFormat, Transpilation
 from qrsession.transpilation import transpile
+from qrsession.untranspiled import wire_of_qpy
 
 _LINE = re.compile(r"(?:<input>:|^|L)(\d+)[,:]C?(\d+):?\s*")
 
 
 def prepare_source(
-    source: Source, target: Target | None, transpilation: Transpilation
+    source: Source, backend: Backend, transpilation: Transpilation
 ) -> list[PreparedCircuit]:
     """Read the circuits of a source, and make them fit a backend.
 
     Raises:
         CircuitError: One cannot be read, or does not fit the backend.
     """
-    return [
-        prepare_circuit(circuit, target, transpilation, source.name)
+    circuits = [
+        prepare_circuit(circuit, backend, transpilation, source.name)
         for circuit in read_circuits(source)
     ]
+    wire = wire_of_qpy(source) if transpilation.optimization_level is None else None
+    # What goes as it is goes in the user's own bytes, where the service takes them.
+    return circuits if wire is None else [replace(circuit, wire=wire) for circuit in circuits]
 
 
 def prepare_circuit(
-    circuit: QuantumCircuit, target: Target | None, transpilation: Transpilation, name: str
+    circuit: QuantumCircuit, backend: Backend, transpilation: Transpilation, name: str
 ) -> PreparedCircuit:
-    """Transpile a circuit to a target, where a level asks for it, and encode it.
+    """Transpile a circuit to a backend, or hold it against its instructions, and encode it.
 
     Raises:
-        CircuitError: It is wider than the target, or cannot be transpiled to it.
+        CircuitError: It is wider than the backend, cannot be transpiled to it, or is not to be
+            transpiled and not made of its instructions.
     """
     fitted = circuit
-    if transpilation.optimization_level is not None and target is not None:
-        fitted = transpile(circuit, target, transpilation, name)
+    if transpilation.optimization_level is None:
+        backend.instruction_set.check(circuit, name)
+    else:
+        fitted = transpile(circuit, backend.target, transpilation, name)
     return PreparedCircuit(
         wire=encode(fitted),
         parameters=tuple(parameter.name for parameter in fitted.parameters),
         source_parameters=tuple(parameter.name for parameter in circuit.parameters),
         has_measurement=measures(fitted),
+        register_problem=register_problem(fitted),
+        has_free_angles=has_free_angles(fitted) and backend.instruction_set.bounds_angles,
     )
 
 
@@ -71,19 +84,23 @@ def read_circuits(source: Source) -> list[QuantumCircuit]:
         raise CircuitError(message, advice=error.advice, details=details) from error
 
 
-def duration_s(wire: dict[str, Any], target: Target) -> float | None:
+def duration_s(wire: dict[str, Any] | str, target: Target) -> float | None:
     """Return how long a circuit takes on a target: its longest path, in seconds.
 
     None where that cannot be told: the target has no durations, or the path depends on what is
     measured on the way.
 
     Args:
-        wire: The circuit's typed JSON.
+        wire: The circuit's typed JSON, or its text in OpenQASM 3.
         target: The backend's instructions.
     """
     try:
-        length: float = decode(wire).estimate_duration(target)
-    except QiskitError:
+        if isinstance(wire, str):
+            circuit = _read_qasm3(Source("the circuit", wire.encode(), SourceFormat.QASM3))
+        else:
+            circuit = decode(wire)
+        length: float = circuit.estimate_duration(target)
+    except (QiskitError, CircuitError):
         return None
     return length
 
@@ -131,7 +148,7 @@ def _read_qasm3(source: Source) -> QuantumCircuit:
             # Between the importer and Qiskit; who gave the file can do nothing about it.
             warnings.simplefilter("ignore", DeprecationWarning)
             program = openqasm3.parse(source.text())
-            return _with_named_bits(convert(program), program)
+            return with_named_bits(convert(program), program)
     except RecursionError as error:
         raise _parse_error(source, "it is nested too deeply") from error
     except Exception as error:
@@ -142,37 +159,6 @@ def _read_qasm3(source: Source) -> QuantumCircuit:
 def _words(error: BaseException) -> str:
     # As text, Qiskit's errors have quotes around them.
     return error.message if isinstance(error, QiskitError) else str(error)
-
-
-def _with_named_bits(circuit: QuantumCircuit, program: Any) -> QuantumCircuit:
-    """Make a register of each single ``bit name;``, in the order of declaration.
-
-    Qiskit's importer leaves such bits without a register, and the sampler returns registers alone:
-    what was measured into them would be lost.
-    """
-    import openqasm3.ast as qasm3  # noqa: PLC0415 - as where the program was parsed
-
-    declared = [
-        (statement.identifier.name, statement.type.size is None)
-        for statement in program.statements
-        if isinstance(statement, qasm3.ClassicalDeclaration)
-        and isinstance(statement.type, qasm3.BitType)
-    ]
-    if not any(is_single for _, is_single in declared):
-        return circuit
-    single_bits = iter(bit for bit in circuit.clbits if not circuit.find_bit(bit).registers)
-    by_name = {register.name: register for register in circuit.cregs}
-    named = QuantumCircuit(
-        circuit.qubits, circuit.clbits, name=circuit.name, global_phase=circuit.global_phase
-    )
-    named.add_register(*circuit.qregs)
-    for name, is_single in declared:
-        named.add_register(
-            ClassicalRegister(bits=[next(single_bits)], name=name) if is_single else by_name[name]
-        )
-    for instruction in circuit.data:
-        named.append(instruction)
-    return named
 
 
 def _antlr_words(error: Exception) -> str:

@@ -182,7 +182,9 @@ def _circuits(place: "Place", request: "RunRequest") -> Iterator[CircuitEstimate
 
     keeps = not request.options.environment["private"]
     preparation = Preparation(place, request.transpilation, keeps=keeps)
-    target = place.service.build_backend(place.documents()).target
+    backend = place.service.build_backend(
+        place.documents(), use_fractional_gates=request.transpilation.use_fractional_gates
+    )
     prepared = [
         (source.name, circuit)
         for source in request.sources
@@ -191,7 +193,7 @@ def _circuits(place: "Place", request: "RunRequest") -> Iterator[CircuitEstimate
     params = params_of([circuit for _, circuit in prepared], request)
     counts = count_pubs(request.primitive, params)
     for (name, circuit), count in zip(prepared, counts, strict=True):
-        length_s = duration_s(circuit.wire, target)
+        length_s = duration_s(circuit.wire, backend.target)
         yield CircuitEstimate(
             file=name,
             shots=round(count.shots),

@@ -7,13 +7,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from qrsession.client import poll
 from qrsession.errors import (
     JobCancelledError,
     JobFailedError,
+    LimitReachedError,
     NotFinishedError,
     ServiceUnavailableError,
-    WaitTimeoutError,
 )
 from qrsession.going_on import after_end
 from qrsession.paying import settle
@@ -23,9 +22,8 @@ from qrsession.protocol.routes import LONGEST_HOLD_S
 from qrsession.protocol.status import FINAL_JOB_STATUSES, RAN_TOO_LONG_STATUS, JobStatus
 from qrsession.service import RuntimeService
 from qrsession.tags import is_own_tag, without_own_tag
+from qrsession.waiting import OnLost, Waiting
 
-# How long a service may be out of reach in one go while someone waits for a job of it.
-PATIENCE_S = 600.0
 # What qiskit-ibm-runtime and the primitives of Qiskit call the states.
 _QISKIT_STATUS = {
     JobStatus.QUEUED: "QUEUED",
@@ -143,30 +141,51 @@ class RuntimeJob:
         )
 
     def wait_for_final_state(
-        self, timeout: float | None = None, *, on_change: OnChange | None = None
+        self,
+        timeout: float | None = None,
+        *,
+        on_change: OnChange | None = None,
+        on_lost: OnLost | None = None,
     ) -> JobRecord:
         """Wait until it has completed, failed or was cancelled, and return what it came to.
 
-        A service that is out of reach for less than ten minutes does not end the waiting.
+        A service that is out of reach, for less than a day, does not end the waiting.
 
         Args:
             timeout: The longest to wait, in seconds; None: as long as it takes.
             on_change: Called with what is known whenever the state has changed.
+            on_lost: Called with a sentence when the service goes out of reach.
 
         Raises:
             WaitTimeoutError: The time ran out; the job goes on.
             ServiceUnavailableError: The service stayed out of reach.
         """
-        waiting = _Waiting(timeout, in_session=self.session_id is not None)
+        self._wait(self._waiting(timeout, on_lost), on_change)
+        settle(self._service, self._record)
+        return self._record
+
+    def await_result_text(
+        self,
+        timeout: float | None = None,
+        *,
+        on_change: OnChange | None = None,
+        on_lost: OnLost | None = None,
+    ) -> str:
+        """Wait for its result and return it as the service sends it: JSON text.
+
+        Arguments and errors are those of `wait_for_final_state` and of `result_text`.
+        """
+        waiting = self._waiting(timeout, on_lost)
+        self._wait(waiting, on_change)
+        return waiting.ask(self.result_text, self._service.reconnect)
+
+    def _waiting(self, timeout_s: float | None, on_lost: OnLost | None) -> Waiting:
+        return Waiting(timeout_s, in_session=self.session_id is not None, on_lost=on_lost)
+
+    def _wait(self, waiting: Waiting, on_change: OnChange | None) -> None:
         while self._record.status not in FINAL_JOB_STATUSES:
             before = self._record.status
-            try:
-                record, was_held = self._ask(waiting)
-            except ServiceUnavailableError as error:
-                waiting.pause_after(error)
-                self._service.reconnect()
-                continue
-            waiting.reached()
+            record, was_held = waiting.ask(lambda: self._ask(waiting), self._service.reconnect)
             self._record = record
             if record.status != before and on_change is not None:
                 on_change(record)
@@ -174,8 +193,6 @@ class RuntimeJob:
                 waiting.check(self.job_id(), record.status)
                 if not was_held:
                     waiting.pause()
-        settle(self._service, self._record)
-        return self._record
 
     def result(
         self,
@@ -197,8 +214,7 @@ class RuntimeJob:
         text = self._held_result(timeout)
         if text is None:
             spent_s = time.monotonic() - began_s
-            self.wait_for_final_state(None if timeout is None else max(timeout - spent_s, 0.0))
-            text = self.result_text()
+            text = self.await_result_text(None if timeout is None else max(timeout - spent_s, 0.0))
         decoder = decoder or self._decoder
         if decoder is not None:
             return decoder(text)
@@ -215,7 +231,7 @@ class RuntimeJob:
         is_final = self._record.status in FINAL_JOB_STATUSES
         if is_final or (timeout is not None and timeout <= LONGEST_HOLD_S):
             return None
-        with suppress(ServiceUnavailableError):
+        with suppress(ServiceUnavailableError, LimitReachedError):
             # Waiting has more patience.
             return self._service.client.await_job_results(self.job_id())
         return None
@@ -300,59 +316,11 @@ class RuntimeJob:
             status = JobStatus.FAILED
         return _QISKIT_STATUS[status]
 
-    def _ask(self, waiting: "_Waiting") -> tuple[JobRecord, bool]:
+    def _ask(self, waiting: Waiting) -> tuple[JobRecord, bool]:
         client = self._service.client
         if waiting.may_hold():
             return client.await_job(self.job_id())
         return client.get_job(self.job_id()), False
-
-
-class _Waiting:
-    """The clock of one wait: its time-out, its pauses, and its patience with a lost service."""
-
-    def __init__(self, timeout_s: float | None, *, in_session: bool) -> None:
-        self._started = time.monotonic()
-        self._timeout_s = timeout_s
-        self._in_session = in_session
-        self._delays = poll.delays(in_session=in_session)
-        self._lost_since: float | None = None
-
-    def may_hold(self) -> bool:
-        """Whether there is time enough for a request that the service may hold."""
-        return self._left_s() > LONGEST_HOLD_S
-
-    def pause(self) -> None:
-        """Wait before the next question, and not beyond the time-out."""
-        time.sleep(min(next(self._delays), max(self._left_s(), 0.0)))
-
-    def pause_after(self, error: ServiceUnavailableError) -> None:
-        """Wait for a service that is out of reach, and give up after ten minutes."""
-        now = time.monotonic()
-        self._lost_since = now if self._lost_since is None else self._lost_since
-        if now - self._lost_since > PATIENCE_S or self._left_s() <= 0:
-            raise error
-        self.pause()
-
-    def reached(self) -> None:
-        """Note that the service answered."""
-        if self._lost_since is not None:
-            self._lost_since = None
-            self._delays = poll.delays(in_session=self._in_session)
-
-    def check(self, job_id: str, status: str) -> None:
-        """Raise when the time is up."""
-        if self._left_s() <= 0:
-            waited_s = round(self._timeout_s or 0, 2)
-            raise WaitTimeoutError(
-                f"Job {job_id} is still {status.lower()} after {waited_s:g} s.",
-                advice=f"It goes on; take it up again: qrsession result {job_id} --wait",
-                details={"job_id": job_id, "status": status},
-            )
-
-    def _left_s(self) -> float:
-        if self._timeout_s is None:
-            return float("inf")
-        return self._timeout_s - (time.monotonic() - self._started)
 
 
 def _failure_details(record: JobRecord) -> dict[str, Any]:

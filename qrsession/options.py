@@ -1,5 +1,6 @@
 """`Options`: how a primitive's work is to be done, checked before anything is sent."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,15 +12,21 @@ from qrsession.protocol.options import (
     Field,
     Table,
     check_options,
+    merged,
+    to_wire,
+    without_empty,
 )
 
 OPTIMIZATION_LEVELS = (0, 1, 2, 3)
+_EXPERIMENTAL = "experimental"
+# A name and a tag, each of letters and digits with a sign between two of them at most.
+_IMAGE = re.compile(r"[a-zA-Z0-9]+([/._-][a-zA-Z0-9]+)*:[a-zA-Z0-9]+([._-][a-zA-Z0-9]+)*", re.ASCII)
 # One of the service's eight is this package's own: the tag by which a lost reply is looked up.
 MOST_USER_TAGS = MOST_TAGS - 1
 
 _ENVIRONMENT: Table = {
     "job_tags": Field(str, many="list", nullable=True),
-    "private": Field(bool),
+    "private": Field(bool, nullable=True),
     "log_level": Field(str, choices=("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")),
 }
 
@@ -37,8 +44,9 @@ class Options:
             ``private``, whether the service shall show inputs to nobody and results once;
             ``log_level``, how much the job logs (``"WARNING"``).
         fields: The primitives' own options, such as ``default_shots=1024`` or
-            ``twirling={"enable_gates": True}``. Source: "SamplerOptions" and "EstimatorOptions"
-            in the API reference.
+            ``twirling={"enable_gates": True}``; in ``experimental`` also those that this version
+            does not know, and ``image``, a runtime's image. Source: "SamplerOptions" and
+            "EstimatorOptions" in the API reference.
 
     Raises:
         InvalidValueError: An option is unknown, or its value is out of bounds.
@@ -61,6 +69,7 @@ class Options:
         _check_whole("max_execution_time", max_execution_time, 1, LONGEST_COST_S)
         for name, value in fields.items():
             _check_field(name, value)
+        _check_experimental(fields.get(_EXPERIMENTAL, {}))
         self.optimization_level = optimization_level
         self.resilience_level = resilience_level
         self.seed_transpiler = seed_transpiler
@@ -105,16 +114,33 @@ class Options:
             cost_s=self.max_execution_time,
             tags=self.environment["job_tags"],
             private=self.environment["private"],
+            runtime=self._experimental.get("image"),
         )
 
     def for_primitive(self, primitive: str) -> dict[str, Any]:
         """Return the fields that go to a primitive, and refuse those that it does not know.
 
+        As in IBM's client, what ``experimental`` has under the name of a known table is put over
+        that table, and the rest of it is sent under its own name.
+
         Raises:
             InvalidValueError: A field belongs to the other primitive.
         """
-        check_options(self.fields, OPTIONS_OF[primitive])
-        return self.fields
+        table = OPTIONS_OF[primitive]
+        check_options(self.fields, table)
+        known = {name: value for name, value in self.fields.items() if name != _EXPERIMENTAL}
+        over = {name: value for name, value in self._experimental.items() if name in table}
+        new = {
+            name: value
+            for name, value in self._experimental.items()
+            if name not in table and name != "image"
+        }
+        return without_empty(merged(to_wire(known, table), over) | {_EXPERIMENTAL: new})
+
+    @property
+    def _experimental(self) -> Mapping[str, Any]:
+        given = self.fields.get(_EXPERIMENTAL)
+        return given if isinstance(given, Mapping) else {}
 
 
 def check_tags(tags: Any) -> tuple[str, ...]:
@@ -162,7 +188,18 @@ def _checked_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
     check_options(environment, _ENVIRONMENT, "environment")
     checked = {"log_level": "WARNING", "private": False, **environment}
     checked["job_tags"] = check_tags(environment.get("job_tags") or ())
+    checked["private"] = bool(checked["private"])
     return checked
+
+
+def _check_experimental(value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise InvalidTypeError("experimental must be a table of options.")
+    image = value.get("image")
+    if image is not None and not (isinstance(image, str) and _IMAGE.fullmatch(image)):
+        raise InvalidValueError(
+            f"experimental.image is {image!r}; it must be of the form name:tag."
+        )
 
 
 def _check_level(name: str, value: int | None, allowed: tuple[int, ...]) -> None:

@@ -81,6 +81,10 @@ def survey(workspace: Workspace, *, account: str | None, remote: bool) -> Overvi
         remote: Whether to list all open sessions of that account, known here or not.
     """
     pending = Pending(workspace.settings.state_dir)
+    for name in {entry.account for entry in workspace.ledger.read().sessions.values()}:
+        # First what was left undone is seen to, for it may change the ledger.
+        with suppress(QrsessionError):
+            workspace.service(name)
     closing = {entry.session_id for entry in pending.closings.all()}
     view = workspace.ledger.read()
     sessions = [

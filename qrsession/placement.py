@@ -171,7 +171,7 @@ class InstanceFinder:
             if found is None and listed is not None:
                 listed = self.instances(anew=True)
                 found = find_crn(listed or (), crn)
-        except (NotAuthorizedError, ServiceError):
+        except (NotAuthorizedError, RequestRefusedError, ServiceError):
             # The API itself knows who may use the instance. Asked again soon, not each time.
             self._put(unlisted, json.dumps({"seen_at_s": self._now_s()}).encode())
             return Place(crn)

@@ -10,11 +10,18 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from qrsession.errors import CircuitError, StorageError
+from qrsession.screening import unfit_register
 from qrsession.service import BackendDocuments, RuntimeService
-from qrsession.sources import PreparedCircuit, Source, Transpilation, circuit_key
+from qrsession.sources import (
+    PreparedCircuit,
+    Source,
+    SourceFormat,
+    Transpilation,
+    circuit_key,
+)
 
 if TYPE_CHECKING:
-    from qiskit.transpiler import Target
+    from qrsession.backend import Backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,11 @@ class Place:
     @classmethod
     def of_backend(cls, service: RuntimeService, backend: str) -> "Place":
         """Return the place of a job without a session."""
-        documents = service.fetch_documents(backend)
+        return cls.of_documents(service, service.fetch_documents(backend))
+
+    @classmethod
+    def of_documents(cls, service: RuntimeService, documents: BackendDocuments) -> "Place":
+        """Return the place of jobs on a backend whose documents are known."""
         return cls(service, documents.fingerprint, lambda: documents)
 
 
@@ -51,13 +62,22 @@ class Preparation:
         place: What they are prepared for.
         transpilation: How they are made to fit.
         keeps: Whether they are put into the cache; private ones are not.
+        build: Gives the backend, where somebody has built it; None: from the place's documents.
     """
 
-    def __init__(self, place: Place, transpilation: Transpilation, *, keeps: bool = True) -> None:
+    def __init__(
+        self,
+        place: Place,
+        transpilation: Transpilation,
+        *,
+        keeps: bool = True,
+        build: "Callable[[], Backend] | None" = None,
+    ) -> None:
         self._place = place
         self._transpilation = transpilation
         self._keeps = keeps
-        self._target: Target | None = None
+        self._build = build or self._build_backend
+        self._backend: Backend | None = None
         self.misses = 0
 
     @property
@@ -76,6 +96,8 @@ class Preparation:
             for circuit in self.prepare(source):
                 if not circuit.has_measurement:
                     raise no_measurement(source.name)
+                if circuit.register_problem:
+                    raise unfit_register(source.name, circuit.register_problem)
                 prepared.append(circuit)
         return prepared
 
@@ -93,22 +115,38 @@ class Preparation:
             if found is not None:
                 return found
         self.misses += 1
-        # Only here is Qiskit imported.
-        from qrsession.circuits import prepare_source  # noqa: PLC0415
+        circuits = self._as_it_is(source)
+        if circuits is None:
+            # Only here is Qiskit imported.
+            from qrsession.circuits import prepare_source  # noqa: PLC0415
 
-        circuits = prepare_source(source, self._backend_target(), self._transpilation)
+            if self._backend is None:
+                self._backend = self._build()
+            circuits = prepare_source(source, self._backend, self._transpilation)
         if source.is_self_contained and self._keeps:
             data = json.dumps([asdict(circuit) for circuit in circuits]).encode()
             self._place.service.keep(key, data)
         return circuits
 
-    def _backend_target(self) -> "Target | None":
-        if self._transpilation.optimization_level is None:
+    def _build_backend(self) -> "Backend":
+        return self._place.service.build_backend(
+            self._place.documents(), use_fractional_gates=self._transpilation.use_fractional_gates
+        )
+
+    def _as_it_is(self, source: Source) -> list[PreparedCircuit] | None:
+        """Prepare a circuit that needs no Qiskit; None where this one does."""
+        if (
+            self._transpilation.optimization_level is not None
+            or source.format is SourceFormat.QASM2
+        ):
             return None
-        if self._target is None:
-            documents = self._place.documents()
-            self._target = self._place.service.build_backend(documents).target
-        return self._target
+        from qrsession.untranspiled import prepare_untranspiled  # noqa: PLC0415 - seldom needed
+
+        documents = self._place.documents()
+        circuit = prepare_untranspiled(
+            source, json.loads(documents.configuration), json.loads(documents.properties)
+        )
+        return None if circuit is None else [circuit]
 
 
 def no_measurement(name: str) -> CircuitError:
@@ -132,12 +170,18 @@ def _read(service: RuntimeService, key: str) -> list[PreparedCircuit] | None:
         return [
             PreparedCircuit(
                 wire=record["wire"],
-                parameters=tuple(record["parameters"]),
+                parameters=_names(record["parameters"]),
                 source_parameters=tuple(record["source_parameters"]),
                 has_measurement=record["has_measurement"],
+                register_problem=record["register_problem"],
+                has_free_angles=record["has_free_angles"],
             )
             for record in records
         ]
     except (TypeError, KeyError):
         # Kept by a version with other fields.
         return None
+
+
+def _names(names: list[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)

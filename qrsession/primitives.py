@@ -10,16 +10,20 @@ from typing import Any, ClassVar
 
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
+from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from qrsession.backend import Backend
 from qrsession.circuits import measures
 from qrsession.codec import circuits_to_qpy, decode, encode
 from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
+from qrsession.isa import foreign_term, is_dynamic, register_problem
 from qrsession.job import RuntimeJob
 from qrsession.options import Options
 from qrsession.prepared import Place, Preparation, no_measurement
+from qrsession.screening import unfit_register
 from qrsession.service import RuntimeService, service_of
 from qrsession.session import Session, job_of
 from qrsession.sources import Source, SourceFormat, Transpilation
@@ -50,9 +54,10 @@ class _Primitive:
         if mode is not None and session is not None:
             raise InvalidValueError("Give mode or session, not both: they are the same.")
         self._session, self._service, self._backend = _resolve(session or mode)
+        self._built = mode if isinstance(mode, Backend) else None
         self.options = Options.of(options)
         self._prepares: Preparation | None = None
-        self._transpiled: dict[bytes, QuantumCircuit] = {}
+        self._transpiled: dict[bytes, tuple[QuantumCircuit, bool]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -77,31 +82,63 @@ class _Primitive:
         request = self.options.to_request(self.program_id, params, backend=self._backend)
         return job_of(self._service, request, submit(self._service, request))
 
-    def _fitted(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        """Transpile a circuit where the options ask for it, once for this session.
+    def _device(self) -> Backend:
+        """Return the backend with its target: the session's, the mode's own, or asked for once."""
+        if self._session is not None:
+            return self._session.device()
+        if self._built is None:
+            self._built = self._service.backend(self._backend)
+        return self._built
 
-        The cache is the one that the command line uses too.
+    def _fitted(self, circuit: QuantumCircuit, values: BindingsArray) -> QuantumCircuit:
+        """Return the circuit that is sent, held against what the backend runs.
+
+        Where the options ask for it, it is transpiled, once for this session. The cache is the one
+        that the command line uses too.
         """
-        if self.options.optimization_level is None:
-            return circuit
-        source = Source(_NAME, circuits_to_qpy([circuit]), SourceFormat.QPY)
         with self._lock:
-            if source.data not in self._transpiled:
-                (prepared,) = self._preparation().prepare(source)
-                self._transpiled[source.data] = decode(prepared.wire)
-            return self._transpiled[source.data]
+            if self.options.optimization_level is None:
+                fitted = circuit
+                has_free_angles = self._device().instruction_set.check(circuit, _NAME)
+            else:
+                fitted, has_free_angles = self._transpile(circuit)
+            if has_free_angles:
+                self._device().instruction_set.check_angles(fitted, values, _NAME)
+        if self._decouples and is_dynamic(fitted):
+            raise CircuitError(
+                f"{_NAME} branches or loops, and dynamical decoupling is on.",
+                advice="Leave the option dynamical_decoupling.enable out.",
+            )
+        return fitted
+
+    @property
+    def _decouples(self) -> bool:
+        decoupling = self.options.fields.get("dynamical_decoupling") or {}
+        return bool(decoupling.get("enable"))
+
+    def _transpile(self, circuit: QuantumCircuit) -> tuple[QuantumCircuit, bool]:
+        """Return a circuit of the backend's, and whether angles in it depend on parameters."""
+        source = Source(_NAME, circuits_to_qpy([circuit]), SourceFormat.QPY)
+        if source.data not in self._transpiled:
+            (prepared,) = self._preparation().prepare(source)
+            self._transpiled[source.data] = decode(prepared.wire), prepared.has_free_angles
+        return self._transpiled[source.data]
 
     def _preparation(self) -> Preparation:
         if self._prepares is None:
             if self._session is not None:
                 session_id = self._session.session_id
                 place = Place.of_session(self._service, session_id, self._backend)
+                use_fractional_gates = self._session.use_fractional_gates
             else:
-                place = Place.of_backend(self._service, self._backend)
+                place = Place.of_documents(self._service, self._device().documents)
+                use_fractional_gates = self._device().use_fractional_gates
             transpilation = Transpilation(
-                self.options.optimization_level, self.options.seed_transpiler
+                self.options.optimization_level,
+                self.options.seed_transpiler,
+                use_fractional_gates,
             )
-            self._prepares = Preparation(place, transpilation)
+            self._prepares = Preparation(place, transpilation, build=self._device)
         return self._prepares
 
 
@@ -135,9 +172,12 @@ class Sampler(_Primitive, BaseSamplerV2):
             sampler_pub = _coerced(SamplerPub, pub, shots)
             if not measures(sampler_pub.circuit):
                 raise no_measurement(_NAME)
+            problem = register_problem(sampler_pub.circuit)
+            if problem:
+                raise unfit_register(_NAME, problem)
             coerced.append(
                 SamplerPub(
-                    self._fitted(sampler_pub.circuit),
+                    self._fitted(sampler_pub.circuit, sampler_pub.parameter_values),
                     sampler_pub.parameter_values,
                     shots=sampler_pub.shots,
                     validate=False,
@@ -173,9 +213,11 @@ class Estimator(_Primitive, BaseEstimatorV2):
         coerced = []
         for pub in _as_list(pubs):
             estimator_pub = _coerced(EstimatorPub, pub, precision)
-            circuit = self._fitted(estimator_pub.circuit)
+            self._check_observables(estimator_pub.observables)
+            circuit = self._fitted(estimator_pub.circuit, estimator_pub.parameter_values)
             observables = estimator_pub.observables
-            if circuit.layout is not None:
+            # Who brings a circuit that was laid out before has laid its observables out, too.
+            if circuit is not estimator_pub.circuit and circuit.layout is not None:
                 observables = observables.apply_layout(circuit.layout)
             coerced.append(
                 EstimatorPub(
@@ -188,6 +230,17 @@ class Estimator(_Primitive, BaseEstimatorV2):
             )
         level = self.options.resilience_level
         return self._submit(coerced, {} if level is None else {"resilience_level": level})
+
+    def _check_observables(self, observables: ObservablesArray) -> None:
+        if observables.size == 0:
+            raise CircuitError("A pub has no observables.", advice="Give one at least.")
+        term = foreign_term(observables)
+        # A simulator measures projectors as well.
+        if term is not None and self._device().instruction_set.is_device:
+            raise CircuitError(
+                f"The observable {term!r} has letters other than I, X, Y and Z.",
+                advice="Write projectors as sums of Paulis, such as 0.5*I + 0.5*Z.",
+            )
 
 
 def _resolve(mode: Any) -> tuple[Session | None, RuntimeService, str]:

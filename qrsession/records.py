@@ -33,6 +33,15 @@ class Records:
         self._jobs = state_dir / "jobs"
         self._results = state_dir / "results"
 
+    def check_folders(self) -> None:
+        """Check that a job's record and its result could be kept, before it is paid for.
+
+        Raises:
+            StorageError: A folder is not ours alone.
+        """
+        storage.check_private_folder(self._jobs)
+        storage.check_private_folder(self._results)
+
     def add_job(self, entry: JobEntry) -> None:
         """Keep a job, or what is now known of it; when this returns it is on the disk."""
         self._ensure(self._jobs)

@@ -31,6 +31,7 @@ from qrsession.session import job_of
 from qrsession.sources import PreparedCircuit, Source, Transpilation
 from qrsession.submit import Sending, submit
 from qrsession.tags import derived_tag
+from qrsession.waiting import OnLost
 
 PROGRAM_VERSION = 2
 # What IBM runs in one job of the sampler; a service may take fewer.
@@ -121,6 +122,7 @@ def collect(
     timeout_s: float | None = None,
     cancel_on_timeout: bool = False,
     on_change: OnChange | None = None,
+    on_lost: OnLost | None = None,
 ) -> Iterator[Outcome]:
     """Wait for jobs, one after another, and yield their results as they were kept on disk.
 
@@ -129,6 +131,7 @@ def collect(
         timeout_s: The longest to wait for all of them together.
         cancel_on_timeout: Whether those that are left are cancelled then.
         on_change: Called with what is known of the first job at once, and of each at every change.
+        on_lost: Called with a sentence when the service goes out of reach; the wait goes on.
 
     Raises:
         JobFailedError: One failed.
@@ -141,7 +144,7 @@ def collect(
         try:
             if on_change is not None and job is jobs[0]:
                 on_change(job.record())
-            job.wait_for_final_state(waiting.left_s(), on_change=on_change)
+            text = job.await_result_text(waiting.left_s(), on_change=on_change, on_lost=on_lost)
         except WaitTimeoutError:
             if cancel_on_timeout:
                 raise _cancelled(jobs) from None
@@ -152,7 +155,7 @@ def collect(
                 advice=f"Take it up again: qrsession result {job.job_id()} --wait",
                 details={"job_id": job.job_id()},
             ) from None
-        yield read_outcome(job)
+        yield read_outcome(job, text)
 
 
 def outlook_of(job: RuntimeJob) -> tuple[str, str]:
@@ -169,15 +172,19 @@ def outlook_of(job: RuntimeJob) -> tuple[str, str]:
     return record.status, ", ".join(words)
 
 
-def read_outcome(job: RuntimeJob) -> Outcome:
+def read_outcome(job: RuntimeJob, text: str | None = None) -> Outcome:
     """Return a finished job's result. Unless it is private, it is on disk before it is read.
+
+    Args:
+        job: The job.
+        text: Its result, where it is here already; None: it is asked for.
 
     Raises:
         NotFinishedError: It is not finished yet.
         JobFailedError: It failed.
         JobCancelledError: It was cancelled.
     """
-    text = job.result_text()
+    text = job.result_text() if text is None else text
     report = JobReport.of_record(job.record())
     records = job.service.records
     if not job.record().private:
@@ -204,8 +211,10 @@ def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[
         CircuitError: A circuit has a parameter without a value, or none has one of a name given.
     """
     known = {name for circuit in circuits for name in circuit.source_parameters}
+    # Of circuits that nobody parsed the service knows the parameters.
+    is_known = all(circuit.parameters is not None for circuit in circuits)
     for name in request.values:
-        if name not in known:
+        if is_known and name not in known:
             raise CircuitError(
                 f"No circuit has a parameter {name!r}.",
                 advice=f"Parameters are: {', '.join(sorted(known)) or 'none'}.",
@@ -221,7 +230,9 @@ def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[
     }
 
 
-def _values_of(circuit: PreparedCircuit, values: Mapping[str, float]) -> dict[str, Any]:
+def _values_of(circuit: PreparedCircuit, values: Mapping[str, float]) -> dict[str, Any] | None:
+    if circuit.parameters is None:
+        return dict(values) or None
     missing = [name for name in circuit.parameters if name not in values]
     if missing:
         raise CircuitError(
@@ -229,8 +240,20 @@ def _values_of(circuit: PreparedCircuit, values: Mapping[str, float]) -> dict[st
             advice=f"Give each one: {' '.join(f'--param {name}=0.5' for name in missing)}",
             details={"parameters": missing},
         )
+    if isinstance(circuit.wire, str):
+        # Text has no order of parameters that both ends would agree about.
+        return {name: values[name] for name in circuit.parameters} or None
     numbers = [values[name] for name in circuit.parameters]
+    if circuit.has_free_angles:
+        _check_angles(circuit.wire, numbers)
     return Array(struct.pack(f"<{len(numbers)}d", *numbers), (len(numbers),), "<f8").to_wire()
+
+
+def _check_angles(wire: Mapping[str, Any], numbers: Sequence[float]) -> None:
+    # Expressions of parameters take Qiskit to work out, and few circuits have one here.
+    from qrsession.isa import check_bound_angles  # noqa: PLC0415 - the room of Qiskit
+
+    check_bound_angles(wire, numbers)
 
 
 def parse_values(assignments: Sequence[str]) -> dict[str, float]:

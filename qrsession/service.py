@@ -28,6 +28,7 @@ from qrsession.protocol.instances import Instance
 from qrsession.protocol.models import BackendSummary, InstanceUsage, JobRecord
 from qrsession.records import Records
 from qrsession.settings import LOCAL_ACCOUNT, Settings, unattended_place
+from qrsession.state import Warn, log_warning
 
 if TYPE_CHECKING:
     from qrsession.backend import Backend
@@ -60,6 +61,8 @@ class RuntimeService:
         instance: The CRN or the name of a service instance; None: the account's, or else the
             first that serves, as `choose_instance` says.
         settings: Where files live; None: as the environment says.
+        warn: Takes a sentence that the user should know: that an instance was picked which nobody
+            named and which is not free.
 
     Raises:
         AccountNotFoundError: No account of that name is saved.
@@ -73,6 +76,7 @@ class RuntimeService:
         instance: str | None = None,
         *,
         settings: Settings | None = None,
+        warn: Warn = log_warning,
     ) -> None:
         if not isinstance(instance, str | None):
             raise InvalidTypeError(
@@ -91,6 +95,7 @@ class RuntimeService:
         self.pending = Pending(self.settings.state_dir)
         self._lock = threading.RLock()
         self._client: RestClient | None = None
+        self._warn = warn
         self._named = named(instance) or named(self.account.instance)
         self._place: Place | None = None
         self._finder: InstanceFinder | None = None
@@ -176,7 +181,10 @@ class RuntimeService:
                     advice=f"Leave --instance out, or name {LOCAL_CRN}",
                 )
             return Place(LOCAL_CRN)
-        return self.finder.choose(self._named, wants)
+        place = self.finder.choose(self._named, wants)
+        if place.may_cost and not place.was_named:
+            self._warn(f"No instance is named, so this uses {place}.")
+        return place
 
     def _located_account(self) -> Account:
         is_local = self.account.is_local
@@ -235,19 +243,28 @@ class RuntimeService:
             )
         return min(candidates, key=lambda backend: backend.queue_length).name
 
-    def backend(self, name: str) -> "Backend":
+    def backend(self, name: str, *, use_fractional_gates: bool | None = False) -> "Backend":
         """Return a backend with its target.
+
+        Args:
+            name: Its name.
+            use_fractional_gates: Whether circuits may be transpiled to gates with an angle that
+                takes time, ``rzz`` and ``rx``; None: where the backend has such gates.
 
         Raises:
             BackendNotFoundError: The account has none of that name.
+            InvalidValueError: Fractional gates are asked for, and the backend has none.
         """
-        return self.build_backend(self.fetch_documents(name))
+        documents = self.fetch_documents(name)
+        return self.build_backend(documents, use_fractional_gates=use_fractional_gates)
 
-    def build_backend(self, documents: BackendDocuments) -> "Backend":
+    def build_backend(
+        self, documents: BackendDocuments, *, use_fractional_gates: bool | None = False
+    ) -> "Backend":
         """Build the backend that two documents describe. Imports Qiskit."""
         from qrsession.backend import Backend  # noqa: PLC0415 - the room of Qiskit
 
-        return Backend(json.loads(documents.configuration), json.loads(documents.properties), self)
+        return Backend.of_documents(documents, self, use_fractional_gates=use_fractional_gates)
 
     def fetch_documents(self, name: str) -> BackendDocuments:
         """Ask for a backend's configuration and properties.

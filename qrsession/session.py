@@ -6,7 +6,7 @@ Source: "Introduction to execution modes" and "Run jobs in a session" in IBM's g
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from qrsession.budgets import longest_with
 from qrsession.duration import format_duration, parse_duration
@@ -37,6 +37,9 @@ from qrsession.service import BackendDocuments, RuntimeService, service_of
 from qrsession.state import Ledger
 from qrsession.submit import submit
 
+if TYPE_CHECKING:
+    from qrsession.backend import Backend
+
 SHORTEST_SESSION_S = 300
 # What the primitives expect beside pubs; without the second, results come untyped.
 _DEFAULT_INPUTS = {"version": 2, "support_qiskit": True}
@@ -66,6 +69,9 @@ class Session:
     """
 
     mode = SessionMode.DEDICATED
+    # Whether circuits may be transpiled to gates with an angle that takes time.
+    use_fractional_gates: bool | None
+    _device: "Backend | None"
 
     def __init__(
         self,
@@ -106,7 +112,8 @@ class Session:
         service.choose_instance(Wants(name))
         longest_s = _check_longest(max_time_s, service, is_needed=entering.budget_s is not None)
         name = name or service.least_busy()
-        documents = service.fetch_documents(name)
+        ours = backend if service_of(backend) is service else None
+        documents = service.fetch_documents(name) if ours is None else ours.documents
         request = SessionRequest(
             mode=self.mode,
             backend=name,
@@ -116,12 +123,26 @@ class Session:
         ledger = Ledger(service.settings)
         record, entry = open_session(service, request, ledger, entering, patience)
         self._bind(service, record)
+        if ours is not None:
+            self._device, self.use_fractional_gates = ours, ours.use_fractional_gates
         service.keep_documents(self._session_id, self._backend, documents)
         return entry
 
     @classmethod
-    def from_id(cls, session_id: str, service: RuntimeService | None = None) -> Self:
+    def from_id(
+        cls,
+        session_id: str,
+        service: RuntimeService | None = None,
+        *,
+        use_fractional_gates: bool | None = False,
+    ) -> Self:
         """Take up a session that is there already.
+
+        Args:
+            session_id: Its id.
+            service: The service that it is of; None: that of the default account.
+            use_fractional_gates: Whether circuits may be transpiled to gates with an angle that
+                takes time: see `RuntimeService.backend`.
 
         Raises:
             SessionNotFoundError: There is none of that id.
@@ -134,7 +155,9 @@ class Session:
             raise InvalidValueError(
                 f"{session_id} is of mode {record.mode!r}.", advice=f"Use {other}.from_id."
             )
-        return cls.of_record(service, record)
+        session = cls.of_record(service, record)
+        session.use_fractional_gates = use_fractional_gates
+        return session
 
     @classmethod
     def of_record(cls, service: RuntimeService, record: SessionRecord) -> Self:
@@ -149,6 +172,8 @@ class Session:
         self._backend = record.backend or ""
         self._record = record
         self._is_closed = record.state == SessionState.CLOSED
+        self._device = None
+        self.use_fractional_gates = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._session_id!r}, backend={self._backend!r})>"
@@ -191,6 +216,18 @@ class Session:
         """Return its backend's documents: asked for once in its life, by whichever process."""
         return self._service.session_documents(self._session_id, self._backend)
 
+    def device(self) -> "Backend":
+        """Return its backend as Qiskit sees it, built once. Imports Qiskit.
+
+        Raises:
+            InvalidValueError: Fractional gates are asked for, and the backend has none.
+        """
+        if self._device is None:
+            self._device = self._service.build_backend(
+                self.documents(), use_fractional_gates=self.use_fractional_gates
+            )
+        return self._device
+
     def run(
         self,
         program_id: str,
@@ -210,17 +247,26 @@ class Session:
             callback: Called once with the job's id and its result, when that is there.
 
         Raises:
+            CircuitError: A circuit is not made of the backend's instructions.
             SessionClosedError: The session takes no more jobs.
         """
         from qrsession.codec import encode  # noqa: PLC0415 - the room of Qiskit
 
-        known = _DEFAULT_INPUTS if program_id in OPTIONS_OF else {}
-        params = encode({**known, **inputs})
+        if program_id in OPTIONS_OF:
+            self._check_pubs(program_id, inputs.get("pubs"))
+        missing = dict(_DEFAULT_INPUTS) if program_id in OPTIONS_OF else {}
+        params = encode({**inputs, **{k: v for k, v in missing.items() if k not in inputs}})
         submitted = self.submit(program_id, params, Options.of(options))
         job = RuntimeJob(self._service, submitted.record(), result_decoder)
         if callback is not None:
             _call_back(job, callback)
         return job
+
+    def _check_pubs(self, program_id: str, pubs: Any) -> None:
+        from qrsession.isa import check_pubs  # noqa: PLC0415 - the room of Qiskit
+
+        if isinstance(pubs, list | tuple):
+            check_pubs(program_id, pubs, self.device().instruction_set)
 
     def submit(self, program_id: str, params: dict[str, Any], options: Options) -> RuntimeJob:
         """Submit a job whose parameters are JSON already.

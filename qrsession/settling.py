@@ -183,6 +183,14 @@ class Settler:
         if is_settled:
             self._pending.openings.drop(opening.key)
 
+    def note_adopted(self, session_id: str) -> None:
+        """Forget the opening that a session came of, now that somebody knows it for ours."""
+        for opening in self._ours(self._pending.openings.all()):
+            with suppress(QrsessionError):
+                if session_id in {one.workload_id for one in self.perhaps_of(opening)}:
+                    self._pending.openings.drop(opening.key)
+                    return
+
     def perhaps_of(self, opening: Opening) -> list[Workload]:
         """Return the open sessions that an opening may have come to, and that nobody knows.
 

@@ -68,10 +68,13 @@ class Transpilation:
     Attributes:
         optimization_level: 0 to 3, or None to leave circuits as they are.
         seed: The seed of the transpiler's random choices, None for a fresh one.
+        use_fractional_gates: Whether they may have gates with an angle that takes time, such as
+            ``rzz``; None: where the backend has such gates.
     """
 
     optimization_level: int | None = 2
     seed: int | None = None
+    use_fractional_gates: bool | None = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +82,21 @@ class PreparedCircuit:
     """A circuit on the wire, and what must be known of it without parsing it again.
 
     Attributes:
-        wire: The typed JSON of the circuit.
-        parameters: Names of its parameters, in the order in which values are given.
+        wire: The typed JSON of the circuit, or its text in OpenQASM 3.
+        parameters: Names of its parameters, in the order in which values are given; None: not
+            known, for a circuit that nobody parsed.
         source_parameters: Those of the circuit as it was read; transpiling may lose some.
         has_measurement: Whether the sampler has something to sample.
+        register_problem: Why the sampler cannot name its results, "" if it can.
+        has_free_angles: Whether an angle for which the backend has bounds depends on parameters.
     """
 
-    wire: dict[str, Any]
-    parameters: tuple[str, ...]
+    wire: dict[str, Any] | str
+    parameters: tuple[str, ...] | None
     source_parameters: tuple[str, ...]
     has_measurement: bool
+    register_problem: str = ""
+    has_free_angles: bool = False
 
 
 def read_sources(arguments: Iterable[str]) -> list[Source]:

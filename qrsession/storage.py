@@ -162,6 +162,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
         f".{path.name}.{os.getpid()}.{os.urandom(6).hex()}{_TEMPORARY_SUFFIX}"
     )
     with _mapped(path):
+        _check_replaceable(path)
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _CLOSE_ON_EXEC
             with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
@@ -175,6 +176,14 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
             raise
         if durable:
             _sync_folder(path.parent)
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to put a file in the place of a device or a pipe: ``/dev/null`` is everybody's."""
+    with suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            raise StorageError(f"{path} is not a file.", details={"path": str(path)})
 
 
 def remove_file(path: Path, *, durable: bool = True) -> bool:

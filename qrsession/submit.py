@@ -105,6 +105,7 @@ class _Submission:
 
     def run(self) -> JobCreated:
         """Submit it, or take up what became of an earlier try."""
+        self._service.records.check_folders()
         if self._sending.once is None:
             self._intents.put(self._intent)
         else:

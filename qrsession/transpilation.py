@@ -30,11 +30,14 @@ from qiskit.transpiler.passes import (
     RemoveIdentityEquivalent,
     Size,
     UnitarySynthesis,
+    WrapAngles,
 )
 from qiskit.transpiler.preset_passmanagers import builtin_plugins as stages
 from qiskit.transpiler.timing_constraints import TimingConstraints
 
+from qrsession.delays import AlignDelays
 from qrsession.errors import CircuitError
+from qrsession.screening import too_wide
 from qrsession.sources import Transpilation
 
 _CANCEL_COMMUTING_LEVEL = 2
@@ -50,20 +53,30 @@ def transpile(
         CircuitError: It is wider than the target, or there is no way to rewrite it.
     """
     if target.num_qubits is not None and circuit.num_qubits > target.num_qubits:
-        raise CircuitError(
-            f"{name}: the circuit has {circuit.num_qubits} qubits, the backend "
-            f"{target.num_qubits}.",
-            advice="Choose a wider backend: `qrsession backends`.",
-            details={"path": name},
-        )
+        raise too_wide(name, circuit.num_qubits, target.num_qubits)
     level = transpilation.optimization_level or 0
     try:
         return pass_manager(target, level, transpilation.seed).run(circuit)
     except QiskitError as error:
+        missing = sorted(_control_flow(circuit) - set(target.operation_names))
+        words = f"it has no {', '.join(missing)}" if missing else error.message
         raise CircuitError(
-            f"{name}: the circuit cannot be transpiled to the backend: {error.message}",
+            f"{name}: the circuit cannot be transpiled to the backend: {words}",
+            advice="Choose a backend with dynamic circuits." if missing else None,
             details={"path": name},
         ) from error
+
+
+def _control_flow(circuit: QuantumCircuit) -> set[str]:
+    return {
+        name
+        for instruction in circuit.data
+        if instruction.is_control_flow()
+        for name in (
+            instruction.name,
+            *(inner for block in instruction.operation.blocks for inner in _control_flow(block)),
+        )
+    }
 
 
 def pass_manager(target: Target, level: int, seed: int | None) -> StagedPassManager:
@@ -88,6 +101,12 @@ def pass_manager(target: Target, level: int, seed: int | None) -> StagedPassMana
         else stages.SabreSwapPassManager().pass_manager(config, level),
         translation=translation,
         optimization=_optimization(target, level, translation) if level else None,
+        post_optimization=PassManager(
+            [WrapAngles(target), Optimize1qGatesDecomposition(target=target)]
+        )
+        if level and target.has_angle_bounds()
+        else None,
+        pre_scheduling=None if target.dt is None else PassManager([AlignDelays(target)]),
         scheduling=stages.DefaultSchedulingPassManager().pass_manager(config, level),
     )
 

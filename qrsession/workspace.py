@@ -83,6 +83,7 @@ class Workspace:
         self._warn = warn
         self._say = say
         self._now = now
+        self._settled: set[str] = set()
         self._services: dict[tuple[str | None, str | None, bool], RuntimeService] = {}
 
     def service(
@@ -102,8 +103,12 @@ class Workspace:
             from qrsession.service import RuntimeService  # noqa: PLC0415
 
             found = resolve_account(self.settings, account, warn=self._warn)
-            make = RuntimeService.at_instance if is_known else RuntimeService
-            service = make(found, instance, settings=self.settings)
+            if is_known:
+                service = RuntimeService.at_instance(found, instance, settings=self.settings)
+            else:
+                service = RuntimeService(
+                    found, instance, settings=self.settings, warn=_leave_unsaid
+                )
             if service.account.is_local and account is None and self.settings.account is None:
                 self._warn("No account is set up, so this uses the local runtime.")
             if not service.account.verify:
@@ -138,7 +143,9 @@ class Workspace:
 
     def _settle(self, service: "RuntimeService") -> None:
         """See to what earlier commands left undone at a service."""
-        if not service.pending.is_empty():
+        if service.account.name not in self._settled and not service.pending.is_empty():
+            # Once a command will do, however many instances it asks.
+            self._settled.add(service.account.name)
             self.settler(service.account).settle_all()
 
     def settler(self, account: "Account | str") -> "Settler":
@@ -315,6 +322,7 @@ class Workspace:
             raise SessionClosedError(
                 f"The session {session_id} is closed.", details={"session_id": session_id}
             )
+        self.settler(service.account).note_adopted(session_id)
         entry = SessionEntry(
             name=name or "",
             session_id=session_id,
@@ -366,14 +374,14 @@ class Workspace:
             JobNotFoundError: It is known neither here nor to the service.
             InvalidValueError: Several jobs begin so.
         """
+        if is_own_tag(key):
+            return self._settle_tag(key, account)
         from qrsession.runs import recall_outcome  # noqa: PLC0415 - most commands run nothing
 
         try:
             if key == LAST_JOB:
                 chosen = self.find_any(session, interactive=interactive)
                 entry = self.records.last_job(chosen.session_id)
-            elif is_own_tag(key):
-                return self._settle_tag(key, account)
             else:
                 entry = self.records.find_job(key)
         except JobNotFoundError:
@@ -480,3 +488,7 @@ def _budget_text(entry: SessionEntry, budget_s: int) -> str:
         f"It may use {budget_s} s: the service closes it {longest} after its first job has begun, "
         "and ends each job at its share."
     )
+
+
+def _leave_unsaid(_sentence: str) -> None:
+    """Say nothing: whoever is about to spend money says it, and how much time it is for."""

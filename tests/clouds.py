@@ -90,6 +90,7 @@ class Cloud:
     usage: dict[str, Any] = field(default_factory=lambda: {"usage_consumed_seconds": 12})
     page_size: int = 100
     seen: list[Seen] = field(default_factory=list)
+    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
@@ -162,13 +163,15 @@ class Cloud:
         at = next((offer for offer in self.offers if offer.crn == request.crn), None)
         if at is None:
             return 404, {"errors": [{"code": 1201, "message": "No such instance."}]}
-        if path == "/backends":
-            return 200, {"devices": list(at.backends)}
-        if path == "/instances/usage":
-            return 200, {"instance_id": at.crn, "plan_id": at.plan_id, **self.usage}
-        if path == f"/accounts/{ACCOUNT_ID}":
-            ttl_s = _MAX_TTL_S.get(at.plan.lower(), 28_800)
-            return 200, {"plans": [{"plan_id": at.plan_id, "max_ttl": ttl_s}]}
+        ttl_s = _MAX_TTL_S.get(at.plan.lower(), 28_800)
+        lists: dict[str, Any] = {
+            "/backends": {"devices": list(at.backends)},
+            "/jobs": {"jobs": [], "count": 0},
+            "/instances/usage": {"instance_id": at.crn, "plan_id": at.plan_id, **self.usage},
+            f"/accounts/{ACCOUNT_ID}": {"plans": [{"plan_id": at.plan_id, "max_ttl": ttl_s}]},
+        }
+        if path in lists:
+            return 200, lists[path]
         return self._backend_or_session(request, path, at)
 
     def _backend_or_session(self, request: Seen, path: str, at: Offer) -> tuple[int, Any]:
@@ -177,9 +180,9 @@ class Cloud:
             body = json.loads(request.body)
             if at.pricing == "free" and body["mode"] == "dedicated":
                 return 400, {"errors": [{"code": 1352, "message": "The plan has no sessions."}]}
-            return 200, self._session(body["mode"], body["backend"], body.get("max_ttl"))
+            return 200, self._new_session(body, at)
         if parts[0] == "sessions":
-            return 200, self._session("batch", None, None)
+            return self._session(request.method, parts[1], at)
         documents = self.documents.get(parts[1] if len(parts) > 1 else "")
         if parts[0] == "backends" and documents is not None:
             if parts[2] in {"configuration", "properties"}:
@@ -187,16 +190,28 @@ class Cloud:
             return 200, {"state": True, "status": "active", "length_queue": 0}
         return 404, {"errors": [{"code": "not_found", "message": "There is none."}]}
 
-    @staticmethod
-    def _session(mode: str, backend: str | None, max_ttl_s: int | None) -> dict[str, Any]:
-        return {
-            "id": f"session-{mode}",
-            "mode": mode,
-            "backend_name": backend,
+    def _new_session(self, body: dict[str, Any], at: Offer) -> dict[str, Any]:
+        session = {
+            "id": f"session-{len(self.sessions) + 1}",
+            "mode": body["mode"],
+            "backend_name": body["backend"],
             "state": "open",
             "accepting_jobs": True,
-            "max_ttl": max_ttl_s or 28_800,
+            "max_ttl": body.get("max_ttl") or 28_800,
+            "instance": at.crn,
         }
+        self.sessions[session["id"]] = session
+        return session
+
+    def _session(self, method: str, session_id: str, at: Offer) -> tuple[int, Any]:
+        session = self.sessions.get(session_id)
+        # An instance knows its own sessions, and no other's.
+        if session is None or session["instance"] != at.crn:
+            return 404, {"errors": [{"code": "not_found", "message": "No such session."}]}
+        if method != "GET":
+            session.update(state="closed", accepting_jobs=False)
+            return 204, None
+        return 200, session
 
 
 def _handler_of(cloud: Cloud) -> type[BaseHTTPRequestHandler]:

@@ -9,8 +9,8 @@ import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qasm2, qasm3, qpy
 from qiskit.circuit import Clbit, Parameter
 from qiskit.quantum_info import Operator
-from qiskit.transpiler import Target
 
+from qrsession.backend import Backend
 from qrsession.circuits import measures, prepare_source, read_circuits
 from qrsession.codec import decode
 from qrsession.errors import CircuitError
@@ -235,11 +235,26 @@ def test_whether_a_circuit_measures(make: object, expected: bool) -> None:
 # To the wire
 
 
+def simulator(num_qubits: int, *extra: str) -> Backend:
+    return Backend(
+        {
+            "backend_name": "small",
+            "n_qubits": num_qubits,
+            "basis_gates": ["rz", "sx", "cz", *extra],
+            "gates": [],
+            "coupling_map": None,
+            "simulator": True,
+        }
+    )
+
+
 def test_a_prepared_circuit_is_known_without_parsing_it(tmp_path: Path) -> None:
     circuit = asymmetric()
     circuit.rx(Parameter("zeta"), 0)
     circuit.ry(Parameter("alpha"), 1)
-    (prepared,) = prepare_source(source_of(tmp_path, qpy_of(circuit)), None, AS_IT_IS)
+    (prepared,) = prepare_source(
+        source_of(tmp_path, qpy_of(circuit)), simulator(3, "cx", "rx", "ry"), AS_IT_IS
+    )
     assert decode(prepared.wire) == circuit
     assert prepared.parameters == ("alpha", "zeta")
     assert prepared.source_parameters == prepared.parameters
@@ -250,31 +265,32 @@ def test_a_parameter_that_transpiling_removes_is_remembered(tmp_path: Path) -> N
     circuit = QuantumCircuit(1, 1)
     circuit.rz(Parameter("phase"), 0)
     circuit.measure(0, 0)
-    target = Target.from_configuration(["rz", "sx", "cz", "measure"], num_qubits=1)
+    backend = simulator(1)
     source = source_of(tmp_path, qpy_of(circuit))
-    (prepared,) = prepare_source(source, target, Transpilation(2))
+    (prepared,) = prepare_source(source, backend, Transpilation(2))
     assert (prepared.parameters, prepared.source_parameters) == ((), ("phase",))
 
 
 def test_without_a_level_a_circuit_goes_as_it_is(tmp_path: Path) -> None:
-    target = Target.from_configuration(["rz", "sx", "cz", "measure"], num_qubits=3)
     source = source_of(tmp_path, qasm2.dumps(asymmetric()))
-    (as_it_is,) = prepare_source(source, target, AS_IT_IS)
-    (rewritten,) = prepare_source(source, target, Transpilation(0))
+    (as_it_is,) = prepare_source(source, simulator(3, "cx"), AS_IT_IS)
+    (rewritten,) = prepare_source(source, simulator(3), Transpilation(0))
     assert decode(as_it_is.wire).count_ops()["h"] == 1
     assert set(decode(rewritten.wire).count_ops()) <= {"rz", "sx", "cz", "measure"}
 
 
 def test_a_circuit_that_is_too_wide(tmp_path: Path) -> None:
-    target = Target.from_configuration(["rz", "sx", "cz", "measure"], num_qubits=2)
+    backend = simulator(2)
     source = source_of(tmp_path, qasm2.dumps(asymmetric()))
     with pytest.raises(CircuitError, match="has 3 qubits, the backend 2") as caught:
-        prepare_source(source, target, Transpilation(1))
+        prepare_source(source, backend, Transpilation(1))
     assert caught.value.details["path"] == source.name
 
 
 def test_metadata_of_people_travels(tmp_path: Path) -> None:
     circuit = asymmetric()
     circuit.metadata = {"angles": np.arange(2.0).tolist(), "by": "name"}
-    (prepared,) = prepare_source(source_of(tmp_path, qpy_of(circuit)), None, AS_IT_IS)
+    (prepared,) = prepare_source(
+        source_of(tmp_path, qpy_of(circuit)), simulator(3, "cx", "rx", "ry"), AS_IT_IS
+    )
     assert decode(prepared.wire).metadata == {"angles": [0.0, 1.0], "by": "name"}

@@ -33,11 +33,16 @@ LIBRARY = (
         "circuits",
         "sources",
         "screening",
+        "target",
+        "angles",
+        "delays",
+        "isa",
+        "untranspiled",
         "transpilation",
         "prepared",
         "results",
     }
-    | {"patience", "opening", "settling", "overview"}
+    | {"patience", "waiting", "opening", "settling", "overview"}
     | {"spending", "paying", "going_on", "usage", "estimating", "modes", "accounting"}
     | {"account_checks", "account_file", "account_reports", "api_key", "saved_accounts"}
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
@@ -91,13 +96,25 @@ DECODERS = {"local.worker", "local.noise", "local.simulation"}
 
 # Modules that may be imported at the top of a file by these rooms alone. "None" needs a reason
 # where it is imported: each costs more than all of `import qrsession`.
-QISKIT_ROOMS = {"codec", "circuits", "transpilation", "backend", "primitives", *DECODERS}
+QISKIT_ROOMS = {
+    "codec",
+    "circuits",
+    "transpilation",
+    "backend",
+    "target",
+    "angles",
+    "delays",
+    "isa",
+} | {
+    "primitives",
+    *DECODERS,
+}
 HEAVY = {
     "numpy": QISKIT_ROOMS,
     "qiskit": QISKIT_ROOMS,
     "qiskit_aer": DECODERS,
     "qiskit_qasm3_import": set[str](),
-    "requests": {"client.transport", "client.iam"},
+    "requests": {"client.exchange", "client.transport", "client.iam", "client.proving"},
     "rich": set[str](),
     "filelock": {"local"},
     "platformdirs": set[str](),

@@ -93,10 +93,11 @@ def test_another_target_is_another_circuit(place: Place) -> None:
     assert elsewhere.outcome == "miss"
 
 
-def test_without_a_level_nobody_asks_for_the_backend(place: Place, backends: Backends) -> None:
-    (circuit,) = Preparation(place, Transpilation(None)).prepare(BELL)
-    assert decode(circuit.wire).count_ops()["h"] == 1
-    assert backends.asked == 0
+def test_without_a_level_text_stays_text(place: Place, backends: Backends) -> None:
+    (circuit,) = Preparation(place, Transpilation(None)).prepare_all([BELL])
+    assert circuit.wire == BELL.text()
+    assert Preparation(place, Transpilation(None)).prepare_all([BELL]) == [circuit]
+    assert backends.asked == 1
 
 
 def test_a_file_that_includes_another_is_read_anew(place: Place, tmp_path: Path) -> None:

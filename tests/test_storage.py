@@ -254,3 +254,13 @@ def test_modes_are_mended_where_that_can_be(
     path.chmod(0o644)
     monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
     assert storage.mend_mode(path) is storage.Mending.NOT_NEEDED
+
+
+@pytest.mark.fast
+def test_no_pipe_or_device_is_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StorageError, match="is not a file"):
+        storage.write_atomically(pipe, b"x")
+    assert pipe.is_fifo()
+    assert not list(tmp_path.glob(".pipe*"))

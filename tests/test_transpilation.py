@@ -18,9 +18,9 @@ from qiskit.quantum_info import Operator, hellinger_fidelity
 from qiskit.transpiler import CouplingMap, Target
 from qiskit_aer import AerSimulator
 
-from qrsession.backend import build_target
 from qrsession.errors import CircuitError
 from qrsession.sources import Transpilation
+from qrsession.target import build_target
 from qrsession.transpilation import transpile
 
 SNAPSHOTS = Path(qiskit_ibm_runtime.__file__).parent / "fake_provider" / "backends"

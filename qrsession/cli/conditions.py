@@ -7,9 +7,7 @@ import typer
 
 ClockRate = Annotated[
     float,
-    typer.Option(
-        "--clock-rate", metavar="X", help="How fast sessions age: with 60 an hour takes a minute."
-    ),
+    typer.Option("--clock-rate", metavar="X", help="With 60, an hour of a session takes a minute."),
 ]
 SubmissionsPerMinute = Annotated[
     int | None,
@@ -22,9 +20,7 @@ PlanName = Annotated[
 ]
 UsageLimit = Annotated[
     float | None,
-    typer.Option(
-        "--usage-limit", metavar="S", help="Seconds that may be used in 28 days; open has 600."
-    ),
+    typer.Option("--usage-limit", metavar="S", help="Seconds of usage in 28 days; open has 600."),
 ]
 ScenarioFile = Annotated[
     Path | None,

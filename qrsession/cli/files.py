@@ -7,6 +7,9 @@ from pathlib import Path
 from qrsession.errors import InvalidValueError, StorageError
 from qrsession.storage import write_atomically
 
+# More than any path has; a ring of links has no end.
+_MOST_LINKS = 40
+
 
 def check_target(file: Path) -> None:
     """Check that a file can be written, as far as can be told beforehand.
@@ -17,6 +20,8 @@ def check_target(file: Path) -> None:
     target = file.absolute()
     if target.is_dir():
         raise _unusable(file, "it is a folder")
+    if _is_planted(target):
+        raise _unusable(file, "another user has put it there")
     # A link leads to the file that is meant.
     folder = target.resolve().parent
     if not target.exists() and not folder.is_dir():
@@ -35,6 +40,8 @@ def write_target(file: Path, text: str) -> None:
         StorageError: It cannot be written.
     """
     target = file.absolute()
+    if _is_planted(target):
+        raise StorageError(f"{file} cannot be written: another user has put it there.")
     data = f"{text.rstrip()}\n".encode()
     if not _is_special(target):
         write_atomically(target.resolve(), data)
@@ -44,6 +51,29 @@ def write_target(file: Path, text: str) -> None:
             stream.write(data)
     except OSError as error:
         raise StorageError(f"{file} cannot be written: {error.strerror}.") from error
+
+
+def _is_planted(target: Path) -> bool:
+    """Whether another user has put a link, a pipe or the like where all may, as in ``/tmp``.
+
+    A link would lead us to a file of ours that nobody meant, a pipe would hand over a result.
+    Linux has the same rule (``fs.protected_symlinks``), but never sees a link resolved here.
+    """
+    if not hasattr(os, "geteuid"):
+        return False
+    for _ in range(_MOST_LINKS):
+        try:
+            status, folder = target.lstat(), target.parent.stat()
+        except OSError:
+            return False
+        is_open_to_all = bool(folder.st_mode & stat.S_IWOTH)
+        is_foreign = status.st_uid not in {os.geteuid(), folder.st_uid}
+        if is_open_to_all and is_foreign and not stat.S_ISREG(status.st_mode):
+            return True
+        if not stat.S_ISLNK(status.st_mode):
+            return False
+        target = target.parent / target.readlink()
+    return True
 
 
 def _is_special(target: Path) -> bool:

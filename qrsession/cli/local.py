@@ -1,6 +1,8 @@
 """``qrsession local``: the local runtime in the background, by hand."""
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from qrsession.cli.conditions import (
     ClockRate,
@@ -32,6 +34,9 @@ def start(
     submissions_per_minute: SubmissionsPerMinute = None,
     clock_rate: ClockRate = 1.0,
     scenario: ScenarioFile = None,
+    ideal: Annotated[
+        bool, typer.Option("--ideal", help="Offer twins of devices, simulated without noise.")
+    ] = False,
 ) -> None:
     """Start the local runtime, if it is not up, and print its URL.
 
@@ -40,13 +45,15 @@ def start(
 
     Examples:
         qrsession local start
-        qrsession local start --clock-rate 60
+        qrsession local start --ideal --clock-rate 60
     """
     # Imported here because stop and status need none of it.
     from qrsession.local.conditions import Conditions  # noqa: PLC0415
 
     conditions = Conditions(clock_rate, submissions_per_minute, scenario, plan, usage_limit)
-    address = daemon.ensure(context.settings, arguments=conditions.checked_arguments())
+    address = daemon.ensure(
+        context.settings, arguments=conditions.checked_arguments(), is_ideal=ideal
+    )
     context.show({"runtime": _document(address)}, lambda _terminal: address.url)
 
 
@@ -78,13 +85,15 @@ COMMANDS = {"start": start, "stop": stop, "status": status}
 
 def _document(address: daemon.RuntimeAddress | None) -> dict[str, Any]:
     if address is None:
-        return {"state": "down", "url": None, "pid": None, "version": None, "log": None}
+        nothing = dict.fromkeys(("url", "pid", "version", "log", "ideal"))
+        return {"state": "down", **nothing}
     return {
         "state": "up",
         "url": address.url,
         "pid": address.pid,
         "version": address.version,
         "log": str(address.log_file),
+        "ideal": address.is_ideal,
     }
 
 
@@ -94,5 +103,9 @@ def _text(address: daemon.RuntimeAddress | None, terminal: Terminal) -> str:
         row = [str(document[column.title.lower()] or "") for column in _COLUMNS]
         return table_text(_COLUMNS, [row], terminal)
     style = Style.FAINT if address is None else Style.GOOD
-    facts = [(name, str(value)) for name, value in document.items() if value and name != "state"]
+    facts = [
+        (name, "yes" if value is True else str(value))
+        for name, value in document.items()
+        if value and name != "state"
+    ]
     return card_text("local runtime", Cell(str(document["state"]), style), facts, terminal)

@@ -58,6 +58,9 @@ def _outcome(
         return read_outcome(found)
     with context.output.progress(f"job {found.job_id()}", lambda: outlook_of(found)) as progress:
         (outcome,) = collect(
-            [found], timeout_s=timeout_s, on_change=lambda record: progress.show(record.status)
+            [found],
+            timeout_s=timeout_s,
+            on_change=lambda record: progress.show(record.status),
+            on_lost=progress.note,
         )
     return outcome

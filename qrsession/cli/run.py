@@ -82,6 +82,10 @@ def command(
         int | None,
         typer.Option("--seed-transpiler", metavar="N", help="Makes its choices repeatable."),
     ] = None,
+    fractional_gates: Annotated[
+        bool,
+        typer.Option("--fractional-gates", help="Transpile to rzz and rx of any angle, too."),
+    ] = False,
     no_transpile: Annotated[
         bool, typer.Option("--no-transpile", help="Send circuits as they are.")
     ] = False,
@@ -143,7 +147,12 @@ def command(
         primitive=primitive,
         shots=check_shots(shots),
         values=parse_values(param or []),
-        transpilation=_transpilation(optimization_level, seed_transpiler, as_is=no_transpile),
+        transpilation=_transpilation(
+            optimization_level,
+            seed_transpiler,
+            fractional_gates=fractional_gates,
+            as_is=no_transpile,
+        ),
         options=Options(
             max_execution_time=max_execution_time,
             environment={"job_tags": tag or [], "private": private},
@@ -172,6 +181,7 @@ def command(
                 timeout_s=_left_of(timeout_s, began_s),
                 cancel_on_timeout=on_timeout is OnTimeout.CANCEL,
                 on_change=lambda record: progress.show(record.status),
+                on_lost=progress.note,
             )
         )
     show_outcomes(
@@ -236,11 +246,17 @@ def _show_estimate(context: Context, place: _Place, request: RunRequest) -> None
     context.show({"estimate": found.document()}, lambda terminal: estimate_text(found, terminal))
 
 
-def _transpilation(level: int | None, seed: int | None, *, as_is: bool) -> Transpilation:
+def _transpilation(
+    level: int | None, seed: int | None, *, fractional_gates: bool, as_is: bool
+) -> Transpilation:
     if as_is:
-        if level is not None or seed is not None:
-            raise UsageError("--no-transpile leaves no level and no seed to choose.")
+        if level is not None or seed is not None or fractional_gates:
+            raise UsageError("--no-transpile leaves no level, seed or gates to choose.")
         return Transpilation(None)
     options_of_level = Options(optimization_level=level, seed_transpiler=seed)
     chosen = options_of_level.optimization_level
-    return Transpilation(DEFAULT_OPTIMIZATION_LEVEL if chosen is None else chosen, seed)
+    return Transpilation(
+        DEFAULT_OPTIMIZATION_LEVEL if chosen is None else chosen,
+        seed,
+        use_fractional_gates=fractional_gates,
+    )

@@ -33,14 +33,23 @@ def command(
     submissions_per_minute: SubmissionsPerMinute = None,
     clock_rate: ClockRate = 1.0,
     scenario: ScenarioFile = None,
+    ideal: Annotated[
+        bool, typer.Option("--ideal", help="Offer twins of devices, simulated without noise.")
+    ] = False,
+    twins: Annotated[
+        Path | None,
+        typer.Option("--twins", metavar="DIR", help="A folder of snapshots of devices."),
+    ] = None,
 ) -> None:
     """Run the local runtime in the foreground; it prints its URL when it is ready.
 
-    With --data it has a home of its own, beside the one that commands start by themselves.
+    With --data it has a home of its own, beside the one that commands start by themselves. With
+    --ideal there are twins of devices beside the simulators: those of `backends snapshot`, and
+    those that qiskit-ibm-runtime carries where it is installed.
 
     Examples:
         qrsession serve --port 0
-        qrsession serve --data ./runtime --workers 1
+        qrsession serve --data ./runtime --plan open --clock-rate 60
     """
     # Imported here because the help of this command needs no server.
     from qrsession.local import serving  # noqa: PLC0415
@@ -52,6 +61,12 @@ def command(
     conditions = Conditions(clock_rate, submissions_per_minute, scenario, plan, usage_limit)
     serving.serve(
         serving.ServeOptions(
-            settings, port, workers, conditions=conditions, on_ready=serving.print_url
+            settings,
+            port,
+            workers,
+            conditions=conditions,
+            is_ideal=ideal,
+            twins_dir=twins,
+            on_ready=serving.print_url,
         )
     )

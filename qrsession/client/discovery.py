@@ -13,6 +13,7 @@ from qrsession.client.transport import Authorizer, Call, Endpoint, Reply, Transp
 from qrsession.errors import (
     NotAuthorizedError,
     QrsessionError,
+    RequestRefusedError,
     ServiceError,
     ServiceUnavailableError,
     WireFormatError,
@@ -157,6 +158,8 @@ def _as_error(what: str, reply: Reply) -> QrsessionError:
         or fault.status == HTTPStatus.TOO_MANY_REQUESTS
     ):
         kind = ServiceUnavailableError
+    elif fault.status >= HTTPStatus.BAD_REQUEST:
+        kind = RequestRefusedError
     return kind(
         f"{what} failed: {fault.message}",
         details={"http_status": fault.status, "ibm_code": fault.code, "trace": fault.trace or None},

@@ -20,12 +20,15 @@ from urllib.parse import urlsplit
 
 import requests
 
+from qrsession.client import exchange
 from qrsession.client.transport import (
+    CLIENT_NAME,
     CONNECT_TIMEOUT_S,
     TRANSIENT,
     Endpoint,
     Reply,
     backoffs,
+    from_environment,
     new_http_session,
     retry_after_s,
     was_never_sent,
@@ -40,7 +43,13 @@ from qrsession.errors import (
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.models import Token
 from qrsession.protocol.routes import API_KEY_GRANT
-from qrsession.storage import ensure_private_folder, locked, read_bytes, write_atomically
+from qrsession.storage import (
+    check_folder_of_ours,
+    ensure_private_folder,
+    locked,
+    read_bytes,
+    write_atomically,
+)
 
 _READ_TIMEOUT_S = 30.0
 # How long a process, or a thread, waits for another one's request before it asks itself.
@@ -165,6 +174,7 @@ class TokenSource:
 
     def _from_disk(self) -> _Held | None:
         try:
+            check_folder_of_ours(self._file.parent)
             data = read_bytes(self._file)
             if data is None:
                 return None
@@ -183,6 +193,7 @@ class TokenSource:
         # Without a cache every process asks anew; that is slower, and works.
         with suppress(StorageError):
             ensure_private_folder(self._file.parent)
+            check_folder_of_ours(self._file.parent.parent)
             write_atomically(self._file, json.dumps(document).encode(), durable=False)
         return held
 
@@ -190,19 +201,26 @@ class TokenSource:
         host = urlsplit(self._token_url).netloc
         try:
             with new_http_session(self._endpoint) as http:
-                response = http.post(
+                form = {
+                    "grant_type": API_KEY_GRANT,
+                    "apikey": self._api_key,
+                    "response_type": "cloud_iam",
+                }
+                request = requests.Request(
+                    "POST",
                     self._token_url,
-                    data={
-                        "grant_type": API_KEY_GRANT,
-                        "apikey": self._api_key,
-                        "response_type": "cloud_iam",
-                    },
-                    headers={"Accept": "application/json"},
+                    data=form,
+                    headers={"User-Agent": CLIENT_NAME, "Accept": "application/json"},
                     # Anything but a callable would let `.netrc` in.
                     auth=lambda request: request,
-                    timeout=(CONNECT_TIMEOUT_S, _READ_TIMEOUT_S),
-                    allow_redirects=False,
+                ).prepare()
+                response = exchange.send(
+                    http,
+                    request,
+                    (CONNECT_TIMEOUT_S, _READ_TIMEOUT_S),
+                    from_environment(http, request),
                 )
+                body = exchange.read_body(response, exchange.LARGEST_TOKEN_BYTES)
         except requests.RequestException as error:
             # Where nobody listens on this machine, nobody will in a second.
             may_pass = not (self._endpoint.is_loopback and was_never_sent(error))
@@ -210,7 +228,7 @@ class TokenSource:
             raise (_PassingTroubleError if may_pass else ServiceUnavailableError)(
                 f"{host} cannot be reached for a token: {type(error).__name__}."
             ) from None
-        text = response.content.decode("utf-8", "replace")
+        text = body.decode("utf-8", "replace")
         return self._read(host, Reply(response.status_code, text, response.headers))
 
     def _read(self, host: str, reply: Reply) -> Token:

@@ -6,6 +6,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from qrsession.client.exchange import LARGEST_RESULT_BYTES
 from qrsession.client.transport import UPLOAD_TIMEOUT_S, Call, Reply, Transport, retry_after_s
 from qrsession.errors import (
     BackendNotFoundError,
@@ -78,6 +79,7 @@ class RestClient:
         reply = self._call(
             routes.CREATE_JOB,
             body=request.to_wire(),
+            headers={"Accept": "application/json"},
             creates=True,
             read_timeout_s=UPLOAD_TIMEOUT_S,
         )
@@ -123,7 +125,9 @@ class RestClient:
 
     def get_job_results(self, job_id: str) -> str | None:
         """``GET /jobs/{id}/results``: the text of the result, None where there is none (yet)."""
-        reply = self._call(routes.GET_JOB_RESULTS, {"job_id": job_id})
+        reply = self._call(
+            routes.GET_JOB_RESULTS, {"job_id": job_id}, largest_reply_bytes=LARGEST_RESULT_BYTES
+        )
         return reply.text if reply.status != HTTPStatus.NO_CONTENT and reply.text else None
 
     def await_job_results(self, job_id: str) -> str | None:
@@ -137,6 +141,7 @@ class RestClient:
             {"job_id": job_id},
             headers={routes.PREFER_HEADER: routes.PREFER_WAIT},
             read_timeout_s=routes.LONGEST_HOLD_S + _HOLD_MARGIN_S,
+            largest_reply_bytes=LARGEST_RESULT_BYTES,
         )
         if not _was_held(reply) or reply.status == HTTPStatus.NO_CONTENT:
             return None

@@ -9,6 +9,7 @@ import ipaddress
 import json
 import logging
 import random
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -22,6 +23,7 @@ import requests
 from requests.auth import AuthBase
 
 from qrsession import __version__
+from qrsession.client import exchange
 from qrsession.errors import (
     InvalidValueError,
     ReplyLostError,
@@ -36,6 +38,16 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
 # The service reads up to 50 MB before it answers.
 UPLOAD_TIMEOUT_S = 900.0
+
+CLIENT_NAME = f"qrsession/{__version__}"
+# Reading asks for compression, which IBM's client does not; whatever changes something carries the
+# headers of that client's and no others.
+_WHEN_READING = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "keep-alive",
+}
+_WHEN_CHANGING = {"Accept-Encoding": "identity"}
 
 TRANSIENT = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 524})
 _MOST_ATTEMPTS = 5
@@ -56,13 +68,20 @@ class Authorizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where requests go and how: the base of the API, its instance, proxies and TLS."""
+    """Where requests go and how: the base of the API, its instance, proxies and TLS.
+
+    ``prove`` is told of each new connection and its port before anything is sent, and says whether
+    its other end is who it should be; None where there is no way to tell but TLS.
+    """
 
     base_url: str
     instance: str | None = None
     # Their URLs may hold a password.
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
     verify: bool = True
+    prove: Callable[[socket.socket, int], bool] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def is_loopback(self) -> bool:
@@ -99,7 +118,8 @@ class Reply:
 class Call:
     """One request: a route with its names filled in, and what goes with it.
 
-    ``creates`` marks the POSTs that must not be sent twice.
+    ``creates`` marks the POSTs that must not be sent twice, ``largest_reply_bytes`` is the most
+    that an answer may hold.
     """
 
     method: str
@@ -109,6 +129,7 @@ class Call:
     headers: Mapping[str, str] | None = None
     creates: bool = False
     read_timeout_s: float = READ_TIMEOUT_S
+    largest_reply_bytes: int = exchange.LARGEST_REPLY_BYTES
 
 
 class _Bearer(AuthBase):
@@ -147,15 +168,13 @@ class Transport:
         self._sleep = sleep
         self.clock_offset_s = 0.0
         self._http = new_http_session(endpoint)
-        self._http.headers.update(
-            {
-                routes.VERSION_HEADER: routes.API_VERSION,
-                routes.CLIENT_HEADER: f"qrsession/{__version__}",
-                "Accept": "application/json",
-            }
-        )
+        self._headers = {
+            "User-Agent": CLIENT_NAME,
+            routes.VERSION_HEADER: routes.API_VERSION,
+            routes.CLIENT_HEADER: CLIENT_NAME,
+        }
         if endpoint.instance:
-            self._http.headers[routes.CRN_HEADER] = endpoint.instance
+            self._headers[routes.CRN_HEADER] = endpoint.instance
 
     def send(self, call: Call) -> Reply:
         """Send a call, again where that is safe, and return the answer whatever its status.
@@ -164,7 +183,8 @@ class Transport:
 
         Raises:
             ServiceUnavailableError: No connection came about.
-            ReplyLostError: The request was sent, and no answer came back.
+            ReplyLostError: The request was sent, and no answer came back, or half of one.
+            WireFormatError: The answer is larger than it may be.
             NotAuthorizedError: No token can be had.
         """
         reply, token = self._send_patiently(call)
@@ -211,31 +231,27 @@ class Transport:
     def _prepared(self, call: Call, token: str) -> requests.PreparedRequest:
         # Prepared by itself and not by the session, which would look for cookies and merge what
         # is merged already: a third of what a request costs on loopback.
+        usual = _WHEN_READING if call.method == "GET" else _WHEN_CHANGING
         return requests.Request(
             call.method,
             self.endpoint.base_url + call.path,
             params=call.query or None,
             json=call.body,
-            headers={**self._http.headers, **(call.headers or {})},
+            headers={**self._headers, **usual, **(call.headers or {})},
             auth=_Bearer(token),
         ).prepare()
-
-    def _from_environment(self, request: requests.PreparedRequest) -> Mapping[str, Any]:
-        """Return proxies and certificates as the environment has them, off loopback."""
-        if not self._http.trust_env:
-            return {}
-        return self._http.merge_environment_settings(request.url, {}, None, None, None)
 
     def _send_once(self, call: Call, token: str) -> Reply:
         started = time.monotonic()
         try:
             request = self._prepared(call, token)
-            response = self._http.send(
+            response = exchange.send(
+                self._http,
                 request,
-                timeout=(CONNECT_TIMEOUT_S, call.read_timeout_s),
-                allow_redirects=False,
-                **self._from_environment(request),
+                (CONNECT_TIMEOUT_S, call.read_timeout_s),
+                from_environment(self._http, request),
             )
+            body = exchange.read_body(response, call.largest_reply_bytes)
         except requests.exceptions.InvalidJSONError as error:
             raise InvalidValueError(
                 "JSON has no form for a number that is to be sent: infinite, or none at all."
@@ -247,12 +263,12 @@ class Transport:
             call.method,
             call.path,
             response.status_code,
-            len(response.content),
+            len(body),
             1000 * (time.monotonic() - started),
         )
         self._compare_clocks(response.headers.get("Date"))
         # Where a header names no charset, requests would take Latin-1 for text, or guess.
-        text = response.content.decode("utf-8", "replace")
+        text = body.decode("utf-8", "replace")
         if not response.ok:
             text = without_secret(text, token)
         return Reply(response.status_code, text, response.headers)
@@ -306,7 +322,20 @@ def new_http_session(endpoint: Endpoint) -> requests.Session:
     http.verify = endpoint.verify
     if endpoint.proxies and not endpoint.is_loopback:
         http.proxies.update(endpoint.proxies)
+    if endpoint.prove is not None:
+        from qrsession.client.proving import ProvingAdapter  # noqa: PLC0415 - for one account
+
+        http.mount("http://", ProvingAdapter(endpoint.prove))
     return http
+
+
+def from_environment(
+    http: requests.Session, request: requests.PreparedRequest
+) -> Mapping[str, Any]:
+    """Return proxies and certificates as the environment has them, off loopback."""
+    if not http.trust_env:
+        return {}
+    return http.merge_environment_settings(request.url, {}, None, None, None)
 
 
 def is_loopback(url: str) -> bool:

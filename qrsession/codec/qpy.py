@@ -1,8 +1,6 @@
 """QPY in and out, with a look at the header before Qiskit's reader sees the rest.
 
-A file of 350 bytes can claim ten million qubits, which aborts the process inside Qiskit, and
-formats below 13 let the file choose names of Qiskit to call; so both are refused here first.
-Source: "QPY Format" in Qiskit's API reference.
+See `qrsession.protocol.qpy` for what the header tells, and why it must.
 """
 
 import io
@@ -15,22 +13,9 @@ from qiskit import QuantumCircuit, qpy
 from qiskit.exceptions import QiskitError
 
 from qrsession.errors import CircuitError
-
-MAGIC = b"QISKIT"
-OLDEST_VERSION = 13
-# The newest that IBM's service reads, by qiskit-ibm-runtime 0.51.
-NEWEST_SERVICE_VERSION = 17
-# Version from which a table of offsets stands before the circuits.
-_TABLE_VERSION = 16
-# More than any device or simulator method takes; a claim beyond it is an accident or an attack.
-MOST_QUBITS = 10_000
-MOST_CLBITS = 1_000_000
-MOST_CIRCUITS = 100_000
+from qrsession.protocol.qpy import MOST_CIRCUITS, NEWEST_SERVICE_VERSION, read_header
 
 _INNERMOST = re.compile(r"Error: ([^\x1b\n]+)")
-_FILE_HEADER = struct.Struct("!6sBBBBQc")
-_OFFSET = struct.Struct("!Q")
-_CIRCUIT_HEADER = struct.Struct("!H1cHIIQIQI")
 
 
 def circuits_to_qpy(
@@ -56,7 +41,7 @@ def circuits_from_qpy(data: bytes, most_circuits: int = MOST_CIRCUITS) -> list[Q
     Raises:
         CircuitError: Not QPY, of another version, damaged, or larger than anything that runs.
     """
-    check_header(data, most_circuits)
+    read_header(data, qpy.QPY_VERSION, most_circuits)
     try:
         with warnings.catch_warnings():
             # The version is checked above; a newer minor release of Qiskit may be read.
@@ -68,53 +53,6 @@ def circuits_from_qpy(data: bytes, most_circuits: int = MOST_CIRCUITS) -> list[Q
     if not all(isinstance(circuit, QuantumCircuit) for circuit in loaded):
         raise CircuitError("The QPY data holds something other than circuits.")
     return list(loaded)
-
-
-def check_header(data: bytes, most_circuits: int = MOST_CIRCUITS) -> None:
-    """Hold the counts that a QPY file claims against what can be.
-
-    Before version 16 only the first circuit can be found without reading it.
-
-    Raises:
-        CircuitError: The version is not read here, or a count is beyond its bound.
-    """
-    if len(data) < _FILE_HEADER.size + 1 or not data.startswith(MAGIC):
-        raise CircuitError("The data is not QPY.")
-    _, version, *_, num_circuits, _ = _FILE_HEADER.unpack_from(data)
-    if not OLDEST_VERSION <= version <= qpy.QPY_VERSION:
-        raise CircuitError(
-            f"The QPY data is of version {version}; versions {OLDEST_VERSION} to "
-            f"{qpy.QPY_VERSION} can be read.",
-            advice="Write it again with a Qiskit of version 1.3 or later, or read it with a newer.",
-        )
-    if not 0 < num_circuits <= min(most_circuits, len(data)):
-        raise CircuitError(
-            f"The QPY data claims to hold {num_circuits} circuits; 1 to {most_circuits} are taken."
-        )
-    for offset in _circuit_offsets(data, version, num_circuits):
-        if offset + _CIRCUIT_HEADER.size > len(data):
-            raise CircuitError("The QPY data is cut off.")
-        header = _CIRCUIT_HEADER.unpack_from(data, offset)
-        num_qubits, num_clbits, *sizes = header[3:]
-        if num_qubits > MOST_QUBITS or num_clbits > MOST_CLBITS:
-            raise CircuitError(
-                f"The QPY data claims a circuit of {num_qubits} qubits and {num_clbits} bits; "
-                f"at most {MOST_QUBITS} and {MOST_CLBITS} are taken."
-            )
-        if max(sizes) > len(data):
-            # Metadata, registers, instructions and variables take a byte each at least.
-            raise CircuitError("The QPY data claims a circuit that it has no room for.")
-
-
-def _circuit_offsets(data: bytes, version: int, num_circuits: int) -> list[int]:
-    """Return where circuits start; before version 16 only where the first one does."""
-    start = _FILE_HEADER.size + 1
-    if version < _TABLE_VERSION:
-        return [start]
-    table_end = start + _OFFSET.size * num_circuits
-    if table_end > len(data):
-        raise CircuitError("The QPY data is cut off.")
-    return [offset for (offset,) in _OFFSET.iter_unpack(data[start:table_end])]
 
 
 def _words(error: BaseException) -> str:

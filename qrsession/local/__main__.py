@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=wanted.workers,
         idle_timeout_s=wanted.idle_timeout,
         conditions=_conditions_of(wanted),
+        is_ideal=wanted.ideal,
+        twins_dir=wanted.twins,
         on_ready=None if wanted.daemon else serving.print_url,
     )
     if wanted.ready_fd is not None:
@@ -63,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
         help="end after so long without session, job and request (default: never)",
     )
     _add_conditions(parser)
+    parser.add_argument(
+        "--ideal", action="store_true", help="offer twins of devices, simulated without noise"
+    )
+    parser.add_argument("--twins", type=Path, metavar="DIR", help="a folder of snapshots")
     parser.add_argument("--daemon", action="store_true", help="run in the background")
     # How `ensure` hands over its home and waits; not for people.
     parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)

@@ -48,6 +48,8 @@ class RuntimeConfig:
         clock: What rules sessions and time limits; None for one of the rate in ``conditions``.
         version: The version of the package, for whoever asks what runs here.
         on_idle: Called once, in the event loop, to stop the server.
+        is_ideal: Whether twins of devices are offered, whose circuits run without noise.
+        twins_dir: The folder of the user's snapshots of devices; None for none.
     """
 
     data_dir: Path
@@ -59,3 +61,5 @@ class RuntimeConfig:
     clock: Clock | None = None
     version: str = __version__
     on_idle: Callable[[], None] = _do_nothing
+    is_ideal: bool = False
+    twins_dir: Path | None = None

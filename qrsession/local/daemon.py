@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qrsession.errors import LocalRuntimeError, StorageError
+from qrsession.errors import LocalRuntimeError, StorageError, UsageError
 from qrsession.local.home import RuntimeFiles
 from qrsession.settings import Settings
 from qrsession.storage import ensure_private_folder, locked, read_bytes, write_atomically
@@ -40,13 +40,17 @@ _PORT_DIGITS = 5
 
 @dataclass(frozen=True, slots=True)
 class RuntimeAddress:
-    """A local runtime that is up. ``log_file`` is where it writes what goes wrong."""
+    """A local runtime that is up. ``log_file`` is where it writes what goes wrong.
+
+    ``is_ideal`` tells whether it offers twins of devices, which run without noise.
+    """
 
     port: int
     pid: int
     url: str
     version: str
     log_file: Path
+    is_ideal: bool = False
 
 
 def proof(secret: str, nonce: str, port: int) -> str:
@@ -61,6 +65,7 @@ def secret_of(settings: Settings) -> str:
         StorageError: The file cannot be read or made, or is not ours.
     """
     files = RuntimeFiles.of(settings)
+    files.check_parent()
     secret = _read_text(files.secret)
     if secret is None:
         ensure_private_folder(files.data_dir)
@@ -97,13 +102,29 @@ def find(settings: Settings) -> RuntimeAddress | None:
     secret = _read_text(files.secret)
     if secret is None:
         return None
-    nonce = os.urandom(_NONCE_BYTES).hex()
-    answer = _challenge(address.port, nonce)
-    if answer is None or not hmac.compare_digest(
-        answer.encode(), proof(secret, nonce, address.port).encode()
-    ):
+    try:
+        where = (HOST, address.port)
+        with socket.create_connection(where, timeout=_CONNECT_LIMIT_S) as connection:
+            return address if proves_itself(connection, address.port, secret=secret) else None
+    except OSError:
         return None
-    return address
+
+
+def proves_itself(connection: socket.socket, port: int, *, secret: str) -> bool:
+    """Challenge who listens at the other end of a connection, and say whether it knows the secret.
+
+    The connection can be used afterwards where the answer is yes.
+    """
+    nonce = os.urandom(_NONCE_BYTES).hex()
+    before_s = connection.gettimeout()
+    try:
+        answer = _challenge(connection, port, nonce)
+        connection.settimeout(before_s)
+    except OSError:
+        return False
+    return answer is not None and hmac.compare_digest(
+        answer.encode("utf-8", "surrogatepass"), proof(secret, nonce, port).encode()
+    )
 
 
 def _read_address(files: RuntimeFiles) -> RuntimeAddress | None:
@@ -118,16 +139,23 @@ def _read_address(files: RuntimeFiles) -> RuntimeAddress | None:
         return None
     if not 0 < port <= _HIGHEST_PORT or pid <= 1:
         return None
-    return RuntimeAddress(port, pid, f"http://{HOST}:{port}", version, files.log)
+    is_ideal = record.get("ideal") is True
+    return RuntimeAddress(port, pid, f"http://{HOST}:{port}", version, files.log, is_ideal)
 
 
-def write_address(files: RuntimeFiles, port: int, version: str) -> None:
+def write_address(files: RuntimeFiles, port: int, version: str, *, is_ideal: bool = False) -> None:
     """Say where the runtime in this process listens, and remember its port for the next one.
 
     Raises:
         StorageError: The files cannot be written.
     """
-    record = {"schema_version": 1, "port": port, "pid": os.getpid(), "version": version}
+    record = {
+        "schema_version": 1,
+        "port": port,
+        "pid": os.getpid(),
+        "version": version,
+        "ideal": is_ideal,
+    }
     # Neither outlives a crash of the machine to any use.
     write_atomically(files.address, f"{json.dumps(record)}\n".encode(), durable=False)
     write_atomically(files.last_port, f"{port}\n".encode(), durable=False)
@@ -140,33 +168,34 @@ def remembered_port(files: RuntimeFiles) -> int | None:
     return port if 0 < port <= _HIGHEST_PORT else None
 
 
-def _challenge(port: int, nonce: str) -> str | None:
-    request = (
-        f"GET {CHALLENGE_PATH}?nonce={nonce} HTTP/1.1\r\n"
-        f"Host: {HOST}:{port}\r\nConnection: close\r\n\r\n"
-    )
+def _challenge(connection: socket.socket, port: int, nonce: str) -> str | None:
+    request = f"GET {CHALLENGE_PATH}?nonce={nonce} HTTP/1.1\r\nHost: {HOST}:{port}\r\n\r\n"
     reply = b""
     deadline_s = time.monotonic() + _REPLY_LIMIT_S
-    try:
-        with socket.create_connection((HOST, port), timeout=_CONNECT_LIMIT_S) as connection:
-            connection.sendall(request.encode())
-            while len(reply) < _LONGEST_REPLY_BYTES:
-                connection.settimeout(max(deadline_s - time.monotonic(), _SHORTEST_LIMIT_S))
-                chunk = connection.recv(_LONGEST_REPLY_BYTES)
-                if not chunk:
-                    break
-                reply += chunk
-    except OSError:
-        return None
+    connection.sendall(request.encode())
+    while len(reply) < _LONGEST_REPLY_BYTES and not _is_whole(reply):
+        connection.settimeout(max(deadline_s - time.monotonic(), _SHORTEST_LIMIT_S))
+        chunk = connection.recv(_LONGEST_REPLY_BYTES)
+        if not chunk:
+            break
+        reply += chunk
     head, _, body = reply.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         return None
     try:
         record = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     answer = record.get("proof") if isinstance(record, dict) else None
     return answer if isinstance(answer, str) else None
+
+
+def _is_whole(reply: bytes) -> bool:
+    """Whether a reply is there as far as its head says how long it is."""
+    head, end, body = reply.partition(b"\r\n\r\n")
+    _, named, rest = head.lower().partition(b"\r\ncontent-length:")
+    length = rest.partition(b"\r\n")[0].strip()
+    return bool(end and named) and length.isdigit() and len(body) >= int(length[:_PORT_DIGITS])
 
 
 def ensure(
@@ -174,6 +203,7 @@ def ensure(
     *,
     idle_timeout_s: float | None = DEFAULT_IDLE_TIMEOUT_S,
     arguments: Sequence[str] = (),
+    is_ideal: bool = False,
 ) -> RuntimeAddress:
     """Return the home's runtime, started in the background if it is not up.
 
@@ -184,19 +214,28 @@ def ensure(
         idle_timeout_s: Seconds without session, job and request after which a runtime started
             here ends; None for never.
         arguments: The conditions to start it under, as its command line has them.
+        is_ideal: Whether it must offer twins of devices, which run without noise.
 
     Raises:
         LocalRuntimeError: It did not start, and the message names its log; or it is up already
             and was not started with these arguments.
+        UsageError: One is up that offers no twins, and they must be there.
         StorageError: A folder or file of the home cannot be used.
     """
     address = find(settings)
     if address is None:
         from qrsession.local.starting import start  # noqa: PLC0415 - most find it up
 
-        return start(settings, idle_timeout_s=idle_timeout_s, arguments=arguments)
-    if arguments:
+        address = start(
+            settings, idle_timeout_s=idle_timeout_s, arguments=arguments, is_ideal=is_ideal
+        )
+    elif arguments:
         raise already_up()
+    if is_ideal and not address.is_ideal:
+        raise UsageError(
+            "The local runtime is up, and was started without --ideal.",
+            advice="Stop it first: qrsession local stop",
+        )
     return address
 
 

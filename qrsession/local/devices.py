@@ -1,13 +1,15 @@
 """What backends there are, as the documents that the service gives of them.
 
-Fixed data: the runtime's main process imports no Qiskit. A test holds the gates against Aer's and
-Qiskit's own lists. Source of the fields: API reference, "backends".
+The simulators are fixed data: the runtime's main process imports no Qiskit. A test holds the gates
+against Aer's and Qiskit's own lists. Source of the fields: API reference, "backends".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from qrsession import __version__
+from qrsession.local.snapshots import Snapshot
 
 # Aer's stabilizer method takes 8 s for 100 shots of a GHZ state this wide, and minutes for three
 # times as many qubits; other methods are bounded by memory far below.
@@ -89,21 +91,27 @@ class Device:
         name: Its name.
         num_qubits: How many qubits a circuit may use.
         summary: Its entry in ``GET /backends``, without ``queue_length``.
-        configuration: ``GET /backends/{name}/configuration``.
-        properties: ``GET /backends/{name}/properties``; None where there is nothing to say.
+        configuration: Gives ``GET /backends/{name}/configuration``; of a twin it reads a file.
+        properties: Gives ``GET /backends/{name}/properties``; empty where there is nothing to say.
         is_simulator: Whether it is ideal and no device's twin.
+        backend_version: The version of the device.
+        default_rep_delay_us: The delay between two shots, in microseconds; None where it has none.
+        snapshot: Where the documents of a twin are.
     """
 
     name: str
     num_qubits: int
     summary: dict[str, Any]
-    configuration: dict[str, Any]
-    properties: dict[str, Any] | None
+    configuration: Callable[[], dict[str, Any]]
+    properties: Callable[[], dict[str, Any]]
     is_simulator: bool
+    backend_version: str = ""
+    default_rep_delay_us: float | None = None
+    snapshot: Snapshot | None = None
 
 
-def load_devices() -> dict[str, Device]:
-    """Return the backends by name."""
+def load_simulators() -> dict[str, Device]:
+    """Return the ideal simulators by name."""
     return {name: _simulator(name, words) for name, words in _DESCRIPTIONS.items()}
 
 
@@ -119,9 +127,10 @@ def _simulator(name: str, description: str) -> Device:
         name=name,
         num_qubits=MOST_QUBITS,
         summary=summary,
-        configuration=_configuration(name, description),
-        properties=None,
+        configuration=lambda: _configuration(name, description),
+        properties=dict,
         is_simulator=True,
+        backend_version=__version__,
     )
 
 

@@ -22,6 +22,7 @@ _SERVICE = "quantum-computing"
 
 async def search_resources(request: Request) -> Response:
     """``POST /v3/resources/search``: the one instance, to whoever looks for such a service."""
+    runtime = runtime_of(request)
     body = read(partial(as_object, what="The body"), await read_json(request))
     query = body.get("query", "*")
     # A page after the last has nothing; it is how clients of other services find the end.
@@ -46,4 +47,4 @@ async def get_catalog_entry(request: Request) -> Response:
     if plan_id != plan.plan_id:
         raise not_found("Plan", plan_id)
     entry = CatalogPlan(plan.display_name, plan.pricing_type)
-    return json_reply({"id": plan_id, "kind": "plan", **entry.to_wire()})
+    return json_reply({"id": plan.plan_id, "kind": "plan", **entry.to_wire()})

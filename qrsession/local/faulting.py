@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qrsession.local.config import API_PREFIXES
 from qrsession.local.connections import cut, finish
 from qrsession.local.daemon import CHALLENGE_PATH
+from qrsession.local.refusals import NOT_FOUND
 from qrsession.local.replies import fault_reply
 from qrsession.local.runtime import Runtime
 from qrsession.local.scenario import Effect, Rule, When
@@ -26,7 +27,12 @@ HIDE_KEY = "qrsession.hide_s"
 # What controls the scenario must not fall under it, nor what tells whose runtime this is.
 _OWN_PATHS = CHALLENGE_PATH.rpartition("/")[0] + "/"
 
-_TOO_MANY_REQUESTS = 429
+_CODES: dict[int, int | str] = {
+    401: faults.BAD_CREDENTIALS,
+    403: faults.NOT_AUTHORIZED,
+    404: NOT_FOUND,
+    429: faults.TOO_MANY_REQUESTS,
+}
 _FIRST_SERVER_ERROR = 500
 _HALF_A_HEAD = b"HTTP/1.1 20"
 _GARBAGE = b'{"id": '
@@ -89,15 +95,15 @@ class Faulting:
     async def _be_late(self, rule: Rule, exchange: "_Exchange") -> None:
         """Let the client go, and do the work later."""
         await self._hold(rule.delay_s)
+        if rule.holds:
+            await self._runtime.changes.unless_ending(exchange.until_gone())
+        # First, so that a client which asks at once finds it counted.
+        self._director.spawn(self._work_later(rule.late_s, exchange))
         if rule.status is not None:
             await _answer(rule, exchange)
-        elif rule.holds:
-            await self._runtime.changes.unless_ending(exchange.until_gone())
-            cut(exchange.scope, is_reset=rule.is_reset)
         else:
             cut(exchange.scope, is_reset=rule.is_reset)
             await exchange.until_gone()
-        self._director.spawn(self._work_later(rule.late_s, exchange))
 
     async def _work_later(self, late_s: float, exchange: "_Exchange") -> None:
         if await self._hold(late_s):
@@ -177,13 +183,8 @@ class _Reply:
 
 async def _answer(rule: Rule, exchange: _Exchange) -> None:
     status = rule.status or _FIRST_SERVER_ERROR
-    code = rule.code
-    if code is None:
-        code = faults.BAD_REQUEST
-        if status >= _FIRST_SERVER_ERROR:
-            code = faults.INTERNAL
-        elif status == _TOO_MANY_REQUESTS:
-            code = faults.TOO_MANY_REQUESTS
+    usual = faults.INTERNAL if status >= _FIRST_SERVER_ERROR else faults.BAD_REQUEST
+    code = _CODES.get(status, usual) if rule.code is None else rule.code
     fault = Fault(status, code, rule.message or "This request failed as the scenario says.")
     reply = fault_reply(fault, retry_after_s=rule.retry_after_s)
     await reply(exchange.scope, exchange.receive, exchange.send)

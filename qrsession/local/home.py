@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qrsession.settings import Settings
-from qrsession.storage import ensure_private_folder
+from qrsession.storage import check_folder_of_ours, ensure_private_folder
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_ID_DIGITS = 12
@@ -75,6 +75,15 @@ class RuntimeFiles:
         """
         for folder in (self.data_dir, self.run_dir.parent, self.run_dir):
             ensure_private_folder(folder)
+        self.check_parent()
+
+    def check_parent(self) -> None:
+        """Check that nobody else can put another folder in the place of that of the secret.
+
+        Raises:
+            StorageError: The folder above it is another user's, or others may write to it.
+        """
+        check_folder_of_ours(self.data_dir.parent)
 
 
 def host_name() -> str:

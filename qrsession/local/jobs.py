@@ -69,7 +69,9 @@ async def create_job(request: Request) -> Response:
         params_json=params_json,
         caller=caller and caller[:_LONGEST_CALLER],
         estimated_running_time_s=estimate_s(
-            wanted.program_id, wanted.params, runtime.devices[wanted.backend].configuration
+            wanted.program_id,
+            wanted.params,
+            {"default_rep_delay": runtime.devices[wanted.backend].default_rep_delay_us},
         ),
     )
     hide_s = request.scope.get(HIDE_KEY)

@@ -15,6 +15,7 @@ from typing import Protocol
 from qrsession.errors import LocalRuntimeError
 from qrsession.local.lane_process import LaneProcess
 from qrsession.local.memory import share_mb
+from qrsession.local.snapshots import Snapshot
 from qrsession.protocol import faults
 from qrsession.protocol.models import LONGEST_COST_S
 
@@ -32,6 +33,7 @@ class LaneJob:
         backend: The name of the backend.
         seed: What all of the job's randomness comes from, unless its options have a seed.
         cost_s: Seconds that it may take; None or 0 for as long as the API allows any job.
+        snapshot: Where the documents of the backend are, if it is a device's twin.
     """
 
     job_id: str
@@ -40,6 +42,7 @@ class LaneJob:
     backend: str
     seed: int
     cost_s: int | None
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,7 @@ class Lane:
             "program_id": job.program_id,
             "backend": job.backend,
             "seed": job.seed,
+            "snapshot": None if job.snapshot is None else job.snapshot.to_json(),
         }
         try:
             async with asyncio.timeout(limit_s):

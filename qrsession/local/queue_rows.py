@@ -8,7 +8,7 @@ A simulator is no machine that one session could have to itself, so it is shared
 that are active come first there, and nobody waits for a session that does nothing.
 """
 
-from collections.abc import Collection
+from collections.abc import Container
 
 from qrsession.local.database import Database
 from qrsession.local.job_rows import RUNNING_SEQS, SELECT_JOBS, Job
@@ -61,9 +61,9 @@ class QueueRows:
         shared_backends: Backends that no session holds: simulators.
     """
 
-    def __init__(self, database: Database, shared_backends: Collection[str] = ()) -> None:
+    def __init__(self, database: Database, shared_backends: Container[str] = ()) -> None:
         self._database = database
-        self._shared_backends = frozenset(shared_backends)
+        self._shared_backends = shared_backends
 
     def next_job(self) -> Job | None:
         """Return the queued job that may run now and was submitted first, None if none may."""

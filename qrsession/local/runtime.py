@@ -1,6 +1,6 @@
 """One runtime: its parts, put together, and the way handlers reach them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -47,8 +47,7 @@ class Runtime:
         Raises:
             StorageError: The database cannot be used.
         """
-        simulators = [device.name for device in devices.values() if device.is_simulator]
-        store = Store(config.data_dir, shared_backends=simulators)
+        store = Store(config.data_dir, shared_backends=_Simulators(devices))
         changes = Changes()
         conditions = config.conditions
         clock = config.clock or start_clock(conditions.clock_rate, store.latest_moment())
@@ -62,7 +61,7 @@ class Runtime:
             meter=meter,
             changes=changes,
             books=books,
-            scheduler=Scheduler(books, lanes, clock),
+            scheduler=Scheduler(books, lanes, clock, devices),
             tokens=Tokens(config.secret),
             idle=IdleWatch(store, config.idle_timeout_s, config.on_idle),
             rate_limit=RateLimit(conditions.submissions_per_minute, clock),
@@ -86,6 +85,17 @@ class Runtime:
         await self.director.stop()
         await self.scheduler.stop()
         self.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Simulators(Container[str]):
+    """The names of the devices that are simulators. Looks at none before it is asked for it."""
+
+    devices: Mapping[str, Device]
+
+    def __contains__(self, name: object) -> bool:
+        device = self.devices.get(name) if isinstance(name, str) else None
+        return device is not None and device.is_simulator
 
 
 def runtime_of(request: Request) -> Runtime:

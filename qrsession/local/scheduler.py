@@ -9,13 +9,14 @@ import hashlib
 import logging
 import time
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from qrsession.errors import StorageError
 from qrsession.local.alarm import Alarm
 from qrsession.local.bookkeeping import Books, Claim
 from qrsession.local.clock import Clock
+from qrsession.local.devices import Device
 from qrsession.local.job_rows import Ending, Job
 from qrsession.local.lanes import JobLane, LaneJob, LaneOutcome
 from qrsession.protocol import faults
@@ -37,9 +38,16 @@ _LANE_FAILED = Ending(
 class Scheduler:
     """The lanes of one runtime and what runs on them. For one event loop."""
 
-    def __init__(self, books: Books, lanes: Sequence[JobLane], clock: Clock) -> None:
+    def __init__(
+        self,
+        books: Books,
+        lanes: Sequence[JobLane],
+        clock: Clock,
+        devices: Mapping[str, Device],
+    ) -> None:
         self._books = books
         self._lanes = lanes
+        self._devices = devices
         self._idle: deque[JobLane] = deque()
         self._running: dict[str, tuple[JobLane, float]] = {}
         self._killed: set[str] = set()
@@ -122,17 +130,9 @@ class Scheduler:
 
     async def _run(self, lane: JobLane, claim: Claim) -> None:
         job = claim.job
-        lane_job = LaneJob(
-            job_id=job.job_id,
-            program_id=job.program_id,
-            params_json=claim.params_json,
-            backend=job.backend,
-            seed=_seed(job.job_id),
-            cost_s=job.cost_s,
-        )
         if job.job_id not in self._killed:
             try:
-                ending = ending_of(await lane.run(lane_job))
+                ending = await self._ending(lane, claim)
             except Exception:
                 # A fault of the lane's own must cost neither the lane nor the job's final state.
                 _LOGGER.exception("The lane of job %s failed", job.job_id)
@@ -147,6 +147,23 @@ class Scheduler:
         else:
             self._idle.appendleft(lane)
         self.dispatch()
+
+    async def _ending(self, lane: JobLane, claim: Claim) -> Ending:
+        job = claim.job
+        device = self._devices.get(job.backend)
+        if device is None:
+            # It was queued in another runtime's life. To run it on anything else would be a lie.
+            return _not_offered(job.backend)
+        lane_job = LaneJob(
+            job_id=job.job_id,
+            program_id=job.program_id,
+            params_json=claim.params_json,
+            backend=job.backend,
+            seed=_seed(job.job_id),
+            cost_s=job.cost_s,
+            snapshot=device.snapshot,
+        )
+        return ending_of(await lane.run(lane_job))
 
     async def _record(self, job: Job, ending: Ending) -> None:
         while True:
@@ -163,6 +180,16 @@ class Scheduler:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _not_offered(backend: str) -> Ending:
+    return Ending(
+        JobStatus.FAILED,
+        reason=f"The backend {backend} is not offered any more.",
+        reason_code=faults.JOB_FAILED_TO_RUN,
+        reason_solution="Start the runtime with --ideal, and --twins where it was used, or submit "
+        "the job to another backend.",
+    )
 
 
 def ending_of(outcome: LaneOutcome) -> Ending:

@@ -17,11 +17,11 @@ import uvicorn
 from qrsession import __version__
 from qrsession.errors import InvalidValueError, LocalRuntimeError, StorageError
 from qrsession.local.app import create_app
+from qrsession.local.catalogue import Catalogue
 from qrsession.local.conditions import Conditions
 from qrsession.local.config import RuntimeConfig
 from qrsession.local.connections import server_config
 from qrsession.local.daemon import HOST, find, remembered_port, secret_of, write_address
-from qrsession.local.devices import load_devices
 from qrsession.local.home import RuntimeFiles
 from qrsession.local.lanes import default_num_lanes, make_lanes
 from qrsession.local.scenario import Scenario
@@ -33,6 +33,8 @@ from qrsession.storage import locked
 _LIFE_LOCK_LIMIT_S = 5.0
 _BACKLOG = 512
 _HIGHEST_PORT = 65_535
+# In a home's folder of data.
+TWINS_FOLDER = "twins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class ServeOptions:
         workers: How many jobs run at once, or None for as many as suit the machine.
         idle_timeout_s: Seconds of idleness after which the runtime ends; None for never.
         conditions: How the service behaves.
+        is_ideal: Whether twins of devices are offered, which run without noise.
+        twins_dir: Where snapshots of devices are; None for the home's own.
         on_ready: Called with the URL once requests are answered.
         on_taken: Called when another runtime serves the home already.
     """
@@ -54,6 +58,8 @@ class ServeOptions:
     workers: int | None = None
     idle_timeout_s: float | None = None
     conditions: Conditions = field(default_factory=Conditions)
+    is_ideal: bool = False
+    twins_dir: Path | None = None
     on_ready: Callable[[str], None] | None = None
     on_taken: Callable[[], None] | None = None
 
@@ -121,6 +127,8 @@ def serve(options: ServeOptions) -> None:
             idle_timeout_s=options.idle_timeout_s,
             conditions=options.conditions,
             scenario=scenario,
+            is_ideal=options.is_ideal,
+            twins_dir=options.twins_dir or options.settings.data_dir / TWINS_FOLDER,
         )
         received = _run(options, config, files, listener)
     if signal.SIGTERM in received:
@@ -143,6 +151,17 @@ def _check(options: ServeOptions) -> Scenario:
         raise InvalidValueError(f"{options.port} is not a port; use 0 to {_HIGHEST_PORT}.")
     if options.workers is not None and options.workers < 1:
         raise InvalidValueError("There must be at least one worker.")
+    if options.twins_dir is not None:
+        if not options.is_ideal:
+            raise InvalidValueError(
+                "Twins run without noise so far, and only where that is asked for.",
+                advice="Add --ideal.",
+            )
+        if not options.twins_dir.is_dir():
+            raise InvalidValueError(
+                f"{options.twins_dir} is not a folder.",
+                advice="Name a folder that holds one for each device.",
+            )
     return options.conditions.check()
 
 
@@ -174,7 +193,7 @@ def _run(
     """Run the server to its end, and return the signals that it got."""
 
     def on_ready() -> None:
-        write_address(files, config.port, __version__)
+        write_address(files, config.port, __version__, is_ideal=options.is_ideal)
         if options.on_ready is not None:
             options.on_ready(f"http://{HOST}:{config.port}")
 
@@ -182,7 +201,7 @@ def _run(
         server.should_exit = True
 
     lanes = make_lanes(options.workers or default_num_lanes())
-    app = create_app(replace(config, on_idle=on_idle), lanes, load_devices())
+    app = create_app(replace(config, on_idle=on_idle), lanes, Catalogue.of(config))
     server = _Server(
         server_config(app, log_level="warning"),
         on_ready=on_ready,

@@ -32,7 +32,11 @@ _FOREIGN_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL", "IAM_URL")
 
 
 def start(
-    settings: Settings, *, idle_timeout_s: float | None, arguments: Sequence[str] = ()
+    settings: Settings,
+    *,
+    idle_timeout_s: float | None,
+    arguments: Sequence[str] = (),
+    is_ideal: bool = False,
 ) -> daemon.RuntimeAddress:
     """Start the home's runtime, unless another process is quicker.
 
@@ -57,6 +61,8 @@ def start(
             raise daemon.already_up()
         if idle_timeout_s is not None:
             arguments = [*arguments, "--idle-timeout", str(idle_timeout_s)]
+        if is_ideal:
+            arguments = [*arguments, "--ideal"]
         while address is None:
             _spawn_and_wait(settings, files, arguments, deadline_s)
             address = daemon.find(settings)

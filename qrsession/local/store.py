@@ -4,7 +4,7 @@ SQLite is the truth and memory may be lost at any moment, so nothing here is cac
 well under a millisecond and is made from the event loop.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -42,7 +42,7 @@ class Store:
         data_dir: Path,
         *,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
-        shared_backends: Collection[str] = (),
+        shared_backends: Container[str] = (),
     ) -> None:
         self._database = Database(data_dir / DATABASE_NAME, busy_timeout_s=busy_timeout_s)
         self.sessions = SessionRows(self._database)

@@ -4,6 +4,7 @@ Every reader raises `WireFormatError` with the field's name when the field is mi
 another type, so that neither end goes on with half a record.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -11,6 +12,10 @@ from typing import Any, TypeVar
 from qrsession.errors import WireFormatError
 
 T = TypeVar("T")
+
+# IBM's are letters and digits with "-" and "_" between them. No more than these may be: an id goes
+# into URLs, file names, and commands that people copy from a message into their shell.
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:=+~-]{0,127}", re.ASCII)
 
 
 def as_object(value: Any, what: str) -> dict[str, Any]:
@@ -25,6 +30,15 @@ def required(record: Mapping[str, Any], name: str, kind: type[T]) -> T:
     value = optional(record, name, kind)
     if value is None:
         raise WireFormatError(f"The field {name!r} is missing.", details={"field": name})
+    return value
+
+
+def identifier(record: Mapping[str, Any], name: str) -> str:
+    """Return an id that a service gave, which must look like one."""
+    value = required(record, name, str)
+    if not _IDENTIFIER.fullmatch(value):
+        # Not quoted: it may be made up to do harm wherever it is shown.
+        raise WireFormatError(f"The field {name!r} is no identifier.", details={"field": name})
     return value
 
 

@@ -115,6 +115,7 @@ class SearchPage:
     def from_wire(cls, body: Any) -> "SearchPage":
         """Read the reply."""
         record = as_object(body, "The result of the search")
+        required(record, "items", list)
         items = tuple(SearchItem.from_wire(item) for item in objects(record, "items"))
         return cls(items, optional(record, "search_cursor", str) or None)
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from qrsession.errors import WireFormatError
 from qrsession.protocol.fields import (
     as_object,
+    identifier,
     moment,
     objects,
     optional,
@@ -131,7 +132,7 @@ class SessionRecord:
         accepting = optional(record, "accepting_jobs", bool)
         state = optional(record, "state", str) or "open"
         return cls(
-            session_id=required(record, "id", str),
+            session_id=identifier(record, "id"),
             backend=optional(record, "backend_name", str),
             mode=optional(record, "mode", str) or "dedicated",
             state=state,
@@ -225,13 +226,13 @@ class JobRequest:
             {
                 "program_id": self.program_id,
                 "params": self.params,
+                "runtime": self.runtime,
                 "log_level": self.log_level,
                 "backend": self.backend,
                 "session_id": self.session_id,
-                "cost": self.cost_s,
                 "tags": list(self.tags) or None,
+                "cost": self.cost_s,
                 "private": self.private or None,
-                "runtime": self.runtime,
                 "calibration_id": self.calibration_id,
             }
         )
@@ -250,7 +251,7 @@ class JobCreated:
         """Read the reply."""
         record = as_object(body, "The reply to a submission")
         return cls(
-            job_id=required(record, "id", str),
+            job_id=identifier(record, "id"),
             backend=required(record, "backend", str),
             session_id=optional(record, "session_id", str),
         )
@@ -320,7 +321,7 @@ class JobRecord:
         program = as_object(record.get("program") or {}, "The job's program")
         usage = record.get("usage")
         return cls(
-            job_id=required(record, "id", str),
+            job_id=identifier(record, "id"),
             status=required(state, "status", str),
             backend=optional(record, "backend", str),
             program_id=optional(program, "id", str) or "",
@@ -444,7 +445,10 @@ def _read_measured(value: Any) -> float | None:
         value = value.get("value")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

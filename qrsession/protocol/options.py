@@ -182,6 +182,56 @@ def check_options(options: Mapping[Any, Any], table: Table, path: str = "options
             raise InvalidTypeError(f"{here} must be a table of options.", details={"path": here})
 
 
+def to_wire(options: Mapping[str, Any], table: Table) -> dict[str, Any]:
+    """Return options, held against the table before, as IBM's client sends them.
+
+    What is a number with a fraction by its type is sent as one, and empty tables not at all.
+
+    Raises:
+        InvalidValueError: A whole number is too large for that.
+    """
+    wire: dict[str, Any] = {}
+    for name, value in options.items():
+        entry = table[name]
+        if not isinstance(entry, Field):
+            wire[name] = to_wire(value, entry)
+        else:
+            wire[name] = _as_floats(value, name) if entry.kind is float else value
+    return without_empty(wire)
+
+
+def merged(options: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with others put over them, table by table."""
+    result = dict(options)
+    for name, value in others.items():
+        before = result.get(name)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            result[name] = merged(before, value)
+        else:
+            result[name] = value
+    return result
+
+
+def without_empty(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options without tables in which there is nothing, at any depth."""
+    kept = {
+        name: without_empty(value) if isinstance(value, Mapping) else value
+        for name, value in options.items()
+    }
+    return {name: value for name, value in kept.items() if value or not isinstance(value, Mapping)}
+
+
+def _as_floats(value: Any, name: str) -> Any:
+    if isinstance(value, list | tuple):
+        return [_as_floats(entry, name) for entry in value]
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidValueError(f"{name} is a number too large to be sent.") from None
+
+
 def _check_value(value: Any, allowed: Field, path: str) -> None:
     if value is None and allowed.nullable:
         return

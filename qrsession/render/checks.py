@@ -44,9 +44,9 @@ def checks_text(title: str, checks: Sequence[Checked], terminal: Terminal) -> st
         painted = terminal.paint(mark, _STYLES[one.verdict])
         first, *more = _wrapped(one.message, terminal)
         lines.append(f"  {painted} {clean(one.name):<10} {first}")
-        lines += [f"{'':<{_INDENT - 1}}{line}" for line in more]
+        lines += [f"{'':<{_INDENT}}{line}" for line in more]
         lines += [
-            f"{'':<{_INDENT - 1}}{terminal.paint(line, Style.FAINT)}"
+            f"{'':<{_INDENT}}{terminal.paint(line, Style.FAINT)}"
             for line in (_wrapped(one.advice, terminal) if one.advice else ())
         ]
     return "".join(f"{line}\n" for line in lines)

@@ -118,7 +118,7 @@ class Output:
 
     def trace(self, text: str) -> None:
         """Print a traceback on stderr."""
-        self._talk("\n".join(clean(line) if "\x1b" in line else line for line in text.split("\n")))
+        self._talk("\n".join(_indented(line) for line in text.split("\n")))
 
     def progress(self, subject: str, inquire: "Inquiry | None" = None) -> "Progress":
         """Return the display of a wait for something, to be used in a ``with`` statement."""
@@ -132,6 +132,11 @@ class Output:
         with suppress(OSError, AttributeError, ValueError):
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
+
+
+def _indented(line: str) -> str:
+    """Return a line of a traceback, which may quote a server, safe to show and as it was."""
+    return "".join(char for char in line.expandtabs() if char.isprintable())
 
 
 def _not_written(error: OSError) -> StorageError:

@@ -90,6 +90,13 @@ class Progress:
         if has_changed and not self._output.error_terminal.is_terminal:
             self._output.say(f"{self._subject}: {state}")
 
+    def note(self, text: str) -> None:
+        """Tell something about the wait itself, such as that the service is out of reach."""
+        if self._output.error_terminal.is_terminal:
+            self._detail = clean(text)
+        else:
+            self._output.say(text)
+
     def _inquire(self) -> None:
         pause_s = _FIRST_DETAIL_S
         while self._ask is not None and not self._ended.wait(pause_s):

@@ -301,6 +301,36 @@ def test_a_key_goes_to_no_proxy_of_the_environment(
         proxy.stop()
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_key_follows_no_redirect(server: Server, source_of: MakeSource, status: int) -> None:
+    other = Server()
+    try:
+        server.script(answer(status, {}, Location=f"{other.url}/identity/token"))
+        with pytest.raises(ServiceUnavailableError) as caught:
+            source_of().bearer()
+        assert caught.value.details["http_status"] == status
+        assert (len(server.requests), other.requests) == (1, [])
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1", "runtime.example"])
+def test_a_netrc_adds_nothing_to_a_key(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """On this machine, and beyond it by way of a proxy."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine {where} login me password from-netrc\ndefault login x password y\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    server.script(token("t1"))
+    base = server.url if where == "127.0.0.1" else f"http://{where}"
+    endpoint = Endpoint(base, proxies={"http": server.url})
+    assert TokenSource(base + TOKEN_PATH, KEY, endpoint, tmp_path / "tokens").bearer() == "t1"
+    assert server.requests[0].headers["Authorization"] is None
+    assert server.requests[0].headers["Proxy-Authorization"] is None
+
+
 @pytest.mark.parametrize(
     "given", [answer(400, REFUSED), answer(500, {}), DROP, Answer(200, b"x"), token("the-token")]
 )

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 import urllib3.util.connection
+from requests.adapters import HTTPAdapter
 
 from qrsession.client.transport import (
     CONNECT_TIMEOUT_S,
@@ -307,13 +308,13 @@ def test_every_call_has_its_time_outs(
     server: Server, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[float, float]] = []
-    send = requests.Session.send
+    send = HTTPAdapter.send
 
-    def spy(self: requests.Session, *arguments: Any, **options: Any) -> requests.Response:
+    def spy(self: HTTPAdapter, *arguments: Any, **options: Any) -> requests.Response:
         seen.append(options["timeout"])
         return send(self, *arguments, **options)
 
-    monkeypatch.setattr(requests.Session, "send", spy)
+    monkeypatch.setattr(HTTPAdapter, "send", spy)
     calls: list[tuple[Callable[[], Any], Answer]] = [
         (lambda: client.rest.get_session("s1"), answer(200, SESSION)),
         (lambda: client.rest.close_session("s1"), answer(204)),

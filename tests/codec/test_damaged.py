@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from qiskit import QuantumCircuit, qpy
 
 from qrsession.codec import circuits_from_qpy, circuits_to_qpy, decode, encode
-from qrsession.codec.qpy import MOST_CLBITS, MOST_QUBITS
 from qrsession.errors import CircuitError, WireFormatError
+from qrsession.protocol.qpy import MOST_CLBITS, MOST_QUBITS
 
 pytestmark = pytest.mark.fast
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from qrsession.local.config import LOCAL_CRN
 from tests.e2e.conftest import COMMAND, Cli
 
 # Each shot runs through the loop by itself, so that the time grows with the shots: a thousand take
@@ -28,7 +29,7 @@ c[2] = measure q[1];
 # Minutes: whoever runs it means to end it.
 ENDLESS_SHOTS = "1000000"
 LIMIT_S = 60.0
-CRN = "crn:v1:bluemix:public:quantum-computing:us-east:a/0123456789abcdef:instance::"
+CRN = LOCAL_CRN
 
 
 def wait_for(condition: Callable[[], bool], limit_s: float = LIMIT_S, what: str = "it") -> None:
@@ -92,6 +93,7 @@ def default_account(folder: Path) -> Iterator[ServerAccount]:
             account = {"channel": "ibm_quantum_platform", "url": url, "token": key, "instance": CRN}
             file = Path.home() / ".qiskit" / "qiskit-ibm.json"
             file.parent.mkdir(mode=0o700)
+            file.touch(mode=0o600)
             file.write_text(json.dumps({"default-ibm-quantum-platform": account}))
             yield ServerAccount(process.pid, url, key)
         finally:

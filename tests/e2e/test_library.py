@@ -71,6 +71,7 @@ def watched_server() -> Iterator[Server]:
     server = Server()
     file = Path.home() / ".qiskit" / "qiskit-ibm.json"
     file.parent.mkdir()
+    file.touch(mode=0o600)
     account = {"channel": "ibm_quantum_platform", "url": server.url, "token": "k", "instance": CRN}
     file.write_text(json.dumps({"default-ibm-quantum-platform": account}))
     yield server

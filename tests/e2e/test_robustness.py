@@ -42,6 +42,8 @@ def envelope_of(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
 
 def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
     """A session from its beginning to its end, by every command that has an envelope."""
+    key_file = write(cli, "key", "the-key")
+    (cli.folder / key_file).chmod(0o600)
     commands: list[tuple[str, ...]] = [
         ("open", "--local", "--backend", "aer_simulator", "--name", "whole"),
         RUN,
@@ -55,10 +57,16 @@ def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
         ("backends", "--local", "aer_simulator"),
         ("local", "start"),
         ("local", "status"),
+        ("account", "check", "local"),
         ("cache", "info"),
         ("close", "--wait"),
         ("close", "--all"),
         ("cache", "clear"),
+        ("account", "save", "mine", "--token-file", key_file),
+        ("account", "use", "mine"),
+        ("account", "list"),
+        ("account", "show"),
+        ("account", "delete", "mine", "--yes"),
     ]
     elsewhere = cli.ok("open", "--local", "--quiet", "--state", str(cli.folder / "other.toml"))
     commands.insert(-2, ("adopt", "--local", elsewhere.strip()))
@@ -73,7 +81,8 @@ def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
     assert seen == {
         *(verb for verb, about in VERBS.items() if about.has_envelope),
         *("local start", "local status", "cache info", "cache clear"),
-    } - {"local", "cache"}
+        *(f"account {part}" for part in ("save", "use", "list", "show", "delete", "check")),
+    } - {"local", "cache", "account"}
 
 
 USAGE = [

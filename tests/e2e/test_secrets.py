@@ -102,7 +102,7 @@ def test_a_whole_day_leaves_no_secret_behind(own_cli: Cli, fresh_home: Path) -> 
     assert job_id
 
     secret_file = fresh_home / "data" / "local" / "secret"
-    (token_file,) = (fresh_home / "cache" / "tokens").iterdir()
+    (token_file,) = (fresh_home / "cache" / "tokens").glob("*.json")
     secret = secret_file.read_text().strip()
     token = json.loads(token_file.read_text())["access_token"]
     assert len(secret) > 30

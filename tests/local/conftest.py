@@ -9,7 +9,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,11 +22,12 @@ import uvicorn
 from starlette.applications import Starlette
 
 from qrsession.local.app import create_app
+from qrsession.local.catalogue import Catalogue
 from qrsession.local.clock import Clock, SimulatedClock
 from qrsession.local.conditions import Conditions
 from qrsession.local.config import RuntimeConfig
 from qrsession.local.connections import server_config
-from qrsession.local.devices import Device, load_devices
+from qrsession.local.devices import Device
 from qrsession.local.lanes import Failure, LaneJob, LaneOutcome, make_lanes
 from qrsession.local.runtime import Runtime
 from qrsession.protocol.routes import API_KEY_GRANT, API_VERSION, VERSION_HEADER
@@ -283,9 +284,10 @@ def make_device(name: str, num_qubits: int) -> Device:
         name=name,
         num_qubits=num_qubits,
         summary=summary,
-        configuration=configuration,
-        properties=None,
+        configuration=lambda: configuration,
+        properties=dict,
         is_simulator=False,
+        backend_version="1.2.3",
     )
 
 
@@ -305,11 +307,12 @@ def fast_clock() -> SimulatedClock:
 def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
     """Give a function that starts a runtime; all of them are stopped at the end.
 
-    ``is_real`` gives it the real lanes and devices in place of those of tests.
+    ``is_real`` gives it the real lanes and devices in place of those of tests; with ``twins``, a
+    folder of snapshots, it has the real devices with these beside them.
     """
     started: list[RunningRuntime] = []
 
-    def start(
+    def start(  # noqa: PLR0913 - the conditions of a runtime, each named by who wants it
         lanes: int = 1,
         clock: Clock | None = None,
         idle_timeout_s: float | None = None,
@@ -317,6 +320,7 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
         *,
         may_start: bool = True,
         is_real: bool = False,
+        twins: Path | None = None,
     ) -> RunningRuntime:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
@@ -334,12 +338,13 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
             conditions=conditions or Conditions(),
             clock=clock,
             on_idle=became_idle.set,
+            is_ideal=twins is not None,
+            twins_dir=twins,
         )
-        devices = {name: make_device(name, 5) for name in ("test_device", "other_device")}
-        if is_real:
-            app = create_app(config, make_lanes(lanes), load_devices())
-        else:
-            app = create_app(config, scripted, devices)
+        devices: Mapping[str, Device] = Catalogue.of(config)
+        if not is_real and twins is None:
+            devices = {name: make_device(name, 5) for name in ("test_device", "other_device")}
+        app = create_app(config, make_lanes(lanes) if is_real else scripted, devices)
         server = ReadyServer(server_config(app, log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -201,6 +201,9 @@ def stranger(settings: Settings, reply: bytes) -> Iterator[list[bytes]]:
         b"HTTP/1.1 200 OK\r\n\r\nnot JSON",
         b"HTTP/1.1 401 Unauthorized\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100_000,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 15000\r\n\r\n" + b"[" * 15_000,
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n{}",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{"proof": "\\ud800"}',
     ],
 )
 def test_a_stranger_at_the_port_gets_no_secret(settings: Settings, reply: bytes) -> None:

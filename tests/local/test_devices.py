@@ -13,11 +13,11 @@ from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.utils.backend_converter import convert_to_target
 from qiskit_ibm_runtime.utils.backend_decoder import configuration_from_server_data
 
-from qrsession.local.devices import MAX_SHOTS, MOST_QUBITS, Device, load_devices
+from qrsession.local.devices import MAX_SHOTS, MOST_QUBITS, Device, load_simulators
 from qrsession.local.simulation import preparing
 from qrsession.protocol.models import BackendSummary
 
-DEVICES = load_devices()
+DEVICES = load_simulators()
 
 
 @pytest.fixture(params=list(DEVICES.values()), ids=list(DEVICES))
@@ -31,12 +31,12 @@ def test_the_two_simulators_are_there() -> None:
     """The second is the name that old programs use."""
     assert list(DEVICES) == ["aer_simulator", "ibmq_qasm_simulator"]
     assert all(device.name == name for name, device in DEVICES.items())
-    assert all(device.is_simulator and device.properties is None for device in DEVICES.values())
+    assert all(device.is_simulator and device.properties() == {} for device in DEVICES.values())
 
 
 def test_documents_are_json_and_summaries_are_read(device: Device) -> None:
     """By our own models, with the count that the service adds."""
-    assert json.loads(json.dumps(device.configuration)) == device.configuration
+    assert json.loads(json.dumps(device.configuration())) == device.configuration()
     summary = BackendSummary.from_wire({**device.summary, "queue_length": 3})
     assert (summary.name, summary.num_qubits, summary.is_simulator) == (
         device.name,
@@ -50,7 +50,7 @@ def test_gates_are_those_that_aer_and_qiskit_both_have(device: Device) -> None:
     """The fixed list misses none, and each has Qiskit's parameters and width."""
     known = get_standard_gate_name_mapping()
     automatic = set(AerSimulator().configuration().basis_gates)
-    gates = {gate["name"]: gate for gate in device.configuration["gates"]}
+    gates = {gate["name"]: gate for gate in device.configuration()["gates"]}
     assert set(gates) == automatic & set(known) - {"delay", "measure", "reset", "global_phase"}
     assert set(gates) == preparing._STANDARD
     for name, gate in gates.items():
@@ -60,7 +60,7 @@ def test_gates_are_those_that_aer_and_qiskit_both_have(device: Device) -> None:
 
 def test_ibms_client_builds_its_target_from_them(device: Device) -> None:
     """Without a warning; a circuit of any two qubits and control flow fits it as it is."""
-    document = copy.deepcopy(device.configuration)
+    document = copy.deepcopy(device.configuration())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         configuration = configuration_from_server_data(document, use_fractional_gates=None)
@@ -82,7 +82,7 @@ def test_ibms_client_builds_its_target_from_them(device: Device) -> None:
 
 def test_ibms_client_without_fractional_gates_still_has_all_it_needs(device: Device) -> None:
     """Its default drops gates with an angle of their own."""
-    document = copy.deepcopy(device.configuration)
+    document = copy.deepcopy(device.configuration())
     configuration = configuration_from_server_data(document)
     assert configuration is not None
     target = convert_to_target(configuration, None)
@@ -96,7 +96,7 @@ def test_ibms_client_without_fractional_gates_still_has_all_it_needs(device: Dev
 def test_they_are_fixed_data() -> None:
     """The runtime's main process loads none of the heavy packages."""
     script = (
-        "import sys; from qrsession.local.devices import load_devices; load_devices(); "
+        "import sys; from qrsession.local.devices import load_simulators; load_simulators(); "
         "print({'qiskit', 'numpy'} & set(sys.modules))"
     )
     child = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)

@@ -172,7 +172,7 @@ SECONDS = st.none() | st.integers(0, 2**31 - 1)
 @given(
     st.builds(
         SessionRecord,
-        session_id=st.text(min_size=1),
+        session_id=st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}", fullmatch=True),
         backend=st.none() | st.text(),
         mode=st.sampled_from(["dedicated", "batch"]),
         state=st.sampled_from(["open", "active", "closed"]),
@@ -266,7 +266,14 @@ def test_metrics_are_read_whole() -> None:
 
 def test_a_backend_is_read_whole() -> None:
     assert BackendSummary.from_wire(BACKEND) == BackendSummary(
-        "ibm_fez", "online", 3, 156, status_reason="available", processor="Heron r2"
+        "ibm_fez",
+        "online",
+        3,
+        156,
+        status_reason="available",
+        processor="Heron r2",
+        two_q_error_best=0.001,
+        clops=195_000,
     )
     mock = BackendSummary.from_wire({"name": "mock_fez", "class": "mock", "queue_length": -1})
     assert (mock.is_mock, mock.queue_length, mock.status) == (True, 0, "offline")
@@ -333,3 +340,48 @@ def test_a_job_request_leaves_out_what_is_unset() -> None:
     assert JobRequest.from_wire(most.to_wire()) == most
     assert JobRequest.from_wire(least.to_wire()) == least
     assert "pubs" not in repr(most)
+
+
+STRANGE_IDS = [
+    "",
+    ".",
+    "..",
+    "a/../b",
+    "/etc/passwd",
+    "https://elsewhere.example/x",
+    "a b",
+    "a\nb",
+    "\x1b[2J",
+    "\u202eid",
+    "é",
+    "-rf",
+    "$(id)",
+    "a;b",
+    "a'b",
+    "a%2f..",
+    "a?b=c",
+    "a#b",
+    "x" * 129,
+]
+
+
+@pytest.mark.parametrize("strange", STRANGE_IDS)
+def test_an_id_must_look_like_one(strange: str) -> None:
+    """It goes into URLs, file names and commands that people copy; it is not even quoted."""
+    state = {"status": "Queued"}
+    for read, body in (
+        (SessionRecord.from_wire, {"id": strange, "state": "open"}),
+        (JobCreated.from_wire, {"id": strange, "backend": "b"}),
+        (JobRecord.from_wire, {"id": strange, "state": state}),
+    ):
+        with pytest.raises(WireFormatError) as caught:
+            read(body)
+        assert str(caught.value) == "The field 'id' is no identifier."
+
+
+@pytest.mark.parametrize(
+    "usual", ["5a6d4397-42c6-4dc6-969a-b1c90286a715", "d6147q3traac73bef6f0", "_a-B.c:d=", "7"]
+)
+def test_ids_of_services_are_taken(usual: str) -> None:
+    assert SessionRecord.from_wire({"id": usual}).session_id == usual
+    assert JobCreated.from_wire({"id": usual, "backend": "b"}).job_id == usual

@@ -17,7 +17,9 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit
 
 from qrsession.codec import encode
+from qrsession.local.device_rules import DeviceRules
 from qrsession.local.simulation.grouping import Group, group_terms, letters_of, term_values
+from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import EstimatorPub, read_estimator_pub
 from qrsession.local.simulation.sampling import check_options, seed_of
@@ -32,17 +34,25 @@ _METADATA = {
 }
 
 
-def estimate(params: Mapping[str, Any], simulator: Simulator, job_seed: int) -> dict[str, Any]:
+def estimate(
+    params: Mapping[str, Any],
+    simulator: Simulator,
+    job_seed: int,
+    rules: DeviceRules | None = None,
+) -> dict[str, Any]:
     """Run the program, and return its result as a tree for JSON.
 
-    Typed where ``support_qiskit`` is true, else plain.
+    Typed where ``support_qiskit`` is true, else plain. Arguments are those of `sample`.
 
     Raises:
-        JobFailedError: A pub is not valid, or cannot be simulated.
+        JobFailedError: A pub is not valid, does not fit the device, or cannot be simulated.
     """
     check_options(params)
     seed = seed_of(params, job_seed)
     pubs = [read_estimator_pub(pub, index, params) for index, pub in enumerate(params["pubs"])]
+    if rules is not None:
+        for index, pub in enumerate(pubs):
+            check_isa(pub.circuit, pub.values, rules, index)
     results = []
     for index, pub in enumerate(pubs):
         evs, stds = _Estimate(pub, simulator, derive_seed(seed, index)).run()
@@ -186,7 +196,7 @@ def _typed(results: list[tuple[dict[str, NDArray[np.float64]], Any]]) -> dict[st
         pub_results.append({"__type__": "PubResult", "__value__": value})
     return {
         "__type__": "PrimitiveResult",
-        "__value__": {"pub_results": pub_results, "metadata": _METADATA},
+        "__value__": {"pub_results": pub_results, "metadata": dict(_METADATA)},
     }
 
 
@@ -199,5 +209,5 @@ def _plain(results: list[tuple[dict[str, NDArray[np.float64]], Any]]) -> dict[st
             }
             for fields, metadata in results
         ],
-        "metadata": _METADATA,
+        "metadata": dict(_METADATA),
     }

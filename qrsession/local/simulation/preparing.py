@@ -1,6 +1,7 @@
 """Circuits made fit for Aer: bounded, and unrolled to what Aer knows by name."""
 
 import math
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -44,6 +45,7 @@ from qrsession.local.simulation.failures import not_valid
 # Operations after gates are unrolled and loops run through: beyond it Aer takes hours to read it.
 MOST_OPERATIONS = 5_000_000
 _DEEPEST = 100
+_VARIANT = re.compile(r"(measure|reset)_\d+", re.ASCII)
 
 _STANDARD = frozenset(
     (
@@ -121,6 +123,20 @@ def is_native(instruction: CircuitInstruction) -> bool:
     return kind in _KNOWN or _MULTI_CONTROLLED.get(kind) == name
 
 
+def stands_for(instruction: CircuitInstruction) -> Measure | Reset | None:
+    """Return what runs in place of a device's variant of measuring or resetting, such as measure_2.
+
+    They differ in time and noise alone, and come without a definition.
+    """
+    operation = instruction.operation
+    variant = _VARIANT.fullmatch(instruction.name)
+    if variant is None or type(operation) is not Instruction or operation.definition is not None:
+        return None
+    plain = Measure() if variant[1] == "measure" else Reset()
+    is_alike = (operation.num_qubits, operation.num_clbits) == (plain.num_qubits, plain.num_clbits)
+    return plain if is_alike else None
+
+
 class _Sizes:
     """Counts operations before anything is unrolled; a definition that is met again costs nothing.
 
@@ -153,6 +169,8 @@ class _Sizes:
         if isinstance(operation, ControlFlowOp):
             return self._of_blocks(operation, depth)
         self.has_foreign = True
+        if stands_for(instruction) is not None:
+            return 1
         known = self._known.get(id(operation))
         if known is None:
             size = self.of_circuit(definition_of(operation), depth + 1)
@@ -224,6 +242,8 @@ def _append_all(
         on_clbits = [bits[clbit] for clbit in instruction.clbits]
         if is_native(instruction):
             target._append(operation, on_qubits, on_clbits)  # noqa: SLF001
+        elif (plain := stands_for(instruction)) is not None:
+            target._append(plain, on_qubits, on_clbits)  # noqa: SLF001
         elif isinstance(operation, BoxOp):
             _append_all(target, operation.blocks[0], on_qubits, on_clbits)
         elif isinstance(operation, ControlFlowOp):

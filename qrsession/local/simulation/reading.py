@@ -8,6 +8,7 @@ from typing import Any
 from qiskit import QuantumCircuit, qasm3
 
 from qrsession.codec import decode
+from qrsession.codec.openqasm import with_named_bits
 from qrsession.local.devices import MOST_QUBITS
 from qrsession.local.simulation.failures import failed, not_valid, one_line
 from qrsession.local.simulation.guarding import active_qubits
@@ -79,7 +80,13 @@ def _from_qasm(text: str, where: str) -> QuantumCircuit:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return qasm3.loads(text)
+            circuit = qasm3.loads(text)
+            if all(circuit.find_bit(bit).registers for bit in circuit.clbits):
+                return circuit
+            # Imported here: few programs have bits of no register.
+            import openqasm3  # noqa: PLC0415
+
+            return with_named_bits(circuit, openqasm3.parse(text))
     except Exception as error:
         # The importer lets through what its parser, its types and Qiskit raise.
         raise failed(

@@ -10,7 +10,9 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from qrsession.codec import encode
+from qrsession.local.device_rules import DeviceRules
 from qrsession.local.simulation.failures import failed, not_valid
+from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import SamplerPub, read_sampler_pub
 from qrsession.local.simulation.simulator import Outcomes, Simulator, derive_seed
@@ -20,18 +22,32 @@ from qrsession.protocol.typed import LARGEST_ARRAY_BYTES
 _BITS_OF_BYTE = 8
 
 
-def sample(params: Mapping[str, Any], simulator: Simulator, job_seed: int) -> dict[str, Any]:
+def sample(
+    params: Mapping[str, Any],
+    simulator: Simulator,
+    job_seed: int,
+    rules: DeviceRules | None = None,
+) -> dict[str, Any]:
     """Run the program, and return its result as a tree for JSON.
 
     Typed where ``support_qiskit`` is true, else plain. Bit 0 of a register is the least
     significant of a sample.
 
+    Args:
+        params: The parameters of the job.
+        simulator: What runs it.
+        job_seed: What its randomness comes from, unless its options have a seed.
+        rules: What the device runs, if it is one; simulators run everything.
+
     Raises:
-        JobFailedError: A pub is not valid, or cannot be simulated.
+        JobFailedError: A pub is not valid, does not fit the device, or cannot be simulated.
     """
     check_options(params)
     seed = seed_of(params, job_seed)
     pubs = [read_sampler_pub(pub, index, params) for index, pub in enumerate(params["pubs"])]
+    if rules is not None:
+        for index, pub in enumerate(pubs):
+            check_isa(pub.circuit, pub.values, rules, index)
     _check_size(pubs)
     results = []
     for index, pub in enumerate(pubs):

@@ -14,6 +14,7 @@ from qiskit_aer import AerSimulator
 
 from qrsession.local.simulation.failures import failed
 from qrsession.local.simulation.guarding import active_qubits, guarded, is_dynamic
+from qrsession.local.simulation.narrowing import narrowed
 from qrsession.protocol import faults
 
 # Points of a sweep that go to Aer at once: enough to share the cost of a call, few in memory.
@@ -79,6 +80,7 @@ class Simulator:
             JobFailedError: It needs too much memory, or Aer cannot run it.
         """
         aer, width = self._aer, circuit.num_clbits
+        circuit = narrowed(circuit)
         one_by_one = is_dynamic(circuit)
         if one_by_one:
             aer, circuit = self._whole, guarded(circuit)
