@@ -3,6 +3,7 @@
 They use one session, for an active one has the device to itself.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,6 @@ DEVICE = "ibm_fez"
 SHOTS = "1024"
 _SCRIPT = Path(__file__).resolve().parent / "device_peer.py"
 _SNAPSHOTS = "lib/*/site-packages/qiskit_ibm_runtime/fake_provider/backends"
-_INSTANCE = "crn:v1:bluemix:public:quantum-computing:us-east:a/me:mine::"
 
 
 @contextmanager
@@ -28,17 +28,18 @@ def device_rows(home: Home, peer: Home) -> Iterator[list[Row]]:
     (snapshots,) = peer.scripts.parent.glob(_SNAPSHOTS)
     with ends.serving(home, "--ideal", "--twins", snapshots) as url:
         secret = (Path(home.environ["QRSESSION_HOME"]) / "data/local/secret").read_text().strip()
-        opened = ("open", "--local", "--backend", DEVICE, "--quiet")
-        session_id = home.output("qrsession", *opened).strip()
+        opened = ("open", "--local", "--backend", DEVICE, "--json")
+        session = json.loads(home.output("qrsession", *opened))["data"]["session"]
+        instance: str = session["instance"]
         home.output("qrsession", "run", "@bell", "--quiet")
-        by_peer = peer.having(_variables(url, secret))
+        by_peer = peer.having(_variables(url, secret, instance))
         yield [
-            *_timed_rows(home, by_peer, session_id),
+            *_timed_rows(home, by_peer, session["session_id"]),
             Row(
                 NAMES[2],
                 "bytes received: open, first run, close / qiskit-ibm-runtime",
                 Limit(0.15),
-                lambda: _received(home, peer, url, secret),
+                lambda: _received(home, peer, url, secret, instance),
                 share=0.0,
                 unit="B",
             ),
@@ -75,13 +76,13 @@ def _timed_rows(home: Home, peer: Home, session_id: str) -> list[Row]:
     ]
 
 
-def _received(home: Home, peer: Home, url: str, secret: str) -> Pair:
+def _received(home: Home, peer: Home, url: str, secret: str, instance: str) -> Pair:
     """Count what either client is sent for the same work, on the wire."""
     # The session of the other rows would keep others waiting.
     home.output("qrsession", "close", "--all", "--quiet")
     file = new_circuit(home.folder, 2)
     with relay_to(urlsplit(url).port or 0) as relay:
-        variables = _variables(relay.url, secret)
+        variables = _variables(relay.url, secret, instance)
         ours = home.having({**variables, "QRSESSION_ACCOUNT": "environment"})
         ours.output("qrsession", "open", "--backend", DEVICE, "--quiet")
         ours.output("qrsession", "run", "--shots", SHOTS, "--quiet", file)
@@ -92,13 +93,13 @@ def _received(home: Home, peer: Home, url: str, secret: str) -> Pair:
         return Pair(ours_bytes, relay.received_bytes)
 
 
-def _variables(url: str, secret: str) -> dict[str, str]:
+def _variables(url: str, secret: str, instance: str) -> dict[str, str]:
     """Return what makes a script of qiskit-ibm-runtime use a local runtime as it stands."""
     return {
         "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",
         "IAM_URL": url,
         "QISKIT_IBM_TOKEN": secret,
-        "QISKIT_IBM_INSTANCE": _INSTANCE,
+        "QISKIT_IBM_INSTANCE": instance,
         "QISKIT_IBM_URL": f"{url}/experimental/api/v1",
         "NO_PROXY": "127.0.0.1",
         # That these classes will be replaced one day need not stand between the figures.

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from qrsession.budgets import Budget
 from qrsession.entries import SessionEntry
-from qrsession.errors import QrsessionError, ServiceUnavailableError
+from qrsession.errors import QrsessionError, ServiceUnavailableError, WireFormatError
 from qrsession.patience import Patience, is_in_doubt
 from qrsession.pending import Closing, Opening, Sender
 from qrsession.protocol.models import SessionRecord, SessionRequest
@@ -158,6 +158,9 @@ def _ask(
         else:
             return record, error is not None
         service.pending.openings.put(replace(opening, is_in_doubt=True))
+        if isinstance(error, WireFormatError):
+            # Who answers in another protocol will do so again.
+            raise error
         if attempt < patience.most_sends - 1:
             patience.say("The reply was lost; the session is asked for again.")
             patience.sleep(pause_s)

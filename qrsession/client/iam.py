@@ -162,6 +162,7 @@ class TokenSource:
             # A folder that cannot be locked is no reason to have no token.
             with suppress(StorageError, NotImplementedError):
                 ensure_private_folder(self._file.parent)
+                check_folder_of_ours(self._file.parent.parent)
                 held.enter_context(locked(self._file, timeout_s=TURN_TIMEOUT_S))
             yield
 

@@ -308,7 +308,7 @@ def test_a_key_follows_no_redirect(server: Server, source_of: MakeSource, status
         server.script(answer(status, {}, Location=f"{other.url}/identity/token"))
         with pytest.raises(ServiceUnavailableError) as caught:
             source_of().bearer()
-        assert caught.value.details["http_status"] == status
+        assert caught.value.details["iam_status"] == status
         assert (len(server.requests), other.requests) == (1, [])
     finally:
         other.stop()

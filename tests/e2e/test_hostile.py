@@ -112,11 +112,11 @@ def test_a_netrc_replaces_neither_key_nor_token(own_cli: Cli, server: Server) ->
     netrc = Path.home() / ".netrc"
     netrc.write_text("machine 127.0.0.1 login me password hunter2\ndefault login a password b\n")
     netrc.chmod(0o600)
-    server.script(answer(200, ISSUED), answer(200, {"devices": []}))
+    server.script(answer(200, ISSUED), answer(404, {}), answer(200, {"devices": []}))
     done = own_cli.run("backends", environ=account_at(server.url))
     assert done.returncode == 0, done.stderr
     headers = [request.headers["Authorization"] for request in server.requests]
-    assert headers == [None, f"Bearer {TOKEN}"]
+    assert headers == [None, f"Bearer {TOKEN}", f"Bearer {TOKEN}"]
     assert KEY.encode() in server.requests[0].body
 
 
@@ -218,6 +218,9 @@ class Scripted(Server):
         super().take(request)
         if request.path.endswith("/identity/token"):
             return answer(200, ISSUED)
+        if request.path.endswith("/search"):
+            # Like most services elsewhere than in IBM's cloud, it lists no instances.
+            return answer(404, {})
         name = request.path.rsplit("/", 1)[-1]
         given = self._answers.get(f"{request.method}_{name}", self._answers.get(name, {}))
         return given if isinstance(given, Answer) else answer(200, given)
@@ -439,6 +442,12 @@ def evil_service(**answers: Any) -> Scripted:
         "state": {"status": "Failed", "reason": EVIL, "reason_solution": EVIL, "reason_code": 1},
     }
     usual: dict[str, Any] = {
+        "configuration": {
+            "n_qubits": 5,
+            "basis_gates": ["h", "cx"],
+            "gates": [],
+            "coupling_map": None,
+        },
         "backends": {"devices": [{**device, "processor_type": {"family": EVIL, "revision": 1}}]},
         "sessions": session,
         "s1": session,

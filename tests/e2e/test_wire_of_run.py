@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.relay import Relay, relay_to
+from qrsession.local.config import LOCAL_CRN
 from tests.e2e.conftest import COMMAND, LIMIT_S, Cli
 
 pytestmark = pytest.mark.timeout(180)
@@ -34,7 +35,7 @@ def through(relay: Relay, home: Path) -> dict[str, str]:
         "QRSESSION_ACCOUNT": "environment",
         "QISKIT_IBM_TOKEN": secret,
         "QISKIT_IBM_URL": relay.url,
-        "QISKIT_IBM_INSTANCE": "crn:v1:bluemix:public:quantum-computing:us-east:a/me:mine::",
+        "QISKIT_IBM_INSTANCE": LOCAL_CRN,
     }
 
 
