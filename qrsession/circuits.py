@@ -5,13 +5,15 @@ import warnings
 from contextlib import redirect_stderr
 from dataclasses import replace
 from io import StringIO
+from typing import Any
 
 from qiskit import QuantumCircuit, qasm2
 from qiskit.circuit import ControlFlowOp
 from qiskit.exceptions import QiskitError
+from qiskit.transpiler import Target
 
 from qrsession.backend import Backend
-from qrsession.codec import circuits_from_qpy, encode
+from qrsession.codec import circuits_from_qpy, decode, encode
 from qrsession.codec.openqasm import with_named_bits
 from qrsession.errors import CircuitError
 from qrsession.isa import has_free_angles, register_problem
@@ -80,6 +82,27 @@ def read_circuits(source: Source) -> list[QuantumCircuit]:
         details = {"path": source.name, **error.details}
         message = f"{source.name}: {error.message}"
         raise CircuitError(message, advice=error.advice, details=details) from error
+
+
+def duration_s(wire: dict[str, Any] | str, target: Target) -> float | None:
+    """Return how long a circuit takes on a target: its longest path, in seconds.
+
+    None where that cannot be told: the target has no durations, or the path depends on what is
+    measured on the way.
+
+    Args:
+        wire: The circuit's typed JSON, or its text in OpenQASM 3.
+        target: The backend's instructions.
+    """
+    try:
+        if isinstance(wire, str):
+            circuit = _read_qasm3(Source("the circuit", wire.encode(), SourceFormat.QASM3))
+        else:
+            circuit = decode(wire)
+        length: float = circuit.estimate_duration(target)
+    except (QiskitError, CircuitError):
+        return None
+    return length
 
 
 def measures(circuit: QuantumCircuit) -> bool:

@@ -11,6 +11,8 @@ _FORM = re.compile(
 # Longer numbers are typing errors, and `int` refuses to read some thousands of digits at all.
 _MOST_DIGITS = 12
 _LONGEST_SHOWN = 80
+_NO_HUNDREDTHS_FROM_S = 100
+_LEAST_SHOWN_S = 0.001
 
 
 def parse_duration(text: str) -> int:
@@ -48,3 +50,14 @@ def format_duration(duration_s: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return " ".join(parts)
+
+
+def format_seconds(quantity_s: float) -> str:
+    """Write a quantity of seconds as people read it: ``"28800 s"``, ``"42.5 s"``, ``"0.007 s"``."""
+    decimals = 1 if quantity_s >= _NO_HUNDREDTHS_FROM_S else 2 if quantity_s >= 1 else 3
+    text = f"{quantity_s:.{decimals}f}"
+    if 0 < quantity_s < _LEAST_SHOWN_S:
+        text = f"{quantity_s:.1g}"
+    elif "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return f"{text} s"

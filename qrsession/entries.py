@@ -32,6 +32,7 @@ class SessionEntry:
         seen_at: When the service was last asked, UTC.
         opened_by: ``command``, or ``library`` where a program opened it for itself.
         once: The key by which `open --once` finds it again, if any.
+        budget_s: What its jobs may spend, in QPU seconds, if that is limited.
     """
 
     name: str
@@ -50,6 +51,7 @@ class SessionEntry:
     seen_at: datetime | None = None
     opened_by: str = "command"
     once: str | None = None
+    budget_s: int | None = None
 
     @classmethod
     def from_record(cls, name: str, record: Any) -> "SessionEntry":
@@ -77,6 +79,7 @@ class SessionEntry:
             seen_at=_optional_moment(entry, "seen_at"),
             opened_by=optional(entry, "opened_by", str) or "command",
             once=optional(entry, "once", str),
+            budget_s=optional(entry, "budget_s", int),
         )
 
     def to_record(self) -> dict[str, Any]:

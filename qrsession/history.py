@@ -12,6 +12,7 @@ from qrsession.entries import SessionEntry
 from qrsession.errors import StorageError, WireFormatError
 from qrsession.ledger import SCHEMA_VERSION, parse_document
 from qrsession.protocol.fields import as_object, required
+from qrsession.purse import prune_budgets
 from qrsession.records import Records, file_stem
 
 KEPT_DAYS = 90
@@ -84,6 +85,7 @@ class History:
                     records.forget_jobs(path.stem)
                     path.unlink()
         records.prune_results(oldest_s)
+        prune_budgets(self._state_dir, oldest_s)
         for folder in (self._state_dir, self._folder):
             storage.sweep_temporaries(folder, now_s)
 

@@ -14,6 +14,8 @@ from qrsession.errors import (
     NotFinishedError,
     ServiceUnavailableError,
 )
+from qrsession.going_on import after_end
+from qrsession.paying import settle
 from qrsession.protocol import faults
 from qrsession.protocol.models import JobMetrics, JobRecord
 from qrsession.protocol.routes import LONGEST_HOLD_S
@@ -159,6 +161,7 @@ class RuntimeJob:
             ServiceUnavailableError: The service stayed out of reach.
         """
         self._wait(self._waiting(timeout, on_lost), on_change)
+        settle(self._service, self._record)
         return self._record
 
     def await_result_text(
@@ -242,18 +245,22 @@ class RuntimeJob:
             JobCancelledError: It was cancelled.
         """
         record = self.refresh()
+        settle(self._service, record)
         details = _failure_details(record)
+        advice = after_end(self._service, record)
         if record.status == JobStatus.FAILED or record.reason_code == faults.RAN_TOO_LONG:
             reason = record.reason or RAN_TOO_LONG_STATUS
             code = f" (code {record.reason_code})" if record.reason_code else ""
             raise JobFailedError(
                 f"Job {record.job_id} failed: {reason.rstrip('.')}{code}.",
-                advice=record.reason_solution,
+                advice=advice or record.reason_solution,
                 details=details,
             )
         if record.status == JobStatus.CANCELLED:
             why = f": {record.reason}" if record.reason else "."
-            raise JobCancelledError(f"Job {record.job_id} was cancelled{why}", details=details)
+            raise JobCancelledError(
+                f"Job {record.job_id} was cancelled{why}", advice=advice, details=details
+            )
         if record.status not in FINAL_JOB_STATUSES:
             raise NotFinishedError(
                 f"Job {record.job_id} is not finished: it is {record.status.lower()}.",

@@ -10,12 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from qrsession.budgets import Budget
 from qrsession.entries import SessionEntry
 from qrsession.errors import QrsessionError, ServiceUnavailableError, WireFormatError
 from qrsession.patience import Patience, is_in_doubt
 from qrsession.pending import Closing, Opening, Sender
 from qrsession.protocol.models import SessionRecord, SessionRequest
 from qrsession.protocol.status import SessionState
+from qrsession.purse import Purse
 from qrsession.service import RuntimeService
 from qrsession.state import Ledger
 
@@ -33,12 +35,14 @@ class Entering:
         make_current: Whether it becomes the current one.
         opened_by: ``command``, or ``library`` for a program's own, which no command takes unasked.
         once: The key by which the same session is found again.
+        budget_s: What its jobs may spend, in QPU seconds, if that is limited.
     """
 
     name: str = ""
     make_current: bool = False
     opened_by: str = LIBRARY
     once: str | None = None
+    budget_s: int | None = None
 
 
 def open_session(
@@ -76,6 +80,10 @@ def open_session(
     # A service may name the backend only once a job of the session runs.
     record = replace(record, backend=record.backend or request.backend)
     try:
+        if entering.budget_s is not None:
+            # First, so that no job can be sent in it that is not held to the budget.
+            purse = Purse(service.settings.state_dir, record.session_id)
+            purse.open(Budget(record.session_id, request.mode, entering.budget_s))
         entry = ledger.add(_entry_of(record, opening, entering), make_current=entering.make_current)
     except BaseException:
         # Nobody could name it, and so nobody would close it: not even who interrupted us.
@@ -176,5 +184,6 @@ def _entry_of(record: SessionRecord, opening: Opening, entering: Entering) -> Se
         max_time_s=record.max_ttl_s,
         opened_by=entering.opened_by,
         once=entering.once,
+        budget_s=entering.budget_s,
     )
     return seen(entry, record, opening.created_at)

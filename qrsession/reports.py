@@ -1,15 +1,20 @@
 """What commands say of sessions and jobs: the records of the envelope, field by field."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from qrsession.entries import JobEntry, SessionEntry
-from qrsession.protocol.status import SessionState
+from qrsession.protocol.status import SessionMode, SessionState
+from qrsession.spending import Spent, idle_s
 from qrsession.tags import without_own_tag
 
 if TYPE_CHECKING:
+    from qrsession.budgets import Budget
     from qrsession.protocol.models import JobRecord
+
+# A session with less of its time left is nearly over.
+NEARLY_OVER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,11 @@ class SessionReport:
     """A session, with the fields of the envelope; durations in seconds, times in UTC.
 
     ``time_left_s`` is None until the first job has started, which is when the time begins.
+
+    ``usage_s`` is the service's word, None until it has settled it. What is known before is
+    ``usage_estimate_s``: of a dedicated session the time for which it held its backend, of a batch
+    what its jobs used. ``jobs_usage_s`` is what those of its jobs used that have ended; ``idle_s``
+    is the rest of a dedicated session's usage, None while a job of it has not ended.
     """
 
     name: str
@@ -31,6 +41,10 @@ class SessionReport:
     time_left_s: float | None
     usage_s: float | None
     opened_at: datetime
+    budget_s: int | None = None
+    usage_estimate_s: float | None = None
+    jobs_usage_s: float | None = None
+    idle_s: float | None = None
 
     @classmethod
     def of(cls, entry: SessionEntry, now: datetime) -> "SessionReport":
@@ -52,7 +66,34 @@ class SessionReport:
             time_left_s=left_s,
             usage_s=entry.usage_s,
             opened_at=entry.opened_at,
+            budget_s=entry.budget_s,
         )
+
+    @property
+    def known_usage_s(self) -> float | None:
+        """What it has used, as far as is known: settled, or else the estimate."""
+        return self.usage_estimate_s if self.usage_s is None else self.usage_s
+
+    @property
+    def is_nearly_over(self) -> bool:
+        """Whether less than a tenth of its time is left."""
+        if self.state == SessionState.CLOSED or not self.max_time_s or self.time_left_s is None:
+            return False
+        return self.time_left_s < NEARLY_OVER * self.max_time_s
+
+    def held_for(self, held_s: float) -> "SessionReport":
+        """Add how long it has held its backend, where its usage is not settled."""
+        if self.mode == SessionMode.BATCH or self.usage_s is not None:
+            return self
+        return replace(self, usage_estimate_s=held_s)
+
+    def with_jobs(self, jobs: Spent) -> "SessionReport":
+        """Add what its jobs used."""
+        if self.mode == SessionMode.BATCH:
+            estimate_s = jobs.usage_s if self.usage_s is None else None
+            return replace(self, jobs_usage_s=jobs.usage_s, usage_estimate_s=estimate_s)
+        idle = idle_s(self.known_usage_s, jobs)
+        return replace(self, jobs_usage_s=jobs.usage_s, idle_s=idle)
 
     def document(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -128,3 +169,36 @@ class JobReport:
             "usage_s": self.usage_s,
             "tags": list(self.tags),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetReport:
+    """A session's budget, in QPU seconds, and who sees to it that it holds.
+
+    ``enforced_by_service``: ``job_cost``, each job's own maximum, and of a dedicated session
+    ``max_time``, at which the service closes it. ``enforced_here``: ``reservations``, that the
+    jobs that are sent from this machine do not exceed it together.
+    """
+
+    budget_s: int
+    spent_s: float
+    reserved_s: int
+    left_s: float
+    enforced_by_service: tuple[str, ...]
+    enforced_here: tuple[str, ...] = ("reservations",)
+
+    @classmethod
+    def of(cls, budget: "Budget", used_s: float = 0.0) -> "BudgetReport":
+        """Report on a budget, where the session itself is known to have used so much."""
+        by_service = ("job_cost", "max_time") if budget.is_dedicated else ("job_cost",)
+        return cls(
+            budget_s=budget.budget_s,
+            spent_s=budget.spent_with(used_s),
+            reserved_s=budget.reserved_s,
+            left_s=budget.left_s(used_s),
+            enforced_by_service=by_service,
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return asdict(self)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from qrsession.budgets import longest_with
 from qrsession.duration import format_duration, parse_duration
 from qrsession.entries import SessionEntry
 from qrsession.errors import (
@@ -16,6 +17,7 @@ from qrsession.errors import (
     InvalidValueError,
     SessionClosedError,
 )
+from qrsession.going_on import at_session_end
 from qrsession.job import RuntimeJob
 from qrsession.opening import Entering, close_session, open_session
 from qrsession.options import Options
@@ -108,12 +110,15 @@ class Session:
         name = _name_of(backend)
         service = _service_for(service, backend)
         service.choose_instance(Wants(name))
-        _check_longest(max_time_s, service)
+        longest_s = _check_longest(max_time_s, service, is_needed=entering.budget_s is not None)
         name = name or service.least_busy()
         ours = backend if service_of(backend) is service else None
         documents = service.fetch_documents(name) if ours is None else ours.documents
         request = SessionRequest(
-            mode=self.mode, backend=name, instance=service.instance, max_ttl_s=max_time_s
+            mode=self.mode,
+            backend=name,
+            instance=service.instance,
+            max_ttl_s=longest_with(max_time_s, entering.budget_s, self.mode, longest_s),
         )
         ledger = Ledger(service.settings)
         record, entry = open_session(service, request, ledger, entering, patience)
@@ -270,10 +275,11 @@ class Session:
             SessionClosedError: The session takes no more jobs.
         """
         if self._is_closed:
-            raise SessionClosedError(
+            error = SessionClosedError(
                 f"The session {self._session_id} is closed.",
                 details={"session_id": self._session_id},
             )
+            raise at_session_end(self._service, self._session_id, error)
         request = options.to_request(
             program_id, params, backend=self._backend, session_id=self._session_id
         )
@@ -388,14 +394,20 @@ def job_of(service: RuntimeService, request: JobRequest, created: JobCreated) ->
     return RuntimeJob(service, record)
 
 
-def _check_longest(max_time_s: int | None, service: RuntimeService) -> None:
-    longest_s = None if max_time_s is None else service.longest_session_s()
+def _check_longest(
+    max_time_s: int | None, service: RuntimeService, *, is_needed: bool
+) -> int | None:
+    """Hold a maximum time against the longest that the plan allows, and return that, if known."""
+    longest_s = None
+    if max_time_s is not None or is_needed:
+        longest_s = service.longest_session_s()
     if max_time_s is not None and longest_s is not None and max_time_s > longest_s:
         raise InvalidValueError(
             f"max_time is {max_time_s} s; it must be {SHORTEST_SESSION_S} s to {longest_s} s "
             f"({format_duration(longest_s)}), the longest that the plan allows.",
             details={"longest_s": longest_s},
         )
+    return longest_s
 
 
 def _name_of(backend: Any) -> str | None:

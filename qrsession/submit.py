@@ -12,12 +12,16 @@ from datetime import UTC, datetime
 from qrsession.accounts import Resubmit
 from qrsession.entries import JobEntry
 from qrsession.errors import (
+    LimitReachedError,
     QrsessionError,
     RequestRefusedError,
     ServiceUnavailableError,
+    SessionClosedError,
     SubmissionUnknownError,
 )
+from qrsession.going_on import at_limit, at_session_end
 from qrsession.patience import Patience, is_in_doubt, was_answered
+from qrsession.paying import release, reserve
 from qrsession.pending import Intent, IntentState, Sender
 from qrsession.protocol.models import JobCreated, JobRecord, JobRequest
 from qrsession.records import Records
@@ -63,9 +67,17 @@ def submit(
             submitted again, unless the account says so; its intent stays on disk under the tag in
             ``details``, for later commands to settle.
         WaitTimeoutError: The service answered 429 for longer than it was to be waited out.
+        LimitReachedError: What is left of the session's budget, or of the instance's usage limit,
+            does not allow it.
+        SessionClosedError: The session takes no more jobs.
         QrsessionError: The service did not accept it.
     """
-    return _Submission(service, request, sending or Sending()).run()
+    try:
+        return _Submission(service, request, sending or Sending()).run()
+    except LimitReachedError as error:
+        raise at_limit(service, error) from error
+    except SessionClosedError as error:
+        raise at_session_end(service, request.session_id, error) from error
 
 
 class _Submission:
@@ -101,6 +113,7 @@ class _Submission:
             if earlier is not None:
                 return earlier
         try:
+            self._reserve()
             created = self._deliver()
         except QrsessionError:
             raise
@@ -118,6 +131,19 @@ class _Submission:
         else:
             self._intents.drop(self._intent.tag)
         return created
+
+    def _reserve(self) -> None:
+        """Reserve for it what it may spend, where its session has a budget."""
+        try:
+            cost_s = reserve(self._service, self._request, self._intent.tag)
+        except QrsessionError:
+            self._forget()
+            raise
+        if cost_s is None:
+            return
+        if cost_s != self._request.cost_s:
+            self._patience.say(f"Of the session's budget, this job may use {cost_s} s at most.")
+        self._request = replace(self._request, cost_s=cost_s)
 
     def _deliver(self) -> JobCreated:
         """Send it until it is accepted, found or given up."""
@@ -156,6 +182,7 @@ class _Submission:
     def _forget(self) -> None:
         """Drop the intent of what was surely not accepted, unless an earlier try may still be."""
         if self._intent.state == IntentState.SENDING:
+            release(self._service, self._request.session_id, self._intent.tag)
             self._intents.drop(self._intent.tag)
 
     def _note(self, state: IntentState, job_id: str | None = None) -> None:

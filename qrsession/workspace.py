@@ -8,27 +8,32 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from qrsession.duration import format_duration
 from qrsession.entries import SessionEntry
 from qrsession.errors import (
     InvalidValueError,
     JobNotFoundError,
+    NotAuthorizedError,
     QrsessionError,
     SessionClosedError,
     SessionNotFoundError,
     UsageError,
     WaitTimeoutError,
 )
+from qrsession.modes import OpenMode, first_choice, second_choice
 from qrsession.pending import Pending
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.records import Records
 from qrsession.reports import JobReport, SessionReport
 from qrsession.settings import Settings
+from qrsession.spending import held_s
 from qrsession.state import Ledger, Warn, log_warning, utc_now
 from qrsession.tags import is_own_tag
 
 if TYPE_CHECKING:
     from qrsession.accounts import Account
     from qrsession.job import RuntimeJob
+    from qrsession.opening import Entering
     from qrsession.patience import Patience
     from qrsession.runs import Outcome
     from qrsession.service import RuntimeService
@@ -44,13 +49,14 @@ class OpenRequest:
 
     backend: str | None = None
     max_time: str | None = None
-    mode: SessionMode = SessionMode.DEDICATED
+    mode: OpenMode = OpenMode.DEDICATED
     name: str | None = None
     account: str | None = None
     instance: str | None = None
     min_num_qubits: int = 0
     once: str | None = None
     timeout_s: float | None = None
+    budget_s: int | None = None
 
 
 class Workspace:
@@ -180,10 +186,9 @@ class Workspace:
             closed = self.ledger.history.find(named) if named else None
             if closed is None:
                 raise
-            raise SessionClosedError(
-                f"The session {closed.entry.name} is closed.",
-                details={"session_id": closed.entry.session_id},
-            ) from None
+            from qrsession.going_on import closed_error  # noqa: PLC0415 - seldom needed
+
+            raise closed_error(closed.entry) from None
 
     def open(self, request: OpenRequest, *, make_current: bool = True) -> SessionReport:
         """Open a session and enter it into the ledger.
@@ -192,15 +197,17 @@ class Workspace:
             InvalidValueError: The name is taken, or the maximum time out of range.
             BackendNotFoundError: There is no such backend, or none that is wide enough.
             InstanceNotFoundError: There is no such instance.
-            NotAuthorizedError: The plan does not allow it.
+            NotAuthorizedError: The plan does not allow it, and the mode was not left to us.
         """
-        from qrsession.instances import opening_text  # noqa: PLC0415 - for one command
+        from qrsession.budgets import check_budget, longest_with  # noqa: PLC0415 - for one command
+        from qrsession.instances import opening_text  # noqa: PLC0415
         from qrsession.opening import COMMAND, Entering  # noqa: PLC0415
         from qrsession.placement import Wants  # noqa: PLC0415
-        from qrsession.session import Batch, Session, parse_max_time  # noqa: PLC0415
+        from qrsession.session import parse_max_time  # noqa: PLC0415
 
         # All that can be wrong here is looked at before anything is opened.
         max_time_s = parse_max_time(request.max_time)
+        budget_s = check_budget(request.budget_s)
         earlier = self._opened_before(request)
         if earlier is not None:
             return earlier
@@ -208,20 +215,44 @@ class Workspace:
         service = self.service(request.account, request.instance)
         place = service.choose_instance(Wants(request.backend, request.min_num_qubits))
         backend = request.backend or service.least_busy(request.min_num_qubits)
+        mode, reason = first_choice(request.mode, place.instance)
         if place.may_cost and not service.account.is_local:
-            self._warn(opening_text(place, max_time_s))
-        kind = Batch if request.mode is SessionMode.BATCH else Session
-        entering = Entering(request.name or "", make_current, COMMAND, request.once)
-        _, entry = kind.entered(
-            service, backend, request.max_time, entering, self.patience(request.timeout_s)
-        )
+            self._warn(opening_text(place, longest_with(max_time_s, budget_s, mode)))
+        if reason is not None:
+            self._say(reason)
+        entering = Entering(request.name or "", make_current, COMMAND, request.once, budget_s)
+        try:
+            entry = self._enter(mode, service, backend, request, entering)
+        except NotAuthorizedError as error:
+            reason = second_choice(request.mode, error)
+            if reason is None:
+                raise
+            self._say(reason)
+            entry = self._enter(SessionMode.BATCH, service, backend, request, entering)
+        if budget_s is not None:
+            self._say(_budget_text(entry, budget_s))
         return self._report(entry)
+
+    def _enter(
+        self,
+        mode: SessionMode,
+        service: "RuntimeService",
+        backend: str,
+        request: OpenRequest,
+        entering: "Entering",
+    ) -> SessionEntry:
+        from qrsession.session import Batch, Session  # noqa: PLC0415 - for one command
+
+        kind = Batch if mode is SessionMode.BATCH else Session
+        patience = self.patience(request.timeout_s)
+        _, entry = kind.entered(service, backend, request.max_time, entering, patience)
+        return entry
 
     def _opened_before(self, request: OpenRequest) -> SessionReport | None:
         """Return the open session that the same key was given before, if there is one.
 
         Raises:
-            InvalidValueError: It is on another backend, or of another mode.
+            InvalidValueError: It is on another backend, of another mode, or has another budget.
         """
         if request.once is None:
             return None
@@ -232,9 +263,16 @@ class Workspace:
         report = self.look(entry)
         if report.state == SessionState.CLOSED:
             return None
-        if entry.mode != request.mode or request.backend not in {None, entry.backend}:
+        is_other = (
+            request.mode not in {OpenMode.AUTO, entry.mode}
+            or request.backend not in {None, entry.backend}
+            or request.budget_s not in {None, entry.budget_s}
+        )
+        if is_other:
+            budget = "" if entry.budget_s is None else f", with a budget of {entry.budget_s} s"
             raise InvalidValueError(
-                f"The session of the key {request.once!r} is on {entry.backend}, {entry.mode}.",
+                f"The session of the key {request.once!r} is on {entry.backend}, {entry.mode}"
+                f"{budget}.",
                 advice=f"Use another key, or close it: qrsession close {entry.name}",
                 details={"session_id": entry.session_id},
             )
@@ -245,14 +283,15 @@ class Workspace:
         from qrsession.opening import seen  # noqa: PLC0415 - what is cached needs no service
 
         service = self.service_of(entry)
-        last_seen = seen(entry, service.client.get_session(entry.session_id), self._now())
+        record = service.client.get_session(entry.session_id)
+        last_seen = seen(entry, record, self._now())
         if last_seen.state == SessionState.CLOSED:
             self.ledger.update(last_seen)
             self.ledger.remove([entry.session_id])
         elif last_seen != replace(entry, seen_at=last_seen.seen_at):
             # Looking again and again need not write again and again.
             self.ledger.update(last_seen)
-        return self._report(last_seen, service)
+        return self._report(last_seen, service).held_for(held_s(record, service.now()))
 
     def recall(self, entry: SessionEntry) -> SessionReport:
         """Report on a session as the ledger knows it, without the network."""
@@ -400,7 +439,7 @@ class Workspace:
         last_seen = seen(entry, record, self._now())
         self.ledger.update(last_seen)
         self.ledger.remove([entry.session_id])
-        return self._report(last_seen, service)
+        return self._report(last_seen, service).held_for(held_s(record, service.now()))
 
     def wait_until_closed(
         self, report: SessionReport, timeout_s: float | None, sleep: Callable[[float], None]
@@ -422,6 +461,7 @@ class Workspace:
                     state=record.state,
                     accepting_jobs=False,
                     usage_s=record.elapsed_time_s,
+                    usage_estimate_s=None,
                     time_left_s=None if report.time_left_s is None else 0.0,
                 )
             if deadline is not None and self._now() >= deadline:
@@ -440,18 +480,15 @@ class Workspace:
         return SessionReport.of(entry, self._now() if service is None else service.now())
 
 
+def _budget_text(entry: SessionEntry, budget_s: int) -> str:
+    if entry.mode == SessionMode.BATCH:
+        return f"Its jobs may use {budget_s} s together; the service ends each at its share."
+    longest = format_duration(entry.max_time_s or budget_s)
+    return (
+        f"It may use {budget_s} s: the service closes it {longest} after its first job has begun, "
+        "and ends each job at its share."
+    )
+
+
 def _leave_unsaid(_sentence: str) -> None:
     """Say nothing: whoever is about to spend money says it, and how much time it is for."""
-
-
-def parse_mode(mode: str) -> SessionMode:
-    """Read a session's mode.
-
-    Raises:
-        InvalidValueError: There is no such mode.
-    """
-    try:
-        return SessionMode(mode)
-    except ValueError:
-        known = ", ".join(SessionMode)
-        raise InvalidValueError(f"mode is {mode!r}; it must be one of {known}.") from None

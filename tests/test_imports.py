@@ -19,7 +19,7 @@ WIRE = BASE | {"duration", "protocol"}
 DISK = (
     WIRE
     | {"settings", "storage", "names", "entries", "versioned"}
-    | {"ledger", "history", "records", "state", "pending"}
+    | {"ledger", "history", "records", "state", "pending", "budgets", "purse"}
 )
 CLIENT = WIRE | {"settings", "storage", "client", "accounts"}
 ACCOUNTS = DISK | {"account_file", "api_key", "accounts"}
@@ -43,6 +43,7 @@ LIBRARY = (
         "results",
     }
     | {"patience", "waiting", "opening", "settling", "overview"}
+    | {"spending", "paying", "going_on", "usage", "estimating", "modes", "accounting"}
     | {"account_checks", "account_file", "account_reports", "api_key", "saved_accounts"}
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
     | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
@@ -57,6 +58,11 @@ ALLOWED = {
     "entries": WIRE,
     "versioned": WIRE,
     "pending": DISK,
+    "budgets": WIRE,
+    "purse": DISK,
+    "spending": WIRE,
+    "usage": WIRE,
+    "modes": WIRE,
     "ledger": DISK,
     "records": DISK,
     "history": DISK,
@@ -73,10 +79,10 @@ ALLOWED = {
     "account_file": DISK,
     "accounts": ACCOUNTS,
     "account_reports": ACCOUNTS,
-    "reports": DISK | {"tags"},
+    "reports": DISK | {"tags", "spending"},
     "render": BASE
     | {"duration", "render", "reports", "account_reports", "results", "overview"}
-    | {"devices", "protocol.models"},
+    | {"devices", "protocol.models", "usage", "estimating"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.daemon", "local.config"},
     "connection": LIBRARY | {"local.daemon", "local.config"},

@@ -21,6 +21,7 @@ VERBS: dict[str, Verb] = {
         "qrsession.cli.exec", "Run a command in a session of its own.", has_envelope=False
     ),
     "env": Verb("qrsession.cli.env", "Print variables that name the session.", has_envelope=False),
+    "usage": Verb("qrsession.cli.usage", "Show what the instance has used and has left."),
     "backends": Verb("qrsession.cli.backends", "List the backends of an account."),
     "account": Verb("qrsession.cli.account", "Save accounts, list them, choose one."),
     "local": Verb("qrsession.cli.local", "Start or stop the local runtime.", has_ledger=False),

@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
+from qrsession.accounting import account_for, closed_text
 from qrsession.cli import options
 from qrsession.cli.context import Context
+
+_TOLD = ("name", "session_id", "state", "usage_s", "usage_estimate_s", "jobs_usage_s", "idle_s")
 
 
 def command(
@@ -30,7 +33,8 @@ def command(
 ) -> None:
     """Close sessions: no new jobs are taken, and those queued run to their end.
 
-    Without a name it closes the current one. Closing what is closed is no error. Prints the ids.
+    Without a name it closes the current one. Closing what is closed is no error. Prints the ids,
+    and on stderr what was used, and how much of it was idle.
 
     Examples:
         qrsession close --all
@@ -45,10 +49,10 @@ def command(
     closed = [workspace.close(entry, cancel=cancel) for entry in entries]
     if wait:
         closed = [workspace.wait_until_closed(report, timeout_s, time.sleep) for report in closed]
-    data = [
-        {"name": report.name, "session_id": report.session_id, "state": report.state}
-        for report in closed
-    ]
+    closed = [account_for(workspace, report) for report in closed]
+    for report in closed:
+        context.output.say(closed_text(report))
+    data = [{name: getattr(report, name) for name in _TOLD} for report in closed]
     context.show(
         {"closed": data}, lambda _terminal: "\n".join(report.session_id for report in closed)
     )

@@ -8,15 +8,17 @@ from typing import Annotated
 
 import typer
 
+from qrsession.accounting import account_for
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.files import check_target, write_target
 from qrsession.errors import QrsessionError, StorageError, UsageError
+from qrsession.modes import parse_mode
 from qrsession.render.envelope import envelope_of, to_json
 from qrsession.reports import SessionReport
 from qrsession.settings import ACCOUNT_VARIABLE, SESSION_VARIABLE, STATE_VARIABLE
 from qrsession.supervise import ChildEnd, Supervisor, with_own_scripts
-from qrsession.workspace import OpenRequest, Workspace, parse_mode
+from qrsession.workspace import OpenRequest, Workspace
 
 EXIT_NOT_OPENED = 125
 _RETRY_S = 1.0
@@ -40,6 +42,7 @@ def command(
         str | None, typer.Option("--name", metavar="NAME", help="The session's name.")
     ] = None,
     min_qubits: options.MinQubits = None,
+    budget: options.Budget = None,
     account: options.Account = None,
     instance: options.Instance = None,
     local: options.Local = False,
@@ -76,6 +79,7 @@ def command(
         options.account_of(account, local=local),
         instance,
         options.min_qubits_of(min_qubits, backend),
+        budget_s=options.budget_of(budget),
     )
     workspace = context.workspace
     with Supervisor() as supervisor:
@@ -86,7 +90,7 @@ def command(
         is_dropping = not end.is_success and on_failure is OnFailure.CANCEL
         closed = _close(context, workspace, session, close_timeout_s, cancel=is_dropping)
     if summary is not None:
-        _write_summary(context, summary, closed, end)
+        _write_summary(context, summary, account_for(workspace, closed), end)
     raise typer.Exit(end.exit_code)
 
 

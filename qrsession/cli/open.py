@@ -7,7 +7,8 @@ import typer
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.instances import Place
-from qrsession.workspace import OpenRequest, parse_mode
+from qrsession.modes import parse_mode
+from qrsession.workspace import OpenRequest
 
 
 def command(
@@ -30,6 +31,7 @@ def command(
         ),
     ] = None,
     min_qubits: options.MinQubits = None,
+    budget: options.Budget = None,
     account: options.Account = None,
     instance: options.Instance = None,
     local: options.Local = False,
@@ -37,7 +39,7 @@ def command(
     """Open a session, and print its id. It becomes the current one.
 
     Its time begins when its first job starts. Close it with `qrsession close`, or let
-    `qrsession exec` do both.
+    `qrsession exec` do both. With --budget, no job is sent in it that could exceed the budget.
 
     Examples:
         qrsession open --local --max-time "1h"
@@ -52,6 +54,7 @@ def command(
         instance=instance,
         min_num_qubits=options.min_qubits_of(min_qubits, backend),
         once=once,
+        budget_s=options.budget_of(budget),
     )
     workspace = context.workspace
     session = workspace.open(request)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from qrsession.budgets import check_budget
 from qrsession.duration import parse_duration
 from qrsession.errors import InvalidValueError, UsageError
 from qrsession.settings import LOCAL_ACCOUNT
@@ -74,7 +75,18 @@ MaxTime = Annotated[
     ),
 ]
 Mode = Annotated[
-    str, typer.Option("--mode", metavar="MODE", help="dedicated or batch: see docs/explanation.md.")
+    str,
+    typer.Option(
+        "--mode",
+        metavar="MODE",
+        help="dedicated, batch, or auto: dedicated where the plan allows it.",
+    ),
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget", metavar="TIME", help='The QPU seconds that it may use: 600, or "10m".'
+    ),
 ]
 Timeout = Annotated[
     str | None,
@@ -116,6 +128,15 @@ def min_qubits_of(min_qubits: int | None, backend: str | None) -> int:
     if min_qubits is not None and backend is not None:
         raise UsageError("--backend names one, and --min-qubits asks for any that is wide enough.")
     return min_qubits or 0
+
+
+def budget_of(budget: str | None) -> int | None:
+    """Read a budget: whole seconds, or ``"10m"``.
+
+    Raises:
+        InvalidValueError: It has another form, or is out of range.
+    """
+    return None if budget is None else check_budget(parse_duration(budget))
 
 
 def one_of(argument: str | None, option: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """``qrsession run``: circuit files into jobs, and jobs into results."""
 
 import time
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted
+from qrsession.entries import SessionEntry
 from qrsession.errors import UsageError
 from qrsession.options import Options
 from qrsession.runs import (
@@ -21,6 +23,7 @@ from qrsession.runs import (
     run_in_session,
     run_on_backend,
 )
+from qrsession.service import RuntimeService
 from qrsession.sources import Transpilation, read_sources
 
 DEFAULT_OPTIMIZATION_LEVEL = 2
@@ -98,6 +101,10 @@ def command(
             "--max-execution-time", metavar="S", help="The longest a job may run, in seconds."
         ),
     ] = None,
+    estimate: Annotated[
+        bool,
+        typer.Option("--estimate", help="Print what it would use, and submit nothing."),
+    ] = False,
     separate: Annotated[
         bool, typer.Option("--separate", help="A job for each file, not one for all.")
     ] = False,
@@ -126,7 +133,8 @@ def command(
     """Run circuits in the session, wait for the result and print it.
 
     Bitstrings have classical bit 0 on the right; several registers are joined by a space, the last
-    declared first. Ctrl-C leaves the job running.
+    declared first. Ctrl-C leaves the job running. With --estimate nothing is run: it prints the
+    QPU seconds that IBM's formula gives, and where each number of it is from.
 
     Examples:
         qrsession exec --local -- qrsession run @bell --shots 1000
@@ -156,7 +164,11 @@ def command(
     )
     began_s = time.monotonic()
     named_account = options.account_of(account, local=local)
-    submitted = _submit(context, request, session, backend, (named_account, instance))
+    place = _find_place(context, session, backend, (named_account, instance))
+    if estimate:
+        _show_estimate(context, place, request)
+        return
+    submitted = place.submit(request)
     if detach:
         show_submitted(context, submitted)
         return
@@ -182,13 +194,26 @@ def _left_of(timeout_s: float | None, began_s: float) -> float | None:
     return None if timeout_s is None else max(timeout_s - (time.monotonic() - began_s), 0.0)
 
 
-def _submit(
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where circuits are run: in a session, or on a backend without one."""
+
+    service: RuntimeService
+    backend: str
+    session: SessionEntry | None
+
+    def submit(self, request: RunRequest) -> Submitted:
+        if self.session is not None:
+            return run_in_session(self.service, self.session, request)
+        return run_on_backend(self.service, self.backend, request)
+
+
+def _find_place(
     context: Context,
-    request: RunRequest,
     session: str | None,
     backend: str | None,
     where: tuple[str | None, str | None],
-) -> Submitted:
+) -> _Place:
     workspace = context.workspace
     account, instance = where
     if backend is not None:
@@ -198,14 +223,27 @@ def _submit(
                 advice="Leave one of them out.",
             )
         service = workspace.service_for_job(account, instance, backend)
-        return run_on_backend(service, backend, request)
+        return _Place(service, backend, None)
     if instance is not None:
         raise UsageError(
             "--instance is for a job without a session; a session's own is always used.",
             advice="Leave it out, or add --backend NAME.",
         )
     entry = workspace.choose(session, interactive=context.is_interactive)
-    return run_in_session(workspace.service_of(entry, account), entry, request)
+    return _Place(workspace.service_of(entry, account), entry.backend or "", entry)
+
+
+def _show_estimate(context: Context, place: _Place, request: RunRequest) -> None:
+    # Imported here because the run itself needs none of it.
+    from qrsession.estimating import estimate_in_session, estimate_on_backend  # noqa: PLC0415
+    from qrsession.render.estimating import estimate_text  # noqa: PLC0415
+
+    found = (
+        estimate_on_backend(place.service, place.backend, request)
+        if place.session is None
+        else estimate_in_session(place.service, place.session, request)
+    )
+    context.show({"estimate": found.document()}, lambda terminal: estimate_text(found, terminal))
 
 
 def _transpilation(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qrsession.accounting import examine, new_warnings, warnings_for_all
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.errors import UsageError
@@ -60,7 +61,9 @@ def command(
     workspace = context.workspace
     # Chosen once: what is current may change while it is watched.
     entry = None if show_all else workspace.find_any(key, interactive=context.is_interactive)
-    view = _see(context, workspace, entry, cached=cached)
+    view = _see(context, workspace, entry, cached=cached, is_first=True)
+    warn = new_warnings(context.output.warn)
+    warn(view.data["warnings"])
     if not watch:
         context.show(view.data, view.text)
         return
@@ -71,6 +74,7 @@ def command(
             if entry is not None:
                 entry = workspace.find_any(entry.session_id, interactive=False)
             view = _see(context, workspace, entry, cached=False)
+            warn(view.data["warnings"])
             place.draw(view.text(context.output.terminal))
 
 
@@ -84,17 +88,24 @@ class _View:
 
 
 def _see(
-    context: Context, workspace: "Workspace", entry: "SessionEntry | None", *, cached: bool
+    context: Context,
+    workspace: "Workspace",
+    entry: "SessionEntry | None",
+    *,
+    cached: bool,
+    is_first: bool = False,
 ) -> _View:
     """Look at one session, or at all of them where none is meant."""
     if entry is None:
         return _see_all(workspace, cached=cached)
-    report = workspace.recall(entry) if cached else workspace.look(entry)
-    jobs = workspace.jobs_of(entry, cached=cached)
+    # What an instance has left does not change from one look to the next.
+    seen = examine(workspace, entry, cached=cached, asks_instance=is_first)
     return _View(
-        {"session": report.document(), "jobs": [job.to_row() for job in jobs]},
-        lambda terminal: session_text(report, jobs, terminal, now=context.now),
-        is_over=report.state == SessionState.CLOSED,
+        seen.document(),
+        lambda terminal: session_text(
+            seen.report, seen.jobs, terminal, now=context.now, budget=seen.budget
+        ),
+        is_over=seen.report.state == SessionState.CLOSED,
     )
 
 
@@ -105,7 +116,10 @@ def _see_all(workspace: "Workspace", *, cached: bool) -> _View:
         for entry in view.sessions.values()
     ]
     return _View(
-        {"sessions": [report.document() for report in reports]},
+        {
+            "sessions": [report.document() for report in reports],
+            "warnings": list(warnings_for_all(workspace, reports, cached=cached)),
+        },
         lambda terminal: sessions_text(reports, terminal, current=view.current),
         is_over=all(report.state == SessionState.CLOSED for report in reports),
     )

@@ -27,6 +27,7 @@ async def search_resources(request: Request) -> Response:
     query = body.get("query", "*")
     # A page after the last has nothing; it is how clients of other services find the end.
     is_wanted = "search_cursor" not in body and (query == "*" or _SERVICE in str(query))
+    runtime = runtime_of(request)
     items = [
         {
             "crn": LOCAL_CRN,
@@ -40,7 +41,7 @@ async def search_resources(request: Request) -> Response:
 
 
 async def get_catalog_entry(request: Request) -> Response:
-    """``GET /{plan_id}`` of the catalog: the one plan."""
+    """``GET /{plan_id}`` of the catalog: the one plan, which is the one that is played."""
     plan_id = str(request.path_params["plan_id"])
     plan = runtime_of(request).plan
     if plan_id != plan.plan_id:

@@ -453,7 +453,10 @@ def _read_measured(value: Any) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class InstanceUsage:
-    """``GET /instances/usage``, in QPU seconds. ``limit_s`` is None where nothing limits it."""
+    """``GET /instances/usage``, in QPU seconds. ``limit_s`` is None where nothing limits it.
+
+    ``allocation_s`` is what the plan allots, of which the limit may be a part.
+    """
 
     instance: str
     plan_id: str
@@ -462,6 +465,7 @@ class InstanceUsage:
     limit_reached: bool = False
     period_start: datetime | None = None
     period_end: datetime | None = None
+    allocation_s: float | None = None
 
     @classmethod
     def from_wire(cls, body: Any) -> "InstanceUsage":
@@ -469,8 +473,9 @@ class InstanceUsage:
         record = as_object(body, "The usage of the instance")
         period = as_object(record.get("usage_period") or {}, "The period of the usage")
         limit_s = optional(record, "usage_limit_seconds", float)
+        allocation_s = optional(record, "usage_allocation_seconds", float)
         if limit_s is None:
-            limit_s = optional(record, "usage_allocation_seconds", float)
+            limit_s = allocation_s
         return cls(
             instance=optional(record, "instance_id", str) or "",
             plan_id=optional(record, "plan_id", str) or "",
@@ -479,6 +484,7 @@ class InstanceUsage:
             limit_reached=optional(record, "usage_limit_reached", bool) or False,
             period_start=moment(period, "start_time"),
             period_end=moment(period, "end_time"),
+            allocation_s=allocation_s,
         )
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from qrsession.duration import format_duration
+from qrsession.duration import format_duration, format_seconds
 from qrsession.render.tables import Cell, Column, Row, table_text
 from qrsession.render.terminal import Style, Terminal, clean
 
 if TYPE_CHECKING:
     from qrsession.overview import Overview, Stranger
-    from qrsession.reports import JobReport, SessionReport
+    from qrsession.reports import BudgetReport, JobReport, SessionReport
 
 _SHORT_ID = 8
 _FACT_INDENT = 13
@@ -41,6 +41,13 @@ _SESSION_COLUMNS = (
     Column("USAGE", is_quantity=True),
 )
 _ACCOUNT_COLUMN = 4
+_SPENDING_COLUMNS = (
+    Column("ESTIMATE", is_quantity=True),
+    Column("IN JOBS", is_quantity=True),
+    Column("IDLE", is_quantity=True),
+    Column("BUDGET", is_quantity=True),
+    Column("BUDGET LEFT", is_quantity=True),
+)
 _JOB_COLUMNS = (
     Column("JOB"),
     Column("PRIMITIVE"),
@@ -138,7 +145,7 @@ def _session_row(
         session.account,
         _state(session.state),
         _duration(session.time_left_s, is_brief=terminal.is_terminal),
-        _seconds(session.usage_s),
+        _seconds(session.usage_s) or (_so_far(session) if terminal.is_terminal else ""),
     ]
 
 
@@ -147,16 +154,30 @@ def _is_narrow(terminal: Terminal) -> bool:
 
 
 def session_text(
-    session: "SessionReport", jobs: "Sequence[JobReport]", terminal: Terminal, *, now: datetime
+    session: "SessionReport",
+    jobs: "Sequence[JobReport]",
+    terminal: Terminal,
+    *,
+    now: datetime,
+    budget: "BudgetReport | None" = None,
 ) -> str:
     """Return one session in full with its jobs: a card on a terminal, two tables elsewhere."""
     table = table_text(_JOB_COLUMNS, [_job_row(job, terminal, now) for job in jobs], terminal)
     if not terminal.is_terminal:
-        head = sessions_text([session], terminal)
+        row = [
+            *_session_row(session, terminal, None),
+            _seconds(session.usage_estimate_s),
+            _seconds(session.jobs_usage_s),
+            _seconds(session.idle_s),
+            "" if budget is None else f"{budget.budget_s} s",
+            "" if budget is None else _seconds(budget.left_s),
+        ]
+        head = table_text((*_SESSION_COLUMNS, *_SPENDING_COLUMNS), [row], terminal)
         return f"{head}\n{table}" if jobs else head
-    card = card_text(
-        session.name or session.session_id, _state(session.state), _facts(session, now), terminal
-    )
+    facts = _facts(session, now)
+    if budget is not None:
+        facts += _budget_facts(budget)
+    card = card_text(session.name or session.session_id, _state(session.state), facts, terminal)
     return f"{card}\n{table}" if jobs else card
 
 
@@ -188,10 +209,48 @@ def _facts(session: "SessionReport", now: datetime) -> list[tuple[str, str]]:
         ("instance", session.instance or ""),
         ("opened", _ago(session.opened_at, now)),
         ("time left", "" if session.state == "closed" else time_left),
-        ("usage", _seconds(session.usage_s)),
+        ("usage", usage_line(session)),
         ("jobs", "" if session.accepting_jobs else "no new ones are taken"),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _so_far(session: "SessionReport") -> str:
+    used = _seconds(session.usage_estimate_s) if session.state != "open" else ""
+    return f"~{used}" if used else ""
+
+
+def usage_line(session: "SessionReport") -> str:
+    """Say what a session used, how much of that its jobs did, and how much nobody."""
+    used_s = session.known_usage_s
+    if used_s is None:
+        return ""
+    line = _seconds(used_s)
+    if session.usage_s is None and session.state != "open":
+        is_batch = session.mode == "batch"
+        line += " so far, in jobs that have ended" if is_batch else " so far, an estimate"
+    if session.mode == "dedicated" and session.jobs_usage_s is not None:
+        line += f": {_seconds(session.jobs_usage_s)} in jobs"
+        line += "" if session.idle_s is None else f", {_seconds(session.idle_s)} idle"
+    return line
+
+
+def budget_line(budget: "BudgetReport") -> str:
+    """Say what a budget is, and what became of it."""
+    return (
+        f"{budget.budget_s} s: {_seconds(budget.spent_s)} spent, {budget.reserved_s} s reserved "
+        f"by jobs, {_seconds(budget.left_s)} left"
+    )
+
+
+def _budget_facts(budget: "BudgetReport") -> list[tuple[str, str]]:
+    """Say what a budget is, what the service does for it, and what is done here."""
+    by_time = ", and the session's time" if "max_time" in budget.enforced_by_service else ""
+    return [
+        ("budget", budget_line(budget)),
+        ("", f"enforced by the service: each job's maximum{by_time}"),
+        ("", "enforced here: that all jobs stay within it together"),
+    ]
 
 
 def _job_row(job: "JobReport", terminal: Terminal, now: datetime) -> Row:
@@ -219,7 +278,7 @@ def _duration(duration_s: float | None, *, is_brief: bool = False) -> str:
 
 
 def _seconds(quantity_s: float | None) -> str:
-    return "" if quantity_s is None else f"{quantity_s:.4g} s"
+    return "" if quantity_s is None else format_seconds(quantity_s)
 
 
 def _ago(moment: datetime | None, now: datetime) -> str:

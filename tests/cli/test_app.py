@@ -202,7 +202,8 @@ def test_status_of_what_the_ledger_knows(qrs: Qrs, tmp_path: Path) -> None:
     assert empty.returncode == 4
     assert json.loads(empty.stdout)["error"]["code"] == "session_not_found"
     assert json.loads(qrs("status", "--all", "--cached", "--json").stdout)["data"] == {
-        "sessions": []
+        "sessions": [],
+        "warnings": [],
     }
 
     open_in(tmp_path / "home", "mine")
@@ -226,14 +227,21 @@ def test_status_of_what_the_ledger_knows(qrs: Qrs, tmp_path: Path) -> None:
                 "time_left_s": None,
                 "usage_s": None,
                 "opened_at": "2026-01-31T12:00:00.000Z",
+                "budget_s": None,
+                "usage_estimate_s": None,
+                "jobs_usage_s": None,
+                "idle_s": None,
             },
             "jobs": [],
+            "budget": None,
+            "warnings": [],
         },
         "error": None,
     }
     assert qrs("status", "--cached").stdout == (
-        "NAME\tSESSION\tBACKEND\tMODE\tACCOUNT\tSTATE\tTIME LEFT\tUSAGE\n"
-        "mine\tid-mine\taer_simulator\tbatch\tlocal\topen\t\t\n"
+        "NAME\tSESSION\tBACKEND\tMODE\tACCOUNT\tSTATE\tTIME LEFT\tUSAGE"
+        "\tESTIMATE\tIN JOBS\tIDLE\tBUDGET\tBUDGET LEFT\n"
+        "mine\tid-mine\taer_simulator\tbatch\tlocal\topen\t\t\t\t\t\t\t\n"
     )
 
 

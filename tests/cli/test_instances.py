@@ -129,8 +129,10 @@ def test_a_session_keeps_its_instance(cloud: Cloud, qrs: Qrs) -> None:
     assert cloud.paths() == [
         "GET /api/v1/sessions/session-1",
         "GET /api/v1/jobs",
+        "GET /api/v1/instances/usage",
         "PATCH /api/v1/sessions/session-1",
         "GET /api/v1/sessions/session-1",
+        "GET /api/v1/jobs",
     ]
     assert {one.crn for one in cloud.seen} == {PREMIUM.crn}
 

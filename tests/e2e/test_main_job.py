@@ -71,10 +71,16 @@ def test_open_run_status_close(cli: Cli) -> None:
     assert job["tags"] == []
 
     (closed,) = cli.data("close")["closed"]
+    used_s, in_jobs_s = closed["usage_s"], closed["jobs_usage_s"]
+    assert 0 < in_jobs_s <= used_s
     assert closed == {
         "name": session["name"],
         "session_id": session["session_id"],
         "state": "closed",
+        "usage_s": used_s,
+        "usage_estimate_s": None,
+        "jobs_usage_s": in_jobs_s,
+        "idle_s": pytest.approx(used_s - in_jobs_s),
     }
     assert cli.error(4, "status")["code"] == "session_not_found"
 

@@ -53,6 +53,7 @@ def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
         ("status",),
         ("status", "--all"),
         ("list",),
+        ("usage", "--local"),
         ("backends", "--local", "aer_simulator"),
         ("local", "start"),
         ("local", "status"),

@@ -86,6 +86,7 @@ def test_the_open_plan(timed: "Timed") -> None:
         limit_reached=False,
         period_start=clock.moment - timedelta(days=28),
         period_end=clock.moment,
+        allocation_s=600,
     )
     instance = client.get("/instance").json()
     assert (instance["plan_id"], instance["usage_allocation_seconds"]) == (usage.plan_id, "600")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from qrsession.local.running_time import SETUP_S, estimate_s
+from qrsession.local.running_time import estimate_s
+from qrsession.protocol.executions import SETUP_S
 from qrsession.protocol.typed import Array
 
 if TYPE_CHECKING:

@@ -1,0 +1,138 @@
+"""What instances and sessions have used, as people see it: a card or a table, and a table."""
+
+from typing import TYPE_CHECKING
+
+from qrsession.duration import format_seconds
+from qrsession.render.tables import Cell, Column, Row, table_text
+from qrsession.render.terminal import Style, Terminal, clean
+from qrsession.render.views import card_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from qrsession.reports import SessionReport
+    from qrsession.usage import UsageReport
+
+_USAGE_COLUMNS = (
+    Column("INSTANCE", can_fold=True),
+    Column("PLAN"),
+    Column("USED", is_quantity=True),
+    Column("LIMIT", is_quantity=True),
+    Column("LEFT", is_quantity=True),
+    Column("STATE"),
+    Column("PERIOD"),
+)
+_SESSION_COLUMNS = (
+    Column("SESSION"),
+    Column("MODE"),
+    Column("STATE"),
+    Column("USED", is_quantity=True),
+    Column("IN JOBS", is_quantity=True),
+    Column("IDLE", is_quantity=True),
+)
+_WIDEST_BAR = 40
+_BAR_MARGIN = 40
+_MINUTE_S = 60
+
+
+def usage_text(
+    usages: "Sequence[UsageReport]", sessions: "Sequence[SessionReport]", terminal: Terminal
+) -> str:
+    """Return the usage of instances, and below it that of the sessions that are open.
+
+    Of one instance on a terminal a card, else a table.
+    """
+    if len(usages) == 1 and terminal.is_terminal:
+        head = _card(usages[0], terminal)
+    else:
+        head = table_text(_USAGE_COLUMNS, [_row(usage, terminal) for usage in usages], terminal)
+    if not sessions:
+        return head
+    rows = [_session_row(session) for session in sessions]
+    text = f"{head}\n{table_text(_SESSION_COLUMNS, rows, terminal)}"
+    if terminal.is_terminal and any(session.usage_s is None for session in sessions):
+        note = "~ so far, worked out here: the service has not settled it."
+        text += f"{terminal.paint(note, Style.FAINT)}\n"
+    return text
+
+
+def _card(usage: "UsageReport", terminal: Terminal) -> str:
+    limit = "none" if usage.limit_s is None else _with_minutes(usage.limit_s)
+    allocation = ""
+    if usage.allocation_s is not None and usage.allocation_s != usage.limit_s:
+        allocation = _with_minutes(usage.allocation_s)
+    facts = [
+        ("plan", usage.plan),
+        ("instance", usage.instance if usage.name else ""),
+        ("used", _with_minutes(usage.consumed_s)),
+        ("limit", limit),
+        ("allotted", allocation),
+        ("left", "" if usage.remaining_s is None else _with_minutes(usage.remaining_s)),
+        ("period", _period(usage.period_start, usage.period_end)),
+    ]
+    shown = [(label, value) for label, value in facts if value]
+    card = card_text(usage.name or usage.instance, _state(usage), shown, terminal)
+    return f"{card}{_bar(usage, terminal)}"
+
+
+def _bar(usage: "UsageReport", terminal: Terminal) -> str:
+    """Draw how much of the limit is used, where there is one."""
+    if not usage.limit_s:
+        return ""
+    full, empty = ("█", "░") if terminal.has_unicode else ("#", ".")
+    width = max(min(_WIDEST_BAR, terminal.width - _BAR_MARGIN), 10)
+    share = min(usage.consumed_s / usage.limit_s, 1.0)
+    filled = min(round(share * width), width)
+    painted = terminal.paint(full * filled, _state(usage).style)
+    return f"  {painted}{terminal.paint(empty * (width - filled), Style.FAINT)} {share:.0%} used\n"
+
+
+def _row(usage: "UsageReport", terminal: Terminal) -> Row:
+    period = _period(usage.period_start, usage.period_end)
+    return [
+        Cell(usage.name or clean(usage.instance), Style.STRONG),
+        usage.plan,
+        _seconds(usage.consumed_s),
+        _seconds(usage.limit_s) or (Cell("none", Style.FAINT) if terminal.is_terminal else ""),
+        _seconds(usage.remaining_s),
+        _state(usage),
+        period,
+    ]
+
+
+def _session_row(session: "SessionReport") -> Row:
+    used = _seconds(session.known_usage_s)
+    is_estimate = session.usage_s is None and bool(used)
+    return [
+        Cell(session.name, Style.STRONG),
+        session.mode,
+        session.state,
+        f"~{used}" if is_estimate else used,
+        _seconds(session.jobs_usage_s),
+        _seconds(session.idle_s),
+    ]
+
+
+def _state(usage: "UsageReport") -> Cell:
+    if usage.limit_reached:
+        return Cell("limit reached", Style.BAD)
+    if usage.is_nearly_reached:
+        return Cell("limit near", Style.WARNING)
+    return Cell("in use" if usage.consumed_s else "unused", Style.GOOD)
+
+
+def _seconds(quantity_s: float | None) -> str:
+    return "" if quantity_s is None else format_seconds(quantity_s)
+
+
+def _with_minutes(quantity_s: float) -> str:
+    """Write seconds, and minutes beside them where that is easier to grasp."""
+    if quantity_s < _MINUTE_S:
+        return _seconds(quantity_s)
+    return f"{_seconds(quantity_s)} ({quantity_s / _MINUTE_S:.3g} min)"
+
+
+def _period(start: "datetime | None", end: "datetime | None") -> str:
+    """Write a period by its days."""
+    return " to ".join(f"{moment:%Y-%m-%d}" for moment in (start, end) if moment is not None)
