@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import SCRIPTS
+from tests.e2e.programs import default_account
 
 README = Path(__file__).parents[2] / "README.md"
 pytestmark = pytest.mark.timeout(180)
@@ -48,12 +49,32 @@ def test_first_screen_has_the_two_commands() -> None:
 
 def test_commands_of_the_tour(fresh_home: Path, tmp_path: Path) -> None:
     """Every command of the tour succeeds, one after the other, in one home."""
-    tour = [block for block in blocks("sh") if "venv" not in block]
-    assert len(tour) == 2
+    tour = [block for block in blocks("sh") if "venv" not in block][:2]
     done = run(["bash", "-euo", "pipefail"], tmp_path, "\n".join(tour))
     assert done.returncode == 0, done.stderr
     assert fresh_home.is_dir()
     assert "aer_simulator" in done.stdout
+
+
+def test_commands_for_a_quantum_computer(fresh_home: Path, tmp_path: Path) -> None:
+    """With an account, whose key is typed where a person sits, and whose service is a server here.
+
+    The place of the key and of the service is all that is put in for the test.
+    """
+    save = "qrsession account save --default\n"
+    setting_up, working = [block for block in blocks("sh") if "venv" not in block][2:]
+    assert setting_up.startswith(save)
+    with default_account(tmp_path) as server:
+        (tmp_path / "key").write_text(server.key)
+        Path.home().joinpath(".qiskit", "qiskit-ibm.json").unlink()
+        given = f"{save.strip()} --token-file key --url {server.url}\n"
+        script = setting_up.replace(save, given) + working
+        done = run(["bash", "-euo", "pipefail"], tmp_path, script)
+    assert done.returncode == 0, done.stderr
+    assert "The key is good" in done.stdout
+    assert "0000\t" in done.stdout
+    assert "of it idle" in done.stderr
+    assert not (fresh_home / "data").exists()
 
 
 def test_python_program(fresh_home: Path, tmp_path: Path) -> None:
