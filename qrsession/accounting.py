@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qrsession.budgets import Budget
-from qrsession.duration import format_duration, format_seconds
+from qrsession.duration import format_duration
 from qrsession.entries import SessionEntry
 from qrsession.errors import QrsessionError, UsageError
 from qrsession.protocol.instances import Instance
@@ -81,10 +81,10 @@ def examine(
         SessionNotFoundError: The service does not know it.
     """
     if cached:
-        report = workspace.recall(entry)
+        report, records = workspace.recall(entry), workspace.records
         return Examined(
             report,
-            workspace.jobs_of(entry, cached=True),
+            [JobReport.of_entry(job) for job in reversed(records.jobs(entry.session_id))],
             _budget_of(report, Purse(workspace.settings.state_dir, entry.session_id).read()),
             tuple(session_warnings(report)),
         )
@@ -202,18 +202,6 @@ def new_warnings(say: Callable[[str], None]) -> Callable[[Iterable[str]], None]:
                 say(warning)
 
     return say_new
-
-
-def closed_text(report: SessionReport) -> str:
-    """Say what a session that was closed, or drains, has spent."""
-    is_closed = report.state == SessionState.CLOSED
-    head = f"Closed {report.name}" if is_closed else f"Closing {report.name}, whose jobs still run"
-    used_s = report.known_usage_s
-    if used_s is None:
-        return f"{head}."
-    so_far = "" if report.usage_s is not None else " so far (an estimate)"
-    idle = "" if report.idle_s is None else f", {format_seconds(report.idle_s)} of it idle"
-    return f"{head}: {format_seconds(used_s)} used{so_far}{idle}."
 
 
 def _read_jobs(service: "RuntimeService", session_id: str) -> tuple[list[JobRecord], bool]:

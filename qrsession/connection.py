@@ -46,7 +46,7 @@ def tokens_of(account: Account, settings: Settings) -> "TokenSource":
 def with_local_runtime(account: Account, settings: Settings) -> Account:
     """Fill in where the local runtime is, after it has proved that it is ours."""
     from qrsession.local import daemon  # noqa: PLC0415 - for one account alone
-    from qrsession.local.config import LOCAL_CRN  # noqa: PLC0415
+    from qrsession.local.identity import LOCAL_CRN  # noqa: PLC0415
 
     address = daemon.ensure(settings)
     return replace(account, url=address.url, token=daemon.secret_of(settings), instance=LOCAL_CRN)

@@ -13,12 +13,11 @@ from qrsession.protocol.fields import write_moment
 from qrsession.protocol.models import JobRecord
 from qrsession.protocol.status import SessionMode
 from qrsession.service import RuntimeService
+from qrsession.session_arguments import SHORTEST_SESSION_S
 from qrsession.settings import LOCAL_ACCOUNT
 from qrsession.state import Ledger
 from qrsession.usage import UsageReport
 
-# The shortest that --max-time takes; below it a budget made the session shorter.
-_SHORTEST_MAX_TIME_S = 300
 _SOON = timedelta(minutes=1)
 
 
@@ -31,7 +30,8 @@ def reopening(entry: SessionEntry) -> str:
         words += ["--account", entry.account]
         words += ["--instance", entry.instance] if entry.instance else []
     words += ["--backend", entry.backend] if entry.backend else []
-    if entry.max_time_s is not None and entry.max_time_s >= _SHORTEST_MAX_TIME_S:
+    # Below the shortest that --max-time takes, it was a budget that made the session shorter.
+    if entry.max_time_s is not None and entry.max_time_s >= SHORTEST_SESSION_S:
         words += ["--max-time", format_duration(entry.max_time_s)]
     words += ["--mode", entry.mode] if entry.mode != SessionMode.DEDICATED else []
     words += ["--budget", str(entry.budget_s)] if entry.budget_s is not None else []

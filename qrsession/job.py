@@ -17,7 +17,7 @@ from qrsession.errors import (
 from qrsession.going_on import after_end
 from qrsession.paying import settle
 from qrsession.protocol import faults
-from qrsession.protocol.models import JobMetrics, JobRecord
+from qrsession.protocol.models import JobCreated, JobMetrics, JobRecord, JobRequest
 from qrsession.protocol.routes import LONGEST_HOLD_S
 from qrsession.protocol.status import FINAL_JOB_STATUSES, RAN_TOO_LONG_STATUS, JobStatus
 from qrsession.service import RuntimeService
@@ -56,6 +56,22 @@ class RuntimeJob:
         self._service = service
         self._record = record
         self._decoder = decoder
+
+    @classmethod
+    def of_submission(
+        cls, service: RuntimeService, request: JobRequest, created: JobCreated
+    ) -> "RuntimeJob":
+        """Make a job of a submission that was accepted, without a request."""
+        record = JobRecord(
+            job_id=created.job_id,
+            status=JobStatus.QUEUED,
+            backend=created.backend,
+            program_id=request.program_id,
+            session_id=request.session_id,
+            tags=request.tags,
+            private=request.private,
+        )
+        return cls(service, record)
 
     def __repr__(self) -> str:
         return f"<RuntimeJob({self.job_id()!r}, {self._record.program_id!r}, {self._name()!r})>"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from qrsession.budgets import Budget
+from qrsession.clock import utc_now
 from qrsession.entries import SessionEntry
 from qrsession.errors import QrsessionError, ServiceUnavailableError, WireFormatError
 from qrsession.patience import Patience, is_in_doubt
@@ -112,7 +113,7 @@ def close_session(service: RuntimeService, session_id: str, *, cancel: bool = Fa
                 session_id=session_id,
                 account=service.account.name,
                 instance=service.instance,
-                created_at=datetime.now(UTC),
+                created_at=utc_now(),
                 is_cancelling=cancel,
             )
         )

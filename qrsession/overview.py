@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from qrsession.entries import SessionEntry
@@ -107,7 +107,7 @@ def _note_of(entry: SessionEntry, closing: set[str]) -> str | None:
 
 def _unseen(workspace: Workspace, openings: Iterable[Opening]) -> Iterable[Stranger]:
     for opening in openings:
-        if opening.may_be_at_work(datetime.now(UTC)):
+        if opening.may_be_at_work(workspace.now()):
             continue
         candidates: list[Workload] = []
         with suppress(QrsessionError):

@@ -3,11 +3,12 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import TypeVar
 
+from qrsession.clock import utc_now
 from qrsession.errors import (
     LimitReachedError,
     QrsessionError,
@@ -46,7 +47,7 @@ class Patience:
     say: Callable[[str], None] = _LOGGER.info
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    now: Callable[[], datetime] = utc_now
 
     def through_limits(self, what: str, send: Callable[[], T]) -> T:
         """Send something, and again for as long as the service answers 429.

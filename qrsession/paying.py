@@ -6,9 +6,9 @@ No lock is held while the service is asked. See "Budgets" in docs/explanation.md
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from qrsession.budgets import Ask, Budget
+from qrsession.clock import utc_now
 from qrsession.entries import JobEntry
 from qrsession.errors import LimitReachedError, StorageError
 from qrsession.pending import Intent, IntentState
@@ -57,7 +57,7 @@ def reserve(service: RuntimeService, request: JobRequest, tag: str) -> int | Non
 
     def take(current: Budget) -> tuple[Budget, int | LimitReachedError]:
         try:
-            return current.reserve(tag, ask, datetime.now(UTC), used_s)
+            return current.reserve(tag, ask, utc_now(), used_s)
         except LimitReachedError as error:
             return current, error
 

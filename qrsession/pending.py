@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -29,11 +29,6 @@ from qrsession.versioned import read_line, to_line
 # Longer than an upload may take and a reply be looked for: who is still at it then has hung, or
 # its process id belongs to another process by now.
 _LONGEST_LIFE = timedelta(minutes=20)
-
-
-def utc_now() -> datetime:
-    """Return the time, in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

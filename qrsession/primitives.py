@@ -25,7 +25,7 @@ from qrsession.options import Options
 from qrsession.prepared import Place, Preparation, no_measurement
 from qrsession.screening import unfit_register
 from qrsession.service import RuntimeService, service_of
-from qrsession.session import Session, job_of
+from qrsession.session import Session
 from qrsession.sources import Source, SourceFormat, Transpilation
 from qrsession.submit import submit
 
@@ -80,7 +80,7 @@ class _Primitive:
         if self._session is not None:
             return self._session.submit(self.program_id, params, self.options)
         request = self.options.to_request(self.program_id, params, backend=self._backend)
-        return job_of(self._service, request, submit(self._service, request))
+        return RuntimeJob.of_submission(self._service, request, submit(self._service, request))
 
     def _device(self) -> Backend:
         """Return the backend with its target: the session's, the mode's own, or asked for once."""

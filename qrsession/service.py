@@ -5,11 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from qrsession.accounts import Account, resolve_account
 from qrsession.cache import Cache, content_key
+from qrsession.clock import utc_now
 from qrsession.connection import connect, tokens_of, with_local_runtime
 from qrsession.errors import (
     BackendNotFoundError,
@@ -177,7 +178,7 @@ class RuntimeService:
 
     def _choose(self, wants: Wants | None) -> Place:
         if self.account.is_local:
-            from qrsession.local.config import LOCAL_CRN  # noqa: PLC0415 - for one account alone
+            from qrsession.local.identity import LOCAL_CRN  # noqa: PLC0415 - for one account alone
 
             if self._named not in {None, LOCAL_CRN, LOCAL_ACCOUNT}:
                 raise InstanceNotFoundError(
@@ -208,7 +209,7 @@ class RuntimeService:
         A machine whose own clock is off must not think that a session's time is up.
         """
         offset_s = 0.0 if self._client is None else self._client.transport.clock_offset_s
-        return datetime.now(UTC) + timedelta(seconds=offset_s)
+        return utc_now() + timedelta(seconds=offset_s)
 
     def reconnect(self) -> None:
         """Drop the connection, so that the next request looks anew for the service."""
@@ -387,7 +388,7 @@ class RuntimeService:
 
 
 def _today() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%d}"
+    return f"{utc_now():%Y-%m-%d}"
 
 
 def service_of(backend: Any) -> RuntimeService | None:

@@ -9,41 +9,27 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from qrsession.budgets import longest_with
-from qrsession.duration import format_duration, parse_duration
 from qrsession.entries import SessionEntry
-from qrsession.errors import (
-    BackendNotFoundError,
-    InvalidTypeError,
-    InvalidValueError,
-    SessionClosedError,
-)
+from qrsession.errors import InvalidValueError, SessionClosedError
 from qrsession.going_on import at_session_end
 from qrsession.job import RuntimeJob
 from qrsession.opening import Entering, close_session, open_session
 from qrsession.options import Options
 from qrsession.patience import Patience
 from qrsession.placement import Wants
-from qrsession.protocol.models import (
-    LARGEST_MAX_TTL_S,
-    JobCreated,
-    JobRecord,
-    JobRequest,
-    SessionRecord,
-    SessionRequest,
-)
+from qrsession.protocol.models import SessionRecord, SessionRequest
 from qrsession.protocol.options import OPTIONS_OF
-from qrsession.protocol.status import JobStatus, SessionMode, SessionState
+from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.service import BackendDocuments, RuntimeService, service_of
+from qrsession.session_arguments import check_longest, name_of, parse_max_time, service_for
 from qrsession.state import Ledger
 from qrsession.submit import submit
 
 if TYPE_CHECKING:
     from qrsession.backend import Backend
 
-SHORTEST_SESSION_S = 300
 # What the primitives expect beside pubs; without the second, results come untyped.
 _DEFAULT_INPUTS = {"version": 2, "support_qiskit": True}
-_DURATION_FORM = 'seconds, or a string like "2h 30m 40s"'
 
 
 class Session:
@@ -107,10 +93,10 @@ class Session:
     ) -> SessionEntry:
         # What needs no request first: nothing is asked of anyone for a call that cannot succeed.
         max_time_s = parse_max_time(max_time)
-        name = _name_of(backend)
-        service = _service_for(service, backend)
+        name = name_of(backend)
+        service = service_for(service, backend)
         service.choose_instance(Wants(name))
-        longest_s = _check_longest(max_time_s, service, is_needed=entering.budget_s is not None)
+        longest_s = check_longest(max_time_s, service, is_needed=entering.budget_s is not None)
         name = name or service.least_busy()
         ours = backend if service_of(backend) is service else None
         documents = service.fetch_documents(name) if ours is None else ours.documents
@@ -283,7 +269,7 @@ class Session:
         request = options.to_request(
             program_id, params, backend=self._backend, session_id=self._session_id
         )
-        return job_of(self._service, request, submit(self._service, request))
+        return RuntimeJob.of_submission(self._service, request, submit(self._service, request))
 
     def close(self) -> None:
         """Take no more jobs; those queued run to their end. Closing twice is no error.
@@ -354,88 +340,6 @@ class Batch(Session):
     """
 
     mode = SessionMode.BATCH
-
-
-def parse_max_time(max_time: Any) -> int | None:
-    """Read a session's maximum time, and return it in seconds.
-
-    Raises:
-        InvalidTypeError: It is neither a whole number nor a string.
-        InvalidValueError: It is shorter than 300 s, or not of the form of a duration.
-    """
-    if max_time is None:
-        return None
-    if isinstance(max_time, bool) or not isinstance(max_time, int | str):
-        raise InvalidTypeError(
-            f"max_time must be {_DURATION_FORM}, not {max_time!r}.",
-            advice=f"It must be at least {SHORTEST_SESSION_S} s.",
-        )
-    max_time_s = parse_duration(max_time) if isinstance(max_time, str) else max_time
-    if not SHORTEST_SESSION_S <= max_time_s <= LARGEST_MAX_TTL_S:
-        raise InvalidValueError(
-            f"max_time is {max_time!r}; it must be at least {SHORTEST_SESSION_S} s (5 minutes) and "
-            "at most what the service allows.",
-            advice=f"Give {_DURATION_FORM}.",
-        )
-    return max_time_s
-
-
-def job_of(service: RuntimeService, request: JobRequest, created: JobCreated) -> RuntimeJob:
-    """Make a job of a submission that was accepted."""
-    record = JobRecord(
-        job_id=created.job_id,
-        status=JobStatus.QUEUED,
-        backend=created.backend,
-        program_id=request.program_id,
-        session_id=request.session_id,
-        tags=request.tags,
-        private=request.private,
-    )
-    return RuntimeJob(service, record)
-
-
-def _check_longest(
-    max_time_s: int | None, service: RuntimeService, *, is_needed: bool
-) -> int | None:
-    """Hold a maximum time against the longest that the plan allows, and return that, if known."""
-    longest_s = None
-    if max_time_s is not None or is_needed:
-        longest_s = service.longest_session_s()
-    if max_time_s is not None and longest_s is not None and max_time_s > longest_s:
-        raise InvalidValueError(
-            f"max_time is {max_time_s} s; it must be {SHORTEST_SESSION_S} s to {longest_s} s "
-            f"({format_duration(longest_s)}), the longest that the plan allows.",
-            details={"longest_s": longest_s},
-        )
-    return longest_s
-
-
-def _name_of(backend: Any) -> str | None:
-    if backend is None:
-        return None
-    name = backend if isinstance(backend, str) else getattr(backend, "name", None)
-    # Backends of Qiskit's older interface had a method there.
-    name = name() if callable(name) else name
-    if not isinstance(name, str):
-        raise InvalidTypeError(
-            f"backend must be a backend or the name of one, not {type(backend).__name__}."
-        )
-    if not name.strip():
-        raise BackendNotFoundError("The name of the backend is empty.")
-    return name
-
-
-def _service_for(service: Any, backend: Any) -> RuntimeService:
-    if service is None:
-        return service_of(backend) or RuntimeService()
-    if isinstance(service, RuntimeService):
-        return service
-    if isinstance(service, str) or hasattr(service, "target"):
-        raise InvalidTypeError(
-            "The first argument of Session is the service.",
-            advice='Name the backend: Session(backend="...").',
-        )
-    raise InvalidTypeError(f"service must be a RuntimeService, not {type(service).__name__}.")
 
 
 def _call_back(job: RuntimeJob, callback: Callable[[str, Any], None]) -> None:

@@ -20,6 +20,7 @@ from qrsession.errors import (
     ServiceUnavailableError,
     SubmissionUnknownError,
 )
+from qrsession.lookup import cancel_twins, first_of, look_up, record, tagged_jobs
 from qrsession.patience import Patience
 from qrsession.pending import Closing, Intent, IntentState, Opening, Pending
 from qrsession.protocol.models import JobCreated, JobRecord, Workload
@@ -28,7 +29,6 @@ from qrsession.records import Records
 from qrsession.service import RuntimeService
 from qrsession.settings import Settings
 from qrsession.state import Ledger, Warn
-from qrsession.submit import cancel_twins, first_of, look_up, record, tagged_jobs
 
 # How long a submission that was in doubt is looked up by each command.
 WATCHED_FOR = timedelta(hours=24)

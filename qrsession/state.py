@@ -7,11 +7,12 @@ Read without a lock, since the file is only ever replaced as a whole; changed un
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qrsession import storage
+from qrsession.clock import utc_now
 from qrsession.entries import SessionEntry
 from qrsession.errors import InvalidValueError, StorageError, WireFormatError
 from qrsession.ledger import (
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
     from qrsession.history import History
 
 Warn = Callable[[str], None]
-
-
-def utc_now() -> datetime:
-    """Return the time, in UTC."""
-    return datetime.now(UTC)
 
 
 def log_warning(text: str) -> None:

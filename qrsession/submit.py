@@ -4,34 +4,26 @@ The service has no idempotency key, so each job bears a tag of its own by which 
 where the reply to its submission was lost. See "Exactly once" in docs/explanation.md.
 """
 
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from qrsession.accounts import Resubmit
-from qrsession.entries import JobEntry
 from qrsession.errors import (
     LimitReachedError,
     QrsessionError,
-    RequestRefusedError,
     ServiceUnavailableError,
     SessionClosedError,
     SubmissionUnknownError,
 )
 from qrsession.going_on import at_limit, at_session_end
+from qrsession.lookup import cancel_twins, first_of, look_up, record, tagged_jobs
 from qrsession.patience import Patience, is_in_doubt, was_answered
 from qrsession.paying import release, reserve
 from qrsession.pending import Intent, IntentState, Sender
 from qrsession.protocol.models import JobCreated, JobRecord, JobRequest
-from qrsession.records import Records
 from qrsession.service import RuntimeService
-from qrsession.tags import new_tag, without_own_tag
+from qrsession.tags import new_tag
 
-# A service shows a new job in its list after a while, so the first looks come quickly.
-_FIRST_LOOKS_S = (0.0, 0.2, 0.5, 1.0, 2.0)
-_LATER_LOOKS_S = 5.0
-_MOST_TWINS = 20
 _OTHERS_POLL_S = 0.2
 
 
@@ -263,96 +255,5 @@ class _Submission:
         return created
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a search came to: the job, or whether it is certain that there was none to the end."""
-
-    job: JobRecord | None
-    is_certain: bool
-
-
-def look_up(service: RuntimeService, tag: str, window_s: float, patience: Patience) -> Found:
-    """Look for the job of a submission for some seconds, one last time when they are over."""
-    ends_at_s = patience.clock() + window_s
-    for pause_s in _looks():
-        left_s = ends_at_s - patience.clock()
-        patience.sleep(max(min(pause_s, left_s), 0.0))
-        is_last = patience.clock() >= ends_at_s
-        try:
-            found = first_of(tagged_jobs(service, tag))
-        except QrsessionError:
-            service.reconnect()
-            if is_last:
-                return Found(None, is_certain=False)
-            continue
-        if found is not None or is_last:
-            return Found(found, is_certain=True)
-    raise AssertionError("the looks have no end")  # pragma: no cover
-
-
-def tagged_jobs(service: RuntimeService, tag: str) -> list[JobRecord]:
-    """Ask the service for the jobs that bear a tag."""
-    # A service that ignored the filter would list the jobs of others.
-    listed = service.client.list_jobs(tags=(tag,), limit=_MOST_TWINS)
-    return [job for job in listed if tag in job.tags]
-
-
-def first_of(jobs: list[JobRecord]) -> JobRecord | None:
-    """Return the job that was created first: the same one, whoever looks."""
-    oldest = datetime.min.replace(tzinfo=UTC)
-    return min(
-        jobs,
-        key=lambda job: (job.created or oldest, job.job_id),
-        default=None,
-    )
-
-
-def cancel_twins(
-    service: RuntimeService, job_id: str, jobs: list[JobRecord], say: Callable[[str], None]
-) -> None:
-    """Cancel the jobs of a submission but one, and tell of each."""
-    for twin in jobs:
-        if twin.job_id == job_id:
-            continue
-        what = "was cancelled"
-        try:
-            service.client.cancel_job(twin.job_id)
-        except RequestRefusedError:
-            what = "had ended already"
-        say(f"Job {twin.job_id} is a second copy of {job_id}; it {what}.")
-
-
-def record(
-    records: Records,
-    intent: Intent,
-    created: JobCreated,
-    tags: tuple[str, ...],
-    *,
-    detached: bool = False,
-) -> None:
-    """Enter the job of a submission into the records."""
-    records.add_job(
-        JobEntry(
-            job_id=created.job_id,
-            session_id=created.session_id or intent.session_id,
-            backend=created.backend,
-            primitive=intent.program_id,
-            account=intent.account,
-            instance=intent.instance,
-            submitted_at=intent.created_at,
-            tag=intent.tag,
-            tags=without_own_tag(tags),
-            files=intent.files,
-            detached=detached,
-        )
-    )
-
-
 def _created(job: JobRecord, request: JobRequest) -> JobCreated:
     return JobCreated(job.job_id, job.backend or request.backend, job.session_id)
-
-
-def _looks() -> Iterator[float]:
-    yield from _FIRST_LOOKS_S
-    while True:
-        yield _LATER_LOOKS_S

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from qrsession.accounting import closed_text, examine, new_warnings, session_warnings
+from qrsession.accounting import examine, new_warnings, session_warnings
 from qrsession.budgets import Budget
+from qrsession.closing import closed_text
 from qrsession.entries import SessionEntry
 from qrsession.purse import Purse
 from qrsession.reports import SessionReport

@@ -18,7 +18,7 @@ BASE = {"errors"}
 WIRE = BASE | {"duration", "protocol"}
 DISK = (
     WIRE
-    | {"settings", "storage", "names", "entries", "versioned"}
+    | {"clock", "settings", "storage", "names", "entries", "versioned"}
     | {"ledger", "history", "records", "state", "pending", "budgets", "purse"}
 )
 CLIENT = WIRE | {"settings", "storage", "client", "accounts"}
@@ -26,7 +26,19 @@ ACCOUNTS = DISK | {"account_file", "api_key", "accounts"}
 LIBRARY = (
     DISK
     | CLIENT
-    | {"cache", "codec", "accounts", "service", "session", "submit", "tags", "job", "primitives"}
+    | {
+        "cache",
+        "codec",
+        "accounts",
+        "service",
+        "session",
+        "session_arguments",
+        "submit",
+        "lookup",
+        "tags",
+        "job",
+        "primitives",
+    }
     | {
         "options",
         "backend",
@@ -45,11 +57,23 @@ LIBRARY = (
     | {"patience", "waiting", "opening", "settling", "overview"}
     | {"spending", "paying", "going_on", "usage", "estimating", "modes", "accounting"}
     | {"account_checks", "account_file", "account_reports", "api_key", "saved_accounts"}
-    | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
+    | {
+        "reports",
+        "runs",
+        "outcomes",
+        "workspace",
+        "admission",
+        "finding",
+        "closing",
+        "supervise",
+        "examples",
+        "__version__",
+    }
     | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
 )
 ALLOWED = {
     "errors": set[str](),
+    "clock": set[str](),
     "duration": BASE,
     "settings": BASE,
     "storage": BASE,
@@ -84,8 +108,8 @@ ALLOWED = {
     | {"duration", "render", "reports", "account_reports", "results", "overview"}
     | {"devices", "protocol.models", "usage", "estimating"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
-    "service": LIBRARY | {"local.daemon", "local.config"},
-    "connection": LIBRARY | {"local.daemon", "local.config"},
+    "service": LIBRARY | {"local.daemon", "local.identity"},
+    "connection": LIBRARY | {"local.daemon", "local.identity"},
     "local": WIRE | {"settings", "storage", "local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
     "__main__": {"cli"},

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from qrsession.admission import adopt
 from qrsession.cli import options
 from qrsession.cli.context import Context
 
@@ -28,8 +29,8 @@ def command(
         qrsession adopt --local "$(qrsession open --local)"
         qrsession list --remote --local
     """
-    session = context.workspace.adopt(
-        session_id, options.account_of(account, local=local), name=name
+    session = adopt(
+        context.workspace, session_id, options.account_of(account, local=local), name=name
     )
     context.output.say(f"Adopted {session.name} on {session.backend}.")
     context.show({"session": session.document()}, lambda _terminal: session.session_id)

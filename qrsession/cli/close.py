@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from qrsession.accounting import account_for, closed_text
+from qrsession.accounting import account_for
 from qrsession.cli import options
 from qrsession.cli.context import Context
+from qrsession.closing import close, closed_text, select_to_close, wait_until_closed
 
 _TOLD = ("name", "session_id", "state", "usage_s", "usage_estimate_s", "jobs_usage_s", "idle_s")
 
@@ -43,12 +44,12 @@ def command(
     timeout_s = options.seconds_of(timeout)
     keys = [*(sessions or []), *([session] if session else [])]
     workspace = context.workspace
-    entries = workspace.select_to_close(
-        keys, everything=close_all, interactive=context.is_interactive
+    entries = select_to_close(
+        workspace, keys, everything=close_all, interactive=context.is_interactive
     )
-    closed = [workspace.close(entry, cancel=cancel) for entry in entries]
+    closed = [close(workspace, entry, cancel=cancel) for entry in entries]
     if wait:
-        closed = [workspace.wait_until_closed(report, timeout_s, time.sleep) for report in closed]
+        closed = [wait_until_closed(workspace, report, timeout_s, time.sleep) for report in closed]
     closed = [account_for(workspace, report) for report in closed]
     for report in closed:
         context.output.say(closed_text(report))

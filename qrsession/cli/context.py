@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from qrsession.clock import utc_now
 from qrsession.render.output import Output
 from qrsession.render.terminal import Terminal
 from qrsession.settings import Settings
@@ -57,7 +58,7 @@ class Context:
     @property
     def now(self) -> datetime:
         """The time, in UTC."""
-        return datetime.now(UTC)
+        return utc_now()
 
     @property
     def is_interactive(self) -> bool:

@@ -9,16 +9,18 @@ from typing import Annotated
 import typer
 
 from qrsession.accounting import account_for
+from qrsession.admission import OpenRequest, open_new
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.files import check_target, write_target
+from qrsession.closing import close
 from qrsession.errors import QrsessionError, StorageError, UsageError
 from qrsession.modes import parse_mode
 from qrsession.render.envelope import envelope_of, to_json
 from qrsession.reports import SessionReport
 from qrsession.settings import ACCOUNT_VARIABLE, SESSION_VARIABLE, STATE_VARIABLE
 from qrsession.supervise import ChildEnd, Supervisor, with_own_scripts
-from qrsession.workspace import OpenRequest, Workspace
+from qrsession.workspace import Workspace
 
 EXIT_NOT_OPENED = 125
 _RETRY_S = 1.0
@@ -105,7 +107,7 @@ def _write_summary(context: Context, summary: Path, session: SessionReport, end:
 
 def _open(context: Context, workspace: Workspace, request: OpenRequest) -> SessionReport:
     try:
-        return workspace.open(request, make_current=False)
+        return open_new(workspace, request, make_current=False)
     except UsageError:
         raise
     except QrsessionError as error:
@@ -134,9 +136,8 @@ def _close(
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            return workspace.close(
-                workspace.find_any(session.session_id, interactive=False), cancel=cancel
-            )
+            entry = workspace.find_any(session.session_id, interactive=False)
+            return close(workspace, entry, cancel=cancel)
         except QrsessionError as error:
             if time.monotonic() >= deadline:
                 context.output.warn(_still_open(session, error))

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
+from qrsession.admission import OpenRequest, open_new
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.instances import Place
 from qrsession.modes import parse_mode
-from qrsession.workspace import OpenRequest
 
 
 def command(
@@ -57,7 +57,7 @@ def command(
         budget_s=options.budget_of(budget),
     )
     workspace = context.workspace
-    session = workspace.open(request)
+    session = open_new(workspace, request)
     place = workspace.service(request.account, request.instance).choose_instance()
     context.output.say(f"Opened {session.name} on {session.backend}{_words_of(place)}.")
     context.show({"session": session.document()}, lambda _terminal: session.session_id)

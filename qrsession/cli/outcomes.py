@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrsession.cli.context import Context
 from qrsession.cli.files import check_target, write_target
 from qrsession.errors import InvalidValueError
+from qrsession.outcomes import Outcome
 from qrsession.render.counts import counts_text
 from qrsession.render.envelope import to_json
 from qrsession.render.estimates import estimates_table, estimates_text
@@ -16,7 +17,9 @@ from qrsession.render.histogram import histogram_text
 from qrsession.render.terminal import Terminal
 from qrsession.reports import JobReport
 from qrsession.results import EstimatedPub, Pub, SampledPub
-from qrsession.runs import Outcome, Submitted
+
+if TYPE_CHECKING:
+    from qrsession.runs import Submitted
 
 
 class Form(StrEnum):
@@ -56,7 +59,7 @@ class ResultForm:
         return cls(form, form, file)
 
 
-def show_submitted(context: Context, submitted: Submitted) -> None:
+def show_submitted(context: Context, submitted: "Submitted") -> None:
     """Show jobs that nobody waits for: their ids, and how to come back to them."""
     jobs = [JobReport.of_record(job.record()).document() for job in submitted.jobs]
     ids = [str(job["job_id"]) for job in jobs]

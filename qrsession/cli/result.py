@@ -1,14 +1,17 @@
 """``qrsession result``: the result of a job, at any time later."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.outcomes import ResultForm, show_outcomes
-from qrsession.job import RuntimeJob
-from qrsession.runs import Outcome, collect, outlook_of, read_outcome
+from qrsession.finding import find_result
+from qrsession.outcomes import Outcome, collect, outlook_of, read_outcome
+
+if TYPE_CHECKING:
+    from qrsession.job import RuntimeJob
 
 
 def command(
@@ -42,15 +45,19 @@ def command(
     result_form = ResultForm.of(form, output, context)
     timeout_s = options.seconds_of(timeout)
     named_account = options.account_of(account, local=local)
-    found = context.workspace.find_result(
-        job, session, named_account, instance=instance, interactive=context.is_interactive
+    found = find_result(
+        context.workspace,
+        job,
+        session,
+        (named_account, instance),
+        interactive=context.is_interactive,
     )
     outcome = _outcome(context, found, wait=wait, timeout_s=timeout_s)
     show_outcomes(context, [outcome], result_form)
 
 
 def _outcome(
-    context: Context, found: Outcome | RuntimeJob, *, wait: bool, timeout_s: float | None
+    context: Context, found: "Outcome | RuntimeJob", *, wait: bool, timeout_s: float | None
 ) -> Outcome:
     if isinstance(found, Outcome):
         return found

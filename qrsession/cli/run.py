@@ -13,12 +13,11 @@ from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted
 from qrsession.entries import SessionEntry
 from qrsession.errors import UsageError
 from qrsession.options import Options
+from qrsession.outcomes import collect, outlook_of
 from qrsession.runs import (
     RunRequest,
     Submitted,
     check_shots,
-    collect,
-    outlook_of,
     parse_values,
     run_in_session,
     run_on_backend,

@@ -1,4 +1,4 @@
-"""What one runtime is started with, and the account that every local runtime has."""
+"""What one runtime is started with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,18 +7,8 @@ from pathlib import Path
 from qrsession import __version__
 from qrsession.local.clock import Clock
 from qrsession.local.conditions import Conditions
-from qrsession.local.plans import PLANS, PlanName
 from qrsession.local.scenario import Scenario
 from qrsession.protocol.routes import API_PREFIX
-
-# Fixed, so that a CRN kept in a script or in an account file holds on every machine.
-LOCAL_ACCOUNT_ID = "10ca1000000000000000000000000001"
-LOCAL_INSTANCE_ID = "10ca1000-0000-4000-8000-000000000001"
-LOCAL_CRN = (
-    f"crn:v1:bluemix:public:quantum-computing:us-east:a/{LOCAL_ACCOUNT_ID}:{LOCAL_INSTANCE_ID}::"
-)
-LOCAL_PLAN_ID = PLANS[PlanName.LOCAL].plan_id
-LOCAL_USER_ID = "IBMid-local"
 
 # The second is for IBM's client in a script that is not changed: the word `experimental` makes it
 # take the URL of its environment as it stands.

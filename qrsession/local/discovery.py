@@ -9,7 +9,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from qrsession.local.config import LOCAL_CRN
+from qrsession.local.identity import LOCAL_CRN
 from qrsession.local.refusals import not_found, read
 from qrsession.local.replies import json_reply, read_json
 from qrsession.local.runtime import runtime_of

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from qrsession.local import lifecycle
-from qrsession.local.config import LOCAL_CRN
+from qrsession.local.identity import LOCAL_CRN
 from qrsession.local.metering import PERIOD
 from qrsession.local.refusals import bad_request, read
 from qrsession.local.replies import json_reply, no_content, read_json

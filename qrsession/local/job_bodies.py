@@ -7,7 +7,7 @@ Source: API reference, "jobs" and its changelog. 2026-03-15 replaced ``bss`` and
 import json
 from typing import Any
 
-from qrsession.local.config import LOCAL_USER_ID
+from qrsession.local.identity import LOCAL_USER_ID
 from qrsession.local.job_rows import Job
 from qrsession.protocol import faults
 from qrsession.protocol.fields import without_nulls, write_moment

@@ -6,7 +6,7 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from qrsession.local.config import LOCAL_USER_ID
+from qrsession.local.identity import LOCAL_USER_ID
 from qrsession.local.lifecycle import Session, active_time_left_s
 from qrsession.local.refusals import bad_request, read, unknown_backend
 from qrsession.local.replies import json_reply, no_content, read_json

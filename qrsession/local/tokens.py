@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 import jwt
 
-from qrsession.local.config import LOCAL_USER_ID
+from qrsession.local.identity import LOCAL_USER_ID
 from qrsession.protocol.models import Token
 
 LIFETIME_S = 3600

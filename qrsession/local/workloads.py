@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from qrsession.local.config import LOCAL_CRN, LOCAL_USER_ID
+from qrsession.local.identity import LOCAL_CRN, LOCAL_USER_ID
 from qrsession.local.refusals import bad_request
 from qrsession.local.replies import json_reply, moment_query, number_query, text_query
 from qrsession.local.runtime import runtime_of

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from qrsession.cli.boundary import run
+from qrsession.clock import utc_now
 from qrsession.entries import SessionEntry
 from qrsession.settings import Settings
-from qrsession.state import Ledger, utc_now
+from qrsession.state import Ledger
 
 KEY = "the-key-of-somebody-4f7a1c"
 CRN = "crn:v1:bluemix:public:quantum-computing:eu-de:a/acct:0123456789ab::"

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.relay import Relay, relay_to
-from qrsession.local.config import LOCAL_CRN
+from qrsession.local.identity import LOCAL_CRN
 from tests.e2e.conftest import COMMAND, LIMIT_S, Cli
 
 pytestmark = pytest.mark.timeout(180)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from qrsession.local.config import LOCAL_CRN, LOCAL_PLAN_ID
+from qrsession.local.identity import LOCAL_CRN
+from qrsession.local.plans import PLANS, PlanName
 from qrsession.protocol.instances import CatalogPlan, SearchPage
 from tests.local.conftest import SECRET, Client, RunningRuntime
 
@@ -42,7 +43,11 @@ def test_the_search_finds_the_one_instance(client: Client, runtime: RunningRunti
     page = SearchPage.from_wire(reply.json())
     assert page.cursor is None
     (item,) = page.items
-    assert (item.crn, item.plan_id, item.has_backends) == (LOCAL_CRN, LOCAL_PLAN_ID, True)
+    assert (item.crn, item.plan_id, item.has_backends) == (
+        LOCAL_CRN,
+        PLANS[PlanName.LOCAL].plan_id,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,15 +68,16 @@ def test_a_search_of_another_form_is_refused(
 
 
 def test_the_catalog_has_the_one_plan(client: Client) -> None:
-    reply = client.get(f"/{LOCAL_PLAN_ID}")
+    reply = client.get(f"/{PLANS[PlanName.LOCAL].plan_id}")
     assert reply.status_code == 200
     assert CatalogPlan.from_wire(reply.json()) == CatalogPlan("local", "free")
-    assert client.get(f"/{LOCAL_PLAN_ID[:-1]}0").status_code == 404
+    assert client.get(f"/{PLANS[PlanName.LOCAL].plan_id[:-1]}0").status_code == 404
     assert client.get("/nothing-of-that-name").status_code == 404
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/v3/resources/search"), ("GET", f"/api/v1/{LOCAL_PLAN_ID}")]
+    ("method", "path"),
+    [("POST", "/v3/resources/search"), ("GET", f"/api/v1/{PLANS[PlanName.LOCAL].plan_id}")],
 )
 def test_discovery_needs_a_token(runtime: RunningRuntime, method: str, path: str) -> None:
     with requests.Session() as anonymous:

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from qrsession.local.config import LOCAL_ACCOUNT_ID, LOCAL_CRN, LOCAL_PLAN_ID
+from qrsession.local.identity import LOCAL_ACCOUNT_ID, LOCAL_CRN
+from qrsession.local.plans import PLANS, PlanName
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.models import BackendSummary, InstanceUsage, PlanLimits, SessionRecord
 
@@ -244,7 +245,7 @@ def test_usage_of_the_instance(timed: "Session") -> None:
     usage = InstanceUsage.from_wire(body)
     assert usage == InstanceUsage(
         instance="crn:of:a:client",
-        plan_id=LOCAL_PLAN_ID,
+        plan_id=PLANS[PlanName.LOCAL].plan_id,
         consumed_s=10.25,
         period_start=clock.moment - timedelta(days=28),
         period_end=clock.moment,
@@ -262,7 +263,9 @@ def test_instance_and_account(client: "Client") -> None:
     assert client.get("/instance").json()["backends"] == ["test_device", "other_device"]
     assert client.get("/instances/configuration").json() == {"instance_limit": None}
     body = client.get(f"/accounts/{LOCAL_ACCOUNT_ID}").json()
-    assert PlanLimits.list_from_wire(body) == (PlanLimits(LOCAL_PLAN_ID, 28_800, 60),)
+    assert PlanLimits.list_from_wire(body) == (
+        PlanLimits(PLANS[PlanName.LOCAL].plan_id, 28_800, 60),
+    )
     assert client.get(f"/accounts/{LOCAL_ACCOUNT_ID}?plan_id=another").json() == {"plans": []}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from qrsession.errors import InvalidValueError
 from qrsession.local.conditions import Conditions
-from qrsession.local.config import LOCAL_ACCOUNT_ID
+from qrsession.local.identity import LOCAL_ACCOUNT_ID
 from qrsession.local.plans import PLANS, PlanName
 from qrsession.protocol import faults
 from qrsession.protocol.faults import Fault

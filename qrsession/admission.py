@@ -1,0 +1,175 @@
+"""Sessions that come into the ledger: opened by a command, or opened elsewhere and adopted.
+
+What the verbs `open`, `exec` and `adopt` do, without what they print.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qrsession.duration import format_duration
+from qrsession.entries import SessionEntry
+from qrsession.errors import InvalidValueError, NotAuthorizedError, SessionClosedError
+from qrsession.modes import OpenMode, first_choice, second_choice
+from qrsession.protocol.status import SessionMode, SessionState
+from qrsession.reports import SessionReport
+from qrsession.workspace import Workspace
+
+if TYPE_CHECKING:
+    from qrsession.opening import Entering
+    from qrsession.service import RuntimeService
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """What a session is opened with; None where the service shall choose."""
+
+    backend: str | None = None
+    max_time: str | None = None
+    mode: OpenMode = OpenMode.DEDICATED
+    name: str | None = None
+    account: str | None = None
+    instance: str | None = None
+    min_num_qubits: int = 0
+    once: str | None = None
+    timeout_s: float | None = None
+    budget_s: int | None = None
+
+
+def open_new(
+    workspace: Workspace, request: OpenRequest, *, make_current: bool = True
+) -> SessionReport:
+    """Open a session and enter it into the ledger.
+
+    Raises:
+        InvalidValueError: The name is taken, or the maximum time out of range.
+        BackendNotFoundError: There is no such backend, or none that is wide enough.
+        InstanceNotFoundError: There is no such instance.
+        NotAuthorizedError: The plan does not allow it, and the mode was not left to us.
+    """
+    # Imported here: a call that is wrong needs little of it, and the help of the verbs nothing.
+    from qrsession.budgets import check_budget, longest_with  # noqa: PLC0415
+    from qrsession.instances import opening_text  # noqa: PLC0415
+    from qrsession.opening import COMMAND, Entering  # noqa: PLC0415
+    from qrsession.placement import Wants  # noqa: PLC0415
+    from qrsession.session_arguments import parse_max_time  # noqa: PLC0415
+
+    # All that can be wrong here is looked at before anything is opened.
+    max_time_s = parse_max_time(request.max_time)
+    budget_s = check_budget(request.budget_s)
+    earlier = _opened_before(workspace, request)
+    if earlier is not None:
+        return earlier
+    workspace.ledger.check_free(request.name)
+    service = workspace.service(request.account, request.instance)
+    place = service.choose_instance(Wants(request.backend, request.min_num_qubits))
+    backend = request.backend or service.least_busy(request.min_num_qubits)
+    mode, reason = first_choice(request.mode, place.instance)
+    if place.may_cost and not service.account.is_local:
+        workspace.warn(opening_text(place, longest_with(max_time_s, budget_s, mode)))
+    if reason is not None:
+        workspace.say(reason)
+    entering = Entering(request.name or "", make_current, COMMAND, request.once, budget_s)
+
+    def enter(chosen: SessionMode) -> SessionEntry:
+        return _enter(workspace, service, chosen, (backend, request), entering)
+
+    try:
+        entry = enter(mode)
+    except NotAuthorizedError as error:
+        reason = second_choice(request.mode, error)
+        if reason is None:
+            raise
+        workspace.say(reason)
+        entry = enter(SessionMode.BATCH)
+    if budget_s is not None:
+        workspace.say(_budget_text(entry, budget_s))
+    return workspace.recall(entry)
+
+
+def adopt(
+    workspace: Workspace, session_id: str, account: str | None, *, name: str | None
+) -> SessionReport:
+    """Enter a session that was opened elsewhere into the ledger, and make it current.
+
+    Raises:
+        SessionNotFoundError: The account has none of that id.
+        SessionClosedError: It is closed.
+        InvalidValueError: The name is taken.
+    """
+    from qrsession.opening import seen  # noqa: PLC0415 - as above
+
+    workspace.ledger.check_free(name)
+    service = workspace.service(account)
+    record = service.client.get_session(session_id)
+    if record.state == SessionState.CLOSED:
+        raise SessionClosedError(
+            f"The session {session_id} is closed.", details={"session_id": session_id}
+        )
+    workspace.settler(service.account).note_adopted(session_id)
+    entry = SessionEntry(
+        name=name or "",
+        session_id=session_id,
+        backend=record.backend,
+        mode=record.mode,
+        account=service.account.name,
+        instance=service.instance,
+        opened_at=record.started_at or workspace.now(),
+    )
+    adopted = workspace.ledger.add(seen(entry, record, workspace.now()))
+    return SessionReport.of(adopted, service.now())
+
+
+def _enter(
+    workspace: Workspace,
+    service: "RuntimeService",
+    mode: SessionMode,
+    wanted: tuple[str, OpenRequest],
+    entering: "Entering",
+) -> SessionEntry:
+    from qrsession.session import Batch, Session  # noqa: PLC0415 - as above
+
+    backend, request = wanted
+    kind = Batch if mode is SessionMode.BATCH else Session
+    patience = workspace.patience(request.timeout_s)
+    _, entry = kind.entered(service, backend, request.max_time, entering, patience)
+    return entry
+
+
+def _opened_before(workspace: Workspace, request: OpenRequest) -> SessionReport | None:
+    """Return the open session that the same key was given before, if there is one.
+
+    Raises:
+        InvalidValueError: It is on another backend, of another mode, or has another budget.
+    """
+    if request.once is None:
+        return None
+    entries = workspace.ledger.read().sessions.values()
+    entry = next((entry for entry in entries if entry.once == request.once), None)
+    if entry is None:
+        return None
+    report = workspace.look(entry)
+    if report.state == SessionState.CLOSED:
+        return None
+    is_other = (
+        request.mode not in {OpenMode.AUTO, entry.mode}
+        or request.backend not in {None, entry.backend}
+        or request.budget_s not in {None, entry.budget_s}
+    )
+    if is_other:
+        budget = "" if entry.budget_s is None else f", with a budget of {entry.budget_s} s"
+        raise InvalidValueError(
+            f"The session of the key {request.once!r} is on {entry.backend}, {entry.mode}{budget}.",
+            advice=f"Use another key, or close it: qrsession close {entry.name}",
+            details={"session_id": entry.session_id},
+        )
+    return report
+
+
+def _budget_text(entry: SessionEntry, budget_s: int) -> str:
+    if entry.mode == SessionMode.BATCH:
+        return f"Its jobs may use {budget_s} s together; the service ends each at its share."
+    longest = format_duration(entry.max_time_s or budget_s)
+    return (
+        f"It may use {budget_s} s: the service closes it {longest} after its first job has begun, "
+        "and ends each job at its share."
+    )

@@ -1,0 +1,98 @@
+"""Closing sessions: which ones are meant, the close, the wait until they have drained.
+
+What the verb `close` does, and `exec` at its end, without what they print.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from qrsession.duration import format_seconds
+from qrsession.entries import SessionEntry
+from qrsession.errors import UsageError, WaitTimeoutError
+from qrsession.protocol.status import SessionState
+from qrsession.reports import SessionReport
+from qrsession.workspace import Workspace
+
+
+def select_to_close(
+    workspace: Workspace, keys: Iterable[str], *, everything: bool, interactive: bool
+) -> list[SessionEntry]:
+    """Return the sessions that ``close`` is to close.
+
+    Raises:
+        SessionNotFoundError: One is not known, or none was named and none is open.
+        UsageError: Names and ``--all`` contradict each other, or none can be told.
+    """
+    named = list(dict.fromkeys(keys))
+    if everything:
+        if named:
+            raise UsageError("Name sessions or give --all, not both.")
+        return list(workspace.ledger.read().sessions.values())
+    if not named:
+        return [workspace.find_any(None, interactive=interactive)]
+    return [workspace.find_any(key, interactive=interactive) for key in named]
+
+
+def close(workspace: Workspace, entry: SessionEntry, *, cancel: bool = False) -> SessionReport:
+    """Close a session, by draining it or by dropping its queued jobs. Twice is no error."""
+    from qrsession.opening import close_session, seen  # noqa: PLC0415 - the help needs none of it
+
+    service = workspace.service_of(entry)
+    if entry.state != SessionState.CLOSED:
+        close_session(service, entry.session_id, cancel=cancel)
+    record = service.client.get_session(entry.session_id)
+    last_seen = seen(entry, record, workspace.now())
+    workspace.ledger.update(last_seen)
+    workspace.ledger.remove([entry.session_id])
+    return workspace.report(last_seen, record, service)
+
+
+def wait_until_closed(
+    workspace: Workspace,
+    report: SessionReport,
+    timeout_s: float | None,
+    sleep: Callable[[float], None],
+) -> SessionReport:
+    """Wait until a session that was closed has drained; one that has is not asked for again.
+
+    Raises:
+        WaitTimeoutError: The time ran out; the session drains on.
+    """
+    from qrsession.client import poll  # noqa: PLC0415 - only for those who wait
+
+    if report.state == SessionState.CLOSED:
+        return report
+    client = workspace.service(report.account, report.instance, is_known=True).client
+    deadline = None if timeout_s is None else workspace.now() + timedelta(seconds=timeout_s)
+    for delay_s in poll.delays(in_session=True):
+        record = client.get_session(report.session_id)
+        if record.state == SessionState.CLOSED:
+            return replace(
+                report,
+                state=record.state,
+                accepting_jobs=False,
+                usage_s=record.elapsed_time_s,
+                usage_estimate_s=None,
+                time_left_s=None if report.time_left_s is None else 0.0,
+            )
+        if deadline is not None and workspace.now() >= deadline:
+            raise WaitTimeoutError(
+                f"The session {report.name} has not drained after {timeout_s:g} s.",
+                advice=f"It drains on; look again: qrsession status {report.name}",
+                details={"session_id": report.session_id, "state": record.state},
+            )
+        sleep(delay_s)
+    raise AssertionError("the delays have no end")  # pragma: no cover
+
+
+def closed_text(report: SessionReport) -> str:
+    """Say what a session that was closed, or drains, has spent."""
+    is_closed = report.state == SessionState.CLOSED
+    head = f"Closed {report.name}" if is_closed else f"Closing {report.name}, whose jobs still run"
+    used_s = report.known_usage_s
+    if used_s is None:
+        return f"{head}."
+    so_far = "" if report.usage_s is not None else " so far (an estimate)"
+    idle = "" if report.idle_s is None else f", {format_seconds(report.idle_s)} of it idle"
+    return f"{head}: {format_seconds(used_s)} used{so_far}{idle}."
