@@ -6,7 +6,7 @@ named is the row "account" of the first table in docs/reference.md.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -279,9 +279,14 @@ def default_account(
 def _named(path: Path, name: str, warn: Warn) -> Account:
     accounts = read_accounts(path, warn=warn)
     if name not in accounts:
-        saved = ", ".join(sorted(accounts)) or "none"
-        raise AccountNotFoundError(f"There is no account {name!r} in {path} (saved: {saved}).")
+        raise unknown_account(name, path, accounts)
     return accounts[name]
+
+
+def unknown_account(name: str, path: Path, saved: Iterable[str]) -> AccountNotFoundError:
+    """Return the error for an account that is not in the file."""
+    known = ", ".join(sorted(saved)) or "none"
+    return AccountNotFoundError(f"There is no account {name!r} in {path} (saved: {known}).")
 
 
 def _environment_account(environ: Mapping[str, str]) -> Account:

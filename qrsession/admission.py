@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qrsession.duration import format_duration
-from qrsession.entries import SessionEntry
+from qrsession.entries import COMMAND, SessionEntry
 from qrsession.errors import InvalidValueError, NotAuthorizedError, SessionClosedError
 from qrsession.modes import OpenMode, first_choice, second_choice
 from qrsession.protocol.status import SessionMode, SessionState
@@ -49,7 +49,7 @@ def open_new(
     # Imported here: a call that is wrong needs little of it, and the help of the verbs nothing.
     from qrsession.budgets import check_budget, longest_with  # noqa: PLC0415
     from qrsession.instances import opening_text  # noqa: PLC0415
-    from qrsession.opening import COMMAND, Entering  # noqa: PLC0415
+    from qrsession.opening import Entering  # noqa: PLC0415
     from qrsession.placement import Wants  # noqa: PLC0415
     from qrsession.session_arguments import parse_max_time  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Durations as people write them: ``"2h 30m 40s"``."""
+"""Durations as people write and read them: ``"2h 30m 40s"``, ``"42.5 s"``, ``"68 ns"``."""
 
 import re
 
@@ -11,6 +11,7 @@ _FORM = re.compile(
 # Longer numbers are typing errors, and `int` refuses to read some thousands of digits at all.
 _MOST_DIGITS = 12
 _LONGEST_SHOWN = 80
+_SHORT_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _NO_HUNDREDTHS_FROM_S = 100
 _LEAST_SHOWN_S = 0.001
 
@@ -61,3 +62,11 @@ def format_seconds(quantity_s: float) -> str:
     elif "." in text:
         text = text.rstrip("0").rstrip(".")
     return f"{text} s"
+
+
+def format_short(time_s: float, digits: int = 3) -> str:
+    """Write a time of a device in the unit that suits it: ``"250 µs"``, ``"68 ns"``."""
+    for factor_s, unit in _SHORT_UNITS:
+        if time_s >= factor_s:
+            return f"{time_s / factor_s:.{digits}g} {unit}"
+    return f"{time_s:.3g} s"

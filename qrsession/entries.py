@@ -10,6 +10,10 @@ from typing import Any
 
 from qrsession.protocol.fields import as_object, optional, required, required_moment, strings
 
+# Who opened a session: a command, or a program for itself.
+COMMAND = "command"
+LIBRARY = "library"
+
 
 @dataclass(frozen=True, slots=True)
 class SessionEntry:
@@ -49,7 +53,7 @@ class SessionEntry:
     expires_at: datetime | None = None
     usage_s: float | None = None
     seen_at: datetime | None = None
-    opened_by: str = "command"
+    opened_by: str = COMMAND
     once: str | None = None
     budget_s: int | None = None
 
@@ -77,7 +81,7 @@ class SessionEntry:
             expires_at=_optional_moment(entry, "expires_at"),
             usage_s=optional(entry, "usage_s", float),
             seen_at=_optional_moment(entry, "seen_at"),
-            opened_by=optional(entry, "opened_by", str) or "command",
+            opened_by=optional(entry, "opened_by", str) or COMMAND,
             once=optional(entry, "once", str),
             budget_s=optional(entry, "budget_s", int),
         )

@@ -174,6 +174,12 @@ def _price_rank(instance: Instance) -> int:
     return PRICINGS.index(instance.pricing if known else UNKNOWN)
 
 
+def names_of(instances: Sequence[Instance]) -> str:
+    """Return instances as words of a sentence, each with its plan."""
+    return ", ".join(f"{instance.name} ({instance.plan})" for instance in instances)
+
+
 def _listed(instances: Sequence[Instance]) -> str:
-    names = ", ".join(f"{instance.name} ({instance.plan})" for instance in instances)
-    return f"It sees {names}." if names else "It sees none; `qrsession account check` says more."
+    if not instances:
+        return "It sees none; `qrsession account check` says more."
+    return f"It sees {names_of(instances)}."

@@ -21,16 +21,20 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qrsession.angles import LARGEST_RZZ_ANGLE, is_within_bounds
 from qrsession.codec import decode
 from qrsession.errors import CircuitError
+from qrsession.misfits import (
+    TRANSPILE,
+    qubits_text,
+    register_name_problem,
+    too_wide,
+    unfit_register,
+    why_misplaced,
+)
 from qrsession.protocol.fields import strings
-from qrsession.screening import register_name_problem, too_wide, unfit_register
 from qrsession.target import build_target
 from qrsession.untranspiled import faulty_qubits, is_device
 
 # What devices take beside their gates, anywhere.
 _EVERYWHERE = frozenset({"barrier", "store"})
-_TRANSPILE = (
-    "Leave --no-transpile out, or give optimization_level, to have it transpiled to the backend."
-)
 _PAULIS = frozenset("IXYZ")
 
 
@@ -127,22 +131,15 @@ class InstructionSet:
 
     def _misplaced(self, operation: str, qubits: tuple[int, ...], name: str) -> CircuitError:
         """Say why an instruction cannot stand where it does."""
-        faulty = faulty_qubits(self._properties).intersection(qubits)
-        known = sorted(self._target.operation_names)
-        advice = _TRANSPILE
-        if not self.is_device:
+        if self.is_device:
+            faulty = faulty_qubits(self._properties)
+            why = why_misplaced(operation, qubits, self._target.operation_names, faulty)
+            advice = TRANSPILE
+        else:
             why = "the backend does not know it, and it has no definition"
             advice = "Define it, or use standard gates."
-        elif faulty:
-            why = f"{_listed(sorted(faulty))} of the backend {_is_or_are(faulty)} out of order"
-        elif operation not in known:
-            why = f"the backend has no such instruction; it has {', '.join(known)}"
-        elif len(qubits) > 1:
-            why = "the backend does not couple these qubits in this order"
-        else:
-            why = "the backend has this instruction on other qubits"
         return CircuitError(
-            f"{name}: the instruction {operation} on {_listed(qubits)} cannot run: {why}.",
+            f"{name}: the instruction {operation} on {qubits_text(qubits)} cannot run: {why}.",
             advice=advice,
             details={"path": name, "instruction": operation, "qubits": list(qubits)},
         )
@@ -253,19 +250,10 @@ def _free_angles(circuit: QuantumCircuit) -> Iterator[ParameterExpression]:
 def _out_of_bounds(
     name: str, angle: float, qubits: tuple[int, ...] | None, where: str = ""
 ) -> CircuitError:
-    on = "" if qubits is None else f" on {_listed(qubits)}"
+    on = "" if qubits is None else f" on {qubits_text(qubits)}"
     return CircuitError(
         f"{name}: the instruction rzz{on} has the angle {angle:.12g}{where}; the backend takes "
         "angles from 0 to pi/2.",
-        advice=_TRANSPILE if qubits is not None else "Choose values that keep it within bounds.",
+        advice=TRANSPILE if qubits is not None else "Choose values that keep it within bounds.",
         details={"path": name, "instruction": "rzz", "qubits": list(qubits or ())},
     )
-
-
-def _listed(qubits: Iterable[int]) -> str:
-    numbers = [str(qubit) for qubit in qubits]
-    return f"qubit{'s' * (len(numbers) > 1)} {', '.join(numbers)}"
-
-
-def _is_or_are(qubits: Iterable[int]) -> str:
-    return "is" if len(list(qubits)) == 1 else "are"

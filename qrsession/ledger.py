@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qrsession.entries import SessionEntry
+from qrsession.entries import COMMAND, SessionEntry
 from qrsession.errors import (
     InvalidValueError,
     SessionNotFoundError,
@@ -102,7 +102,7 @@ class LedgerView:
                     details=error.details,
                 ) from None
         # A program's own sessions are for that program, unless they are named.
-        names = [entry.name for entry in self.sessions.values() if entry.opened_by == "command"]
+        names = [entry.name for entry in self.sessions.values() if entry.opened_by == COMMAND]
         current = self.sessions.get(self.current or "")
         if current is not None and (interactive or len(names) == 1):
             return current

@@ -8,7 +8,7 @@ from qrsession.protocol.instances import Instance
 from qrsession.protocol.status import SessionMode
 
 # The plan that IBM's catalog calls so takes batches and single jobs alone.
-_WITHOUT_SESSIONS = "open"
+PLAN_WITHOUT_SESSIONS = "open"
 
 
 class OpenMode(StrEnum):
@@ -41,7 +41,7 @@ def first_choice(mode: OpenMode, instance: Instance | None) -> tuple[SessionMode
     """
     if mode is not OpenMode.AUTO:
         return SessionMode(mode.value), None
-    if instance is not None and instance.plan == _WITHOUT_SESSIONS:
+    if instance is not None and instance.plan == PLAN_WITHOUT_SESSIONS:
         reason = f"the plan {instance.plan} takes no dedicated sessions"
         return SessionMode.BATCH, f"This opens a batch: {reason}."
     return SessionMode.DEDICATED, None

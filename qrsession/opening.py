@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from qrsession.budgets import Budget
 from qrsession.clock import utc_now
-from qrsession.entries import SessionEntry
+from qrsession.entries import LIBRARY, SessionEntry
 from qrsession.errors import QrsessionError, ServiceUnavailableError, WireFormatError
 from qrsession.patience import Patience, is_in_doubt
 from qrsession.pending import Closing, Opening, Sender
@@ -22,8 +22,6 @@ from qrsession.purse import Purse
 from qrsession.service import RuntimeService
 from qrsession.state import Ledger
 
-LIBRARY = "library"
-COMMAND = "command"
 _FIRST_PAUSE_S = 0.5
 
 

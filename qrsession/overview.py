@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from qrsession.entries import SessionEntry
+from qrsession.entries import LIBRARY, SessionEntry
 from qrsession.errors import QrsessionError
 from qrsession.pending import Opening, Pending
 from qrsession.protocol.status import SessionMode
@@ -102,7 +102,7 @@ def survey(workspace: Workspace, *, account: str | None, remote: bool) -> Overvi
 def _note_of(entry: SessionEntry, closing: set[str]) -> str | None:
     if entry.session_id in closing:
         return CLOSE_PENDING
-    return OF_A_PROGRAM if entry.opened_by == "library" else None
+    return OF_A_PROGRAM if entry.opened_by == LIBRARY else None
 
 
 def _unseen(workspace: Workspace, openings: Iterable[Opening]) -> Iterable[Stranger]:

@@ -32,6 +32,7 @@ from qrsession.instances import (
     find_crn,
     find_name,
     in_order,
+    names_of,
     not_found,
 )
 from qrsession.protocol.fields import objects
@@ -205,9 +206,9 @@ class InstanceFinder:
                 backends = self._connect(instance.crn).list_backends()
                 if wants.are_met_by([backend for backend in backends if not backend.is_mock]):
                     return instance
-        names = ", ".join(f"{instance.name} ({instance.plan})" for instance in candidates)
         raise BackendNotFoundError(
-            f"No instance of the account {self._account.name!r} has {wants}; it has {names}.",
+            f"No instance of the account {self._account.name!r} has {wants}; it has "
+            f"{names_of(candidates)}.",
             details={"backend": wants.backend, "instances": [one.crn for one in candidates]},
         )
 

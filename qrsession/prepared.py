@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from qrsession.errors import CircuitError, StorageError
-from qrsession.screening import unfit_register
+from qrsession.misfits import unfit_register
 from qrsession.service import BackendDocuments, RuntimeService
 from qrsession.sources import (
     PreparedCircuit,

@@ -21,9 +21,9 @@ from qrsession.codec import circuits_to_qpy, decode, encode
 from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
 from qrsession.isa import foreign_term, is_dynamic, register_problem
 from qrsession.job import RuntimeJob
+from qrsession.misfits import unfit_register
 from qrsession.options import Options
 from qrsession.prepared import Place, Preparation, no_measurement
-from qrsession.screening import unfit_register
 from qrsession.service import RuntimeService, service_of
 from qrsession.session import Session
 from qrsession.sources import Source, SourceFormat, Transpilation

@@ -26,6 +26,7 @@ from qrsession.accounts import (
     is_retired,
     local_account,
     read_accounts,
+    unknown_account,
 )
 from qrsession.api_key import parse_key
 from qrsession.errors import (
@@ -267,10 +268,7 @@ class SavedAccounts:
                     self._warn(f"The open session {entry.name} ({entry.session_id}) {what}.")
 
     def _unknown(self, name: str) -> AccountNotFoundError:
-        saved = ", ".join(sorted(self._file.read())) or "none"
-        return AccountNotFoundError(
-            f"There is no account {name!r} in {self._file.path} (saved: {saved})."
-        )
+        return unknown_account(name, self._file.path, self._file.read())
 
 
 def _report(account: Account, used: Choice | None) -> AccountReport:

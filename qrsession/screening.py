@@ -5,7 +5,6 @@ uses the one before twice would keep it busy for ever. Each check takes time in 
 text. No Qiskit here.
 """
 
-import keyword
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -89,32 +88,6 @@ def check_qasm3(name: str, code: str) -> None:
                 match.start(),
                 f"there is no physical qubit ${match[1][:_LONGEST_NUMBER]}",
             )
-
-
-def register_name_problem(register: str) -> str:
-    """Return why a result cannot have the name of a classical register, "" if it can."""
-    if register.isidentifier() and not keyword.iskeyword(register):
-        return ""
-    return (
-        f"the classical register {register!r} needs another name: results are attributes, so it "
-        "must be a Python identifier and no keyword"
-    )
-
-
-def too_wide(name: str, num_qubits: int, most: int) -> CircuitError:
-    """Return the error for a circuit with more qubits than the backend."""
-    return CircuitError(
-        f"{name}: the circuit has {num_qubits} qubits, the backend {most}.",
-        advice="Choose a wider backend: `qrsession backends`.",
-        details={"path": name},
-    )
-
-
-def unfit_register(name: str, problem: str) -> CircuitError:
-    """Return the error for a circuit whose results cannot be named by its registers."""
-    return CircuitError(
-        f"{name}: {problem}.", advice="Rename the register.", details={"path": name}
-    )
 
 
 class _Program:

@@ -37,7 +37,7 @@ from qiskit.transpiler.timing_constraints import TimingConstraints
 
 from qrsession.delays import AlignDelays
 from qrsession.errors import CircuitError
-from qrsession.screening import too_wide
+from qrsession.misfits import too_wide
 from qrsession.sources import Transpilation
 
 _CANCEL_COMMUTING_LEVEL = 2

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from qrsession.errors import CircuitError
+from qrsession.misfits import TRANSPILE, register_name_problem, too_wide, why_misplaced
 from qrsession.protocol.fields import objects, optional, required, strings
 from qrsession.protocol.qpy import NEWEST_SERVICE_VERSION, read_header
 from qrsession.protocol.typed import deflate
-from qrsession.screening import includes_of, register_name_problem, too_wide, without_comments
+from qrsession.screening import includes_of, without_comments
 from qrsession.sources import PreparedCircuit, Source, SourceFormat
 
 # Quantifiers that give nothing back keep the time in proportion to the text.
@@ -209,20 +210,17 @@ class _Text:
             if name in own:
                 continue
             qubits = tuple(self._numbers(match[3]))
-            problem = None
-            if name not in wiring.names:
-                known = ", ".join(sorted(wiring.names))
-                problem = f"the backend has no such instruction; it has {known}"
-            elif not wiring.faulty.isdisjoint(qubits):
-                broken = ", ".join(map(str, sorted(wiring.faulty.intersection(qubits))))
-                problem = f"qubit {broken} of the backend is out of order"
-            elif len(qubits) == match[3].count(",") + 1 and not wiring.has(name, qubits):
-                problem = "the backend does not have it on these qubits in this order"
-            if problem is not None:
+            is_all_named = len(qubits) == match[3].count(",") + 1
+            if (
+                name not in wiring.names
+                or not wiring.faulty.isdisjoint(qubits)
+                or (is_all_named and not wiring.has(name, qubits))
+            ):
+                problem = why_misplaced(name, qubits, wiring.names, wiring.faulty)
                 raise self._error(
                     match.start(1),
                     f"the instruction {name} on {' '.join(match[3].split())} cannot run: {problem}",
-                    "Leave --no-transpile out to have the circuit transpiled to the backend.",
+                    TRANSPILE,
                     {"instruction": name, "qubits": list(qubits)},
                 )
 

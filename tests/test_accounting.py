@@ -1,4 +1,4 @@
-"""What is said of spending: warnings, and the line at a session's end."""
+"""What is said of spending: warnings."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,6 @@ import pytest
 
 from qrsession.accounting import examine, new_warnings, session_warnings
 from qrsession.budgets import Budget
-from qrsession.closing import closed_text
 from qrsession.entries import SessionEntry
 from qrsession.purse import Purse
 from qrsession.reports import SessionReport
@@ -60,16 +59,3 @@ def test_a_warning_is_given_once_while_it_is_watched() -> None:
         "The session calm-otter",
         "Another thing.",
     ]
-
-
-def test_the_line_at_the_end_of_a_session() -> None:
-    report = replace(SessionReport.of(ENTRY, NOW), state="closed")
-    assert closed_text(replace(report, idle_s=12.0)) == (
-        "Closed calm-otter: 42 s used, 12 s of it idle."
-    )
-    assert closed_text(report) == "Closed calm-otter: 42 s used."
-    assert closed_text(replace(report, usage_s=None)) == "Closed calm-otter."
-    draining = replace(report, state="active", usage_s=None, usage_estimate_s=7.25)
-    assert closed_text(draining) == (
-        "Closing calm-otter, whose jobs still run: 7.25 s used so far (an estimate)."
-    )

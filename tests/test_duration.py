@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrsession.duration import format_duration, parse_duration
+from qrsession.duration import format_duration, format_short, parse_duration
 from qrsession.errors import InvalidValueError
 
 pytestmark = pytest.mark.fast
@@ -85,3 +85,22 @@ def test_any_text_is_a_duration_or_refused(text: str) -> None:
         assert parse_duration(text) >= 0
     except InvalidValueError:
         assert not text.strip().isdecimal() or not text.isascii() or len(text.strip()) > 12
+
+
+@pytest.mark.parametrize(
+    ("time_s", "text"),
+    [
+        (0, "0 s"),
+        (68e-9, "68 ns"),
+        (2.314e-4, "231 µs"),
+        (0.0025, "2.5 ms"),
+        (2.0, "2 s"),
+        (5e-11, "5e-11 s"),
+    ],
+)
+def test_a_device_s_time_is_written_in_the_unit_that_suits_it(time_s: float, text: str) -> None:
+    assert format_short(time_s) == text
+
+
+def test_as_many_digits_as_asked_for() -> None:
+    assert format_short(2.3141e-4, digits=4) == "231.4 µs"

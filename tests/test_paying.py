@@ -11,6 +11,7 @@ import pytest
 
 from qrsession.budgets import Ask, Budget
 from qrsession.client.transport import Call, Reply
+from qrsession.entries import COMMAND
 from qrsession.errors import (
     LimitReachedError,
     QrsessionError,
@@ -21,7 +22,7 @@ from qrsession.errors import (
     SubmissionUnknownError,
 )
 from qrsession.job import RuntimeJob
-from qrsession.opening import COMMAND, Entering
+from qrsession.opening import Entering
 from qrsession.options import Options
 from qrsession.patience import Patience
 from qrsession.paying import reconcile

@@ -98,7 +98,7 @@ def test_whether_text_measures(tmp_path: Path, text: str, *, expected: bool) -> 
 DEVICE_TEXTS: list[tuple[str, str, dict[str, Any]]] = [
     ("h $3;", "line 3: the instruction h on $3 cannot run: the backend has no such", {}),
     ("sx $0;\nsx $156;", "line 4: there is no physical qubit $156", {"line": 4}),
-    ("cz $0, $5;", "cz on $0, $5 cannot run: the backend does not have it", {"qubits": [0, 5]}),
+    ("cz $0, $5;", "cz on $0, $5 cannot run: the backend does not couple", {"qubits": [0, 5]}),
     ("cx $0,$1;", "cx on $0,$1", {"instruction": "cx", "qubits": [0, 1]}),
     ("if (true) { h $3; }", "h on $3", {}),
     ("U(0, 0, 0) $1;", "the instruction U", {"instruction": "U"}),

@@ -10,6 +10,7 @@ from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.devices import DeviceOverview, wide_enough
 from qrsession.errors import UsageError
+from qrsession.instances import names_of
 from qrsession.placement import Wants
 from qrsession.render.devices import backend_text, backends_text
 from qrsession.service import RuntimeService
@@ -81,8 +82,7 @@ def _list(context: Context, service: RuntimeService, min_qubits: int) -> None:
     if place.instance is not None:
         context.output.say(f"Backends of {place}.")
     if others := service.other_instances():
-        names = ", ".join(f"{one.name} ({one.plan})" for one in others)
-        context.output.say(f"The key also sees {names}: add --instance NAME.")
+        context.output.say(f"The key also sees {names_of(others)}: add --instance NAME.")
     context.show(
         {"backends": [asdict(backend) for backend in backends], "instance": place.crn},
         lambda terminal: backends_text(backends, terminal),

@@ -88,7 +88,8 @@ class DeviceRules:
             return f"{self.name} has no such instruction; it has {known}"
         broken = [str(qubit) for qubit in qubits if qubit in self.broken_qubits]
         if broken:
-            return f"qubit {', '.join(broken)} of {self.name} is out of order"
+            qubits_are, are = ("qubits", "are") if len(broken) > 1 else ("qubit", "is")
+            return f"{qubits_are} {', '.join(broken)} of {self.name} {are} out of order"
         places = self.places[instruction]
         if places is not None and qubits not in places:
             return self._why_not_there(qubits, places)

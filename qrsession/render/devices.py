@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from qrsession.duration import format_short
 from qrsession.render.tables import Cell, Column, Row, table_text
 from qrsession.render.terminal import Style, Terminal
 from qrsession.render.views import card_text
@@ -28,7 +29,6 @@ _COLUMNS = (
 _LEFT_OUT_IF_NARROW = (8, 6)
 _WIDTH_FOR_ALL = 100
 _THOUSAND = 1000
-_SUFFIXES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def backends_text(backends: "Sequence[BackendSummary]", terminal: Terminal) -> str:
@@ -145,7 +145,4 @@ def _count(number: float | None) -> str:
 def _time(duration_s: float | None) -> str:
     if duration_s is None:
         return ""
-    for scale, suffix in _SUFFIXES:
-        if duration_s >= scale:
-            return f"{duration_s / scale:.3g} {suffix}"
-    return f"{duration_s:.3g} s"
+    return format_short(duration_s)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from qrsession.duration import format_seconds
+from qrsession.duration import format_seconds, format_short
 from qrsession.render.tables import Cell, Column, Row, table_text
 from qrsession.render.terminal import Style, Terminal, clean
 
@@ -16,7 +16,6 @@ _COLUMNS = (
 )
 # Of so many circuits each is listed by itself.
 _MOST_LISTED = 20
-_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def estimate_text(estimate: "Estimate", terminal: Terminal) -> str:
@@ -25,12 +24,12 @@ def estimate_text(estimate: "Estimate", terminal: Terminal) -> str:
     for circuit in estimate.circuits[:_MOST_LISTED]:
         rows += _circuit_rows(circuit, is_named=len(estimate.circuits) > 1)
     if not terminal.is_terminal:
-        total: Row = ("total", _seconds(estimate.total_s), formula_of(estimate))
+        total: Row = ("total", format_seconds(estimate.total_s), formula_of(estimate))
         rows = [total, *rows, *_budget_rows(estimate)]
         return _plain(table_text(_COLUMNS, rows, terminal), terminal)
     where = f"on {clean(estimate.backend)}"
     lines = [
-        f"{terminal.paint(_seconds(estimate.total_s), Style.STRONG)} of QPU time {where}",
+        f"{terminal.paint(format_seconds(estimate.total_s), Style.STRONG)} of QPU time {where}",
         f"  = {formula_of(estimate)}",
         *(f"  {terminal.paint(text, style)}" for text, style in _verdicts(estimate)),
     ]
@@ -48,7 +47,7 @@ def _plain(text: str, terminal: Terminal) -> str:
 def formula_of(estimate: "Estimate") -> str:
     """Write the formula with its numbers."""
     jobs = (
-        _seconds(estimate.overhead_s)
+        format_seconds(estimate.overhead_s)
         if estimate.jobs == 1
         else f"{estimate.jobs} x {estimate.overhead_s:g} s"
     )
@@ -59,7 +58,7 @@ def formula_of(estimate: "Estimate") -> str:
     executions = sum(circuit.executions for circuit in estimate.circuits)
     run_s = sum(map(estimate.run_s, estimate.circuits))
     return (
-        f"{jobs} + {_seconds(run_s)} for {executions:,.0f} executions of "
+        f"{jobs} + {format_seconds(run_s)} for {executions:,.0f} executions of "
         f"{len(estimate.circuits)} circuits, each ({delay} + its length)"
     )
 
@@ -67,7 +66,7 @@ def formula_of(estimate: "Estimate") -> str:
 def _verdicts(estimate: "Estimate") -> list[tuple[str, Style]]:
     found = []
     if estimate.budget_left_s is not None:
-        left = f"the {_seconds(estimate.budget_left_s)} that are left of the session's budget"
+        left = f"the {format_seconds(estimate.budget_left_s)} that are left of the session's budget"
         fits = (f"It fits into {left}.", Style.GOOD)
         found.append(fits if estimate.fits else (f"It does not fit into {left}.", Style.BAD))
     if estimate.max_execution_time_s is not None:
@@ -84,13 +83,13 @@ def _budget_rows(estimate: "Estimate") -> list[Row]:
     if estimate.budget_left_s is None:
         return []
     fits = "it fits" if estimate.fits else "it does not fit"
-    return [("left of the budget", _seconds(estimate.budget_left_s), fits)]
+    return [("left of the budget", format_seconds(estimate.budget_left_s), fits)]
 
 
 def _common_rows(estimate: "Estimate") -> list[Row]:
     return [
         ("jobs", f"{estimate.jobs}", "--separate" if estimate.jobs > 1 else "all circuits in one"),
-        ("overhead of a job", _seconds(estimate.overhead_s), 'IBM\'s guide "Workload usage"'),
+        ("overhead of a job", format_seconds(estimate.overhead_s), 'IBM\'s guide "Workload usage"'),
         ("rep_delay", _time(estimate.rep_delay_s), estimate.rep_delay_source),
     ]
 
@@ -111,13 +110,5 @@ def _circuit_rows(circuit: "CircuitEstimate", *, is_named: bool) -> list[Row]:
     ]
 
 
-def _seconds(quantity_s: float) -> str:
-    return format_seconds(quantity_s)
-
-
 def _time(time_s: float) -> str:
-    """Write a short time in the unit that suits it."""
-    for factor, unit in _UNITS:
-        if time_s >= factor:
-            return f"{time_s / factor:.4g} {unit}"
-    return "0 s" if time_s == 0 else f"{time_s:.3g} s"
+    return format_short(time_s, digits=4)

@@ -92,11 +92,6 @@ class Output:
         if not self.mode.quiet:
             self._talk(clean(text))
 
-    def explain(self, text: str) -> None:
-        """Tell the user something that only ``--verbose`` asks for."""
-        if self.mode.verbosity and not self.mode.quiet:
-            self._talk(self.error_terminal.paint(clean(text), Style.FAINT))
-
     def warn(self, text: str) -> None:
         """Tell the user something that must be known, even with ``--quiet``."""
         self._talk(f"{self.error_terminal.paint('warning:', Style.WARNING)} {clean(text)}")

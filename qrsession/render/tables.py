@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qrsession.duration import format_seconds
 from qrsession.render.terminal import Style, Terminal, clean
 
 
@@ -55,6 +56,11 @@ def table_text(columns: Sequence[Column], rows: Sequence[Row], terminal: Termina
         return _drawn(columns, cells, terminal)
     lines = [[column.title for column in columns], *([cell.text for cell in row] for row in cells)]
     return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def seconds_text(quantity_s: float | None) -> str:
+    """Return a quantity of seconds as a table has it, empty where it is not known."""
+    return "" if quantity_s is None else format_seconds(quantity_s)
 
 
 def _as_cell(value: str | Cell) -> Cell:

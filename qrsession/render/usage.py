@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from qrsession.duration import format_seconds
-from qrsession.render.tables import Cell, Column, Row, table_text
+from qrsession.render.tables import Cell, Column, Row, seconds_text, table_text
 from qrsession.render.terminal import Style, Terminal, clean
 from qrsession.render.views import card_text
 
@@ -93,24 +92,24 @@ def _row(usage: "UsageReport", terminal: Terminal) -> Row:
     return [
         Cell(usage.name or clean(usage.instance), Style.STRONG),
         usage.plan,
-        _seconds(usage.consumed_s),
-        _seconds(usage.limit_s) or (Cell("none", Style.FAINT) if terminal.is_terminal else ""),
-        _seconds(usage.remaining_s),
+        seconds_text(usage.consumed_s),
+        seconds_text(usage.limit_s) or (Cell("none", Style.FAINT) if terminal.is_terminal else ""),
+        seconds_text(usage.remaining_s),
         _state(usage),
         period,
     ]
 
 
 def _session_row(session: "SessionReport") -> Row:
-    used = _seconds(session.known_usage_s)
+    used = seconds_text(session.known_usage_s)
     is_estimate = session.usage_s is None and bool(used)
     return [
         Cell(session.name, Style.STRONG),
         session.mode,
         session.state,
         f"~{used}" if is_estimate else used,
-        _seconds(session.jobs_usage_s),
-        _seconds(session.idle_s),
+        seconds_text(session.jobs_usage_s),
+        seconds_text(session.idle_s),
     ]
 
 
@@ -122,15 +121,11 @@ def _state(usage: "UsageReport") -> Cell:
     return Cell("in use" if usage.consumed_s else "unused", Style.GOOD)
 
 
-def _seconds(quantity_s: float | None) -> str:
-    return "" if quantity_s is None else format_seconds(quantity_s)
-
-
 def _with_minutes(quantity_s: float) -> str:
     """Write seconds, and minutes beside them where that is easier to grasp."""
     if quantity_s < _MINUTE_S:
-        return _seconds(quantity_s)
-    return f"{_seconds(quantity_s)} ({quantity_s / _MINUTE_S:.3g} min)"
+        return seconds_text(quantity_s)
+    return f"{seconds_text(quantity_s)} ({quantity_s / _MINUTE_S:.3g} min)"
 
 
 def _period(start: "datetime | None", end: "datetime | None") -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from qrsession.duration import format_duration, format_seconds
-from qrsession.render.tables import Cell, Column, Row, table_text
+from qrsession.duration import format_duration
+from qrsession.render.tables import Cell, Column, Row, seconds_text, table_text
 from qrsession.render.terminal import Style, Terminal, clean
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _session_row(
         session.account,
         _state(session.state),
         _duration(session.time_left_s, is_brief=terminal.is_terminal),
-        _seconds(session.usage_s) or (_so_far(session) if terminal.is_terminal else ""),
+        seconds_text(session.usage_s) or (_so_far(session) if terminal.is_terminal else ""),
     ]
 
 
@@ -166,11 +166,11 @@ def session_text(
     if not terminal.is_terminal:
         row = [
             *_session_row(session, terminal, None),
-            _seconds(session.usage_estimate_s),
-            _seconds(session.jobs_usage_s),
-            _seconds(session.idle_s),
+            seconds_text(session.usage_estimate_s),
+            seconds_text(session.jobs_usage_s),
+            seconds_text(session.idle_s),
             "" if budget is None else f"{budget.budget_s} s",
-            "" if budget is None else _seconds(budget.left_s),
+            "" if budget is None else seconds_text(budget.left_s),
         ]
         head = table_text((*_SESSION_COLUMNS, *_SPENDING_COLUMNS), [row], terminal)
         return f"{head}\n{table}" if jobs else head
@@ -216,7 +216,7 @@ def _facts(session: "SessionReport", now: datetime) -> list[tuple[str, str]]:
 
 
 def _so_far(session: "SessionReport") -> str:
-    used = _seconds(session.usage_estimate_s) if session.state != "open" else ""
+    used = seconds_text(session.usage_estimate_s) if session.state != "open" else ""
     return f"~{used}" if used else ""
 
 
@@ -225,21 +225,21 @@ def usage_line(session: "SessionReport") -> str:
     used_s = session.known_usage_s
     if used_s is None:
         return ""
-    line = _seconds(used_s)
+    line = seconds_text(used_s)
     if session.usage_s is None and session.state != "open":
         is_batch = session.mode == "batch"
         line += " so far, in jobs that have ended" if is_batch else " so far, an estimate"
     if session.mode == "dedicated" and session.jobs_usage_s is not None:
-        line += f": {_seconds(session.jobs_usage_s)} in jobs"
-        line += "" if session.idle_s is None else f", {_seconds(session.idle_s)} idle"
+        line += f": {seconds_text(session.jobs_usage_s)} in jobs"
+        line += "" if session.idle_s is None else f", {seconds_text(session.idle_s)} idle"
     return line
 
 
 def budget_line(budget: "BudgetReport") -> str:
     """Say what a budget is, and what became of it."""
     return (
-        f"{budget.budget_s} s: {_seconds(budget.spent_s)} spent, {budget.reserved_s} s reserved "
-        f"by jobs, {_seconds(budget.left_s)} left"
+        f"{budget.budget_s} s: {seconds_text(budget.spent_s)} spent, {budget.reserved_s} s "
+        f"reserved by jobs, {seconds_text(budget.left_s)} left"
     )
 
 
@@ -260,7 +260,7 @@ def _job_row(job: "JobReport", terminal: Terminal, now: datetime) -> Row:
         job.primitive,
         _state(job.status),
         _ago(job.created, now) if terminal.is_terminal else created,
-        _seconds(job.usage_s),
+        seconds_text(job.usage_s),
         " ".join(job.tags),
     )
 
@@ -275,10 +275,6 @@ def _duration(duration_s: float | None, *, is_brief: bool = False) -> str:
     # Two units tell enough: nobody counts the seconds of hours.
     units = format_duration(duration_s).split()
     return " ".join(units[:2] if is_brief else units)
-
-
-def _seconds(quantity_s: float | None) -> str:
-    return "" if quantity_s is None else format_seconds(quantity_s)
 
 
 def _ago(moment: datetime | None, now: datetime) -> str:

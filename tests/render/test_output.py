@@ -30,12 +30,11 @@ def test_talk_is_for_stderr_and_obeys_the_mode(capsys: pytest.CaptureFixture[str
     for mode, expected in (
         (Mode(), "said\nwarning: warned\n"),
         (Mode(quiet=True), "warning: warned\n"),
-        (Mode(verbosity=1), "said\nexplained\nwarning: warned\n"),
+        (Mode(verbosity=1), "said\nwarning: warned\n"),
         (Mode(quiet=True, verbosity=1), "warning: warned\n"),
     ):
         output = Output(mode)
         output.say("said")
-        output.explain("explained")
         output.warn("warned")
         assert capsys.readouterr() == ("", expected)
 

@@ -1,0 +1,67 @@
+"""What is said of a circuit that a backend cannot run: one sentence, whoever found it out.
+
+Circuits are looked at by Qiskit, or as text where they are sent as they are. No Qiskit here.
+"""
+
+import keyword
+from collections.abc import Iterable, Sequence
+
+from qrsession.errors import CircuitError
+
+TRANSPILE = (
+    "Leave --no-transpile out, or give optimization_level, to have it transpiled to the backend."
+)
+
+
+def register_name_problem(register: str) -> str:
+    """Return why a result cannot have the name of a classical register, "" if it can."""
+    if register.isidentifier() and not keyword.iskeyword(register):
+        return ""
+    return (
+        f"the classical register {register!r} needs another name: results are attributes, so it "
+        "must be a Python identifier and no keyword"
+    )
+
+
+def too_wide(name: str, num_qubits: int, most: int) -> CircuitError:
+    """Return the error for a circuit with more qubits than the backend."""
+    return CircuitError(
+        f"{name}: the circuit has {num_qubits} qubits, the backend {most}.",
+        advice="Choose a wider backend: `qrsession backends`.",
+        details={"path": name},
+    )
+
+
+def unfit_register(name: str, problem: str) -> CircuitError:
+    """Return the error for a circuit whose results cannot be named by its registers."""
+    return CircuitError(
+        f"{name}: {problem}.", advice="Rename the register.", details={"path": name}
+    )
+
+
+def why_misplaced(
+    operation: str, qubits: Sequence[int], known: Iterable[str], faulty: Iterable[int]
+) -> str:
+    """Return why an instruction cannot stand on qubits of a device, where it cannot.
+
+    Args:
+        operation: Its name.
+        qubits: The device's numbers of its qubits.
+        known: The names of the device's instructions.
+        faulty: The numbers of the device's qubits that are out of order.
+    """
+    broken = sorted(set(faulty).intersection(qubits))
+    known = sorted(known)
+    if broken:
+        are = "is" if len(broken) == 1 else "are"
+        return f"{qubits_text(broken)} of the backend {are} out of order"
+    if operation not in known:
+        return f"the backend has no such instruction; it has {', '.join(known)}"
+    if len(qubits) > 1:
+        return "the backend does not couple these qubits in this order"
+    return "the backend has this instruction on other qubits"
+
+
+def qubits_text(qubits: Sequence[int]) -> str:
+    """Return qubits by their numbers, as words of a sentence."""
+    return f"qubit{'s' * (len(qubits) > 1)} {', '.join(map(str, qubits))}"
