@@ -1,19 +1,30 @@
 """The installed command, run as a user runs it."""
 
+import atexit
+import functools
 import json
 import os
-import subprocess
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
+from tests.e2e.forking import Forge
+
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 COMMAND = SCRIPTS / "qrsession"
 LIMIT_S = 60.0
+
+
+@functools.cache
+def _forge() -> Forge:
+    forge = Forge(COMMAND)
+    atexit.register(forge.stop)
+    return forge
 
 
 @dataclass(frozen=True)
@@ -25,20 +36,10 @@ class Cli:
 
     def run(
         self, *arguments: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None
-    ) -> "subprocess.CompletedProcess[str]":
+    ) -> CompletedProcess[str]:
         """Run a command line to its end, off a terminal."""
-        done = subprocess.run(
-            [str(COMMAND), *arguments],
-            input=stdin,
-            capture_output=True,
-            cwd=self.folder,
-            env={**os.environ, **self.environ, **(environ or {})},
-            timeout=LIMIT_S,
-            check=False,
-        )
-        return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-        )
+        whole = {**os.environ, **self.environ, **(environ or {})}
+        return _forge().run(arguments, stdin, self.folder, whole, LIMIT_S)
 
     def ok(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run a command line that must succeed, and return its stdout."""

@@ -21,7 +21,7 @@ def start(cli: Cli, *arguments: str, rules: list[dict[str, Any]] | None = None) 
     """Start the local runtime of the command's home under conditions."""
     scenario = cli.folder / "scenario.json"
     scenario.write_text(json.dumps({"rules": rules or []}))
-    cli.ok("local", "start", "--scenario", str(scenario), *arguments)
+    cli.ok("local", "start", "--workers", "1", "--scenario", str(scenario), *arguments)
 
 
 def test_a_loop_of_twenty_steps_gets_through_the_limit_of_five_a_minute(
