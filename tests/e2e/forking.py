@@ -15,7 +15,11 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+from qrsession.client import transport
 
 _ROOT = Path(__file__).parents[2]
 _LONGEST_ORDER_BYTES = 2**20
@@ -51,7 +55,14 @@ class Forge:
         limit_s: float,
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command line to its end, off a terminal."""
-        order = {"arguments": list(arguments), "folder": str(folder), "environ": dict(environ)}
+        umask = os.umask(0)
+        os.umask(umask)
+        order = {
+            "arguments": list(arguments),
+            "folder": str(folder),
+            "environ": dict(environ),
+            "umask": umask,
+        }
         with ExitStack() as held:
             files = [held.enter_context(tempfile.TemporaryFile()) for _ in range(_STREAMS)]
             files[0].write(stdin)
@@ -109,15 +120,16 @@ def _serve(listener: socket.socket) -> int:
         return _become(order, streams)
 
 
-def _become(order: dict[str, object], streams: list[int]) -> int:
+def _become(order: dict[str, Any], streams: list[int]) -> int:
     """Be the command that was ordered."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     os.environ.clear()
-    os.environ.update(order["environ"])  # type: ignore[call-overload] # strings, by `Forge.run`
-    os.chdir(str(order["folder"]))
-    sys.argv[1:] = order["arguments"]  # type: ignore[call-overload] # likewise
+    os.environ.update(order["environ"])
+    os.chdir(order["folder"])
+    os.umask(order["umask"])
+    sys.argv[1:] = order["arguments"]
     from qrsession.__main__ import main  # noqa: PLC0415 - in the command, as in its script
 
     main()
@@ -125,10 +137,14 @@ def _become(order: dict[str, object], streams: list[int]) -> int:
 
 
 def _load() -> None:
-    """Load what most commands load; each of them loads the rest, Qiskit above all, by itself."""
-    import requests  # noqa: F401, PLC0415 - kept for the forks
+    """Load what most commands load; each of them loads the rest, Qiskit above all, by itself.
 
-    from qrsession.cli import boundary, close, open, run, status  # noqa: A004, F401, PLC0415
+    How long a command waits before it asks again, the tests of the transport show.
+    """
+    for name in ("boundary", "open", "run", "status", "close", "list", "result"):
+        import_module(f"qrsession.cli.{name}")
+    import_module("qrsession.client.rest")
+    transport._FIRST_BACKOFF_S = 0.02
 
 
 if __name__ == "__main__":
