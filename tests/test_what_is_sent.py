@@ -38,6 +38,7 @@ from qrsession.protocol.options import OPTIONS_OF
 from qrsession.settings import Settings
 from qrsession.tags import is_own_tag
 from tests.e2e.conftest import Cli
+from tests.ibms_client import environ_of
 from tests.local.conftest import SECRET, ReadyServer, ScriptedLane, make_device
 from tests.recording import LIMIT_S, Recorded, Recorder, recording
 
@@ -146,16 +147,8 @@ def clients(
     ours = RuntimeService(
         Account("recorded", token=SECRET, url=url, instance=INSTANCE), settings=settings
     )
-    environ = {
-        "HOME": str(home),
-        "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",
-        "IAM_URL": recorder.url,
-        "QISKIT_IBM_TOKEN": SECRET,
-        "QISKIT_IBM_INSTANCE": INSTANCE,
-        "QISKIT_IBM_URL": url,
-    }
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environ.items():
+        for name, value in environ_of(recorder.url, home, SECRET, INSTANCE).items():
             patch.setenv(name, value)
         theirs = qiskit_ibm_runtime.QiskitRuntimeService()
     backends = {name: theirs.backend(name) for name in (SMALL, WIDE)}
