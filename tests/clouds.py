@@ -5,13 +5,14 @@ instances need, remembers every request, and refuses what it is told to.
 """
 
 import json
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.loopback import Loopback, give
 
 KEY = "a-key-of-the-cloud-of-tests"
 ACCOUNT_ID = "acc0acc0acc0"
@@ -72,7 +73,7 @@ class Seen:
 
 
 @dataclass
-class Cloud:
+class Cloud(Loopback):
     """The cloud, running.
 
     Attributes:
@@ -93,29 +94,24 @@ class Cloud:
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        """Its origin."""
-        return f"http://127.0.0.1:{self._http.server_port}"
+        super().__init__()
 
     def environ(self, **more: str) -> dict[str, str]:
         """Return the variables of an account there."""
         return {"QISKIT_IBM_TOKEN": KEY, "QISKIT_IBM_URL": self.url, **more}
 
-    def stop(self) -> None:
-        """Stop serving."""
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
     def paths(self) -> list[str]:
         """Return method and path of every request but those for tokens."""
         return [f"{one.method} {one.path}" for one in self.seen if one.path != "/identity/token"]
+
+    def handle(self, arrived: BaseHTTPRequestHandler, body: bytes) -> None:
+        """Answer a request, if who asked still listens."""
+        url = urlsplit(arrived.path)
+        headers = dict(arrived.headers.items())
+        seen = Seen(arrived.command, url.path, parse_qs(url.query), headers, body.decode())
+        status, document = self.answer(seen)
+        with suppress(OSError):
+            give(arrived, status, b"" if status == 204 else json.dumps(document).encode())
 
     def answer(self, request: Seen) -> tuple[int, Any]:
         """Return status and body."""
@@ -212,31 +208,3 @@ class Cloud:
             session.update(state="closed", accepting_jobs=False)
             return 204, None
         return 200, session
-
-
-def _handler_of(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # Head and body in one packet: the second would wait for the first's receipt.
-        wbufsize = 2**16
-
-        def log_message(self, *_: Any) -> None:
-            """Stay quiet."""
-
-        def handle_any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            url = urlsplit(self.path)
-            seen = Seen(
-                self.command, url.path, parse_qs(url.query), dict(self.headers.items()), body
-            )
-            status, document = cloud.answer(seen)
-            data = b"" if status == 204 else json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            with suppress(OSError):
-                self.wfile.write(data)
-
-        do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815 - its names
-
-    return Handler

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.loopback import Loopback
 
 LIMIT_S = 60.0
 # What belongs to one connection and not to the message; lengths are counted anew.
@@ -36,7 +38,7 @@ class Recorded:
         return {name.lower(): value for name, value in self.headers.items()}
 
 
-class Recorder:
+class Recorder(Loopback):
     """Stands before another server. Its requests are in the order in which they were answered.
 
     Args:
@@ -48,15 +50,7 @@ class Recorder:
         self._upstream = (parts.hostname or "", parts.port or 80)
         self._lock = threading.Lock()
         self._requests: list[Recorded] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        """Where it listens, without a path."""
-        return f"http://127.0.0.1:{self._http.server_port}"
+        super().__init__()
 
     @property
     def requests(self) -> list[Recorded]:
@@ -74,53 +68,32 @@ class Recorder:
         with self._lock:
             self._requests.clear()
 
-    def stop(self) -> None:
-        """Stop listening."""
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
     def _add(self, request: Recorded) -> None:
         with self._lock:
             self._requests.append(request)
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        recorder = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            # Head and body in one packet: the second would wait for the first's receipt.
-            wbufsize = 2**16
-
-            def log_message(self, *_: Any) -> None:
-                """Stay quiet."""
-
-            def pass_on(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                reply, content = recorder._ask(self.command, self.path, self.headers, body)
-                url = urlsplit(self.path)
-                recorder._add(
-                    Recorded(
-                        method=self.command,
-                        path=url.path,
-                        query=tuple(parse_qsl(url.query, keep_blank_values=True)),
-                        headers=self.headers,
-                        body=body,
-                        status=reply.status,
-                    )
-                )
-                self.send_response_only(reply.status)
-                for name, value in reply.getheaders():
-                    if name.lower() not in _OF_THE_CONNECTION:
-                        self.send_header(name, value)
-                if reply.status != http.HTTPStatus.NO_CONTENT:
-                    self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815 - its names
-
-        return Handler
+    def handle(self, arrived: BaseHTTPRequestHandler, body: bytes) -> None:
+        """Pass a request on, and its answer back."""
+        reply, content = self._ask(arrived.command, arrived.path, arrived.headers, body)
+        url = urlsplit(arrived.path)
+        self._add(
+            Recorded(
+                method=arrived.command,
+                path=url.path,
+                query=tuple(parse_qsl(url.query, keep_blank_values=True)),
+                headers=arrived.headers,
+                body=body,
+                status=reply.status,
+            )
+        )
+        arrived.send_response_only(reply.status)
+        for name, value in reply.getheaders():
+            if name.lower() not in _OF_THE_CONNECTION:
+                arrived.send_header(name, value)
+        if reply.status != http.HTTPStatus.NO_CONTENT:
+            arrived.send_header("Content-Length", str(len(content)))
+        arrived.end_headers()
+        arrived.wfile.write(content)
 
     def _ask(
         self, method: str, target: str, headers: Message, body: bytes

@@ -33,16 +33,9 @@ from qrsession.service import RuntimeService
 from qrsession.session import Batch, Session
 from qrsession.state import Ledger
 from qrsession.submit import Sending, submit
+from tests.circuits import BELL
 from tests.conftest import settings_of
 
-BELL = """OPENQASM 3.0;
-include "stdgates.inc";
-qubit[2] q;
-bit[2] c;
-h q[0];
-cx q[0], q[1];
-c = measure q;
-"""
 PARAMS = {"pubs": [[BELL, None, 10]], "version": 2, "support_qiskit": True}
 DATA = Path(__file__).parent / "data"
 LIMIT_S = 60.0

@@ -18,15 +18,8 @@ from qrsession.settings import Settings
 from qrsession.settling import Settler
 from qrsession.state import Ledger
 from qrsession.tags import new_tag
+from tests.circuits import BELL
 
-BELL = """OPENQASM 3.0;
-include "stdgates.inc";
-qubit[2] q;
-bit[2] c;
-h q[0];
-cx q[0], q[1];
-c = measure q;
-"""
 BACKEND = "aer_simulator"
 # No process has it: it is above the largest number that systems give.
 DEAD_PID = 2**22 + 1

@@ -25,15 +25,8 @@ from qrsession.records import Records
 from qrsession.service import RuntimeService
 from qrsession.submit import Sending, submit
 from qrsession.tags import is_own_tag, new_tag
+from tests.circuits import BELL
 
-BELL = """OPENQASM 3.0;
-include "stdgates.inc";
-qubit[2] q;
-bit[2] c;
-h q[0];
-cx q[0], q[1];
-c = measure q;
-"""
 REQUEST = JobRequest(
     program_id="sampler",
     backend="aer_simulator",

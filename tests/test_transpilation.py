@@ -82,11 +82,17 @@ def strangers(
     return found
 
 
+SEEDS = pytest.mark.parametrize(
+    "seeds", [range(1), pytest.param(range(1, 8), marks=pytest.mark.deep)], ids=["one", "more"]
+)
+
+
 @LEVELS
 @TARGETS
-def test_random_circuits_fit_and_mean_the_same(level: int, target_name: str) -> None:
+@SEEDS
+def test_random_circuits_fit_and_mean_the_same(level: int, target_name: str, seeds: range) -> None:
     target = target_of(target_name)
-    for seed in range(4):
+    for seed in seeds:
         circuit = random_circuit(4, 4, max_operands=3, seed=seed)
         fitted = transpile(circuit, target, Transpilation(level, seed=seed), "random")
         assert strangers(fitted, target) == []

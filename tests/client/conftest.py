@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +13,7 @@ import pytest
 
 from qrsession.client.rest import RestClient
 from qrsession.client.transport import Endpoint, Transport
+from tests.loopback import Loopback
 
 TOKEN = "first-secret-token"  # noqa: S105 - opens nothing
 RENEWED_TOKEN = "second-secret-token"  # noqa: S105 - opens nothing
@@ -56,71 +57,38 @@ DROP = Answer(drop=True)
 TRUNCATE = Answer(body=b'{"id": "x"}', truncate=True)
 
 
-class Server:
+class Server(Loopback):
     """Answers by its script, in order; the last answer stays."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self._script: list[Answer] = [answer(200, {})]
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}"
+        super().__init__()
 
     def script(self, *answers: Answer) -> None:
         self._script = list(answers)
-
-    def stop(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
 
     def take(self, request: Request) -> Answer:
         with self._lock:
             self.requests.append(request)
             return self._script.pop(0) if len(self._script) > 1 else self._script[0]
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            # Head and body in one packet: the second would wait for the first's receipt.
-            wbufsize = 2**16
-
-            def log_message(self, *_: Any) -> None:
-                """Stay quiet."""
-
-            def handle_any(self) -> None:
-                length = int(self.headers.get("Content-Length", 0))
-                url = urlsplit(self.path)
-                request = Request(
-                    self.command,
-                    url.path,
-                    parse_qs(url.query),
-                    self.headers,
-                    self.rfile.read(length),
-                )
-                given = server.take(request)
-                if given.drop:
-                    self.close_connection = True
-                    return
-                self.send_response(given.status)
-                for name, value in given.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(given.body) + 5 * given.truncate))
-                self.end_headers()
-                self.wfile.write(given.body)
-                self.close_connection = given.truncate
-
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 - its names
-
-        return Handler
+    def handle(self, arrived: BaseHTTPRequestHandler, body: bytes) -> None:
+        """Answer as the script says."""
+        url = urlsplit(arrived.path)
+        query = parse_qs(url.query)
+        given = self.take(Request(arrived.command, url.path, query, arrived.headers, body))
+        if given.drop:
+            arrived.close_connection = True
+            return
+        arrived.send_response(given.status)
+        for name, value in given.headers.items():
+            arrived.send_header(name, value)
+        arrived.send_header("Content-Length", str(len(given.body) + 5 * given.truncate))
+        arrived.end_headers()
+        arrived.wfile.write(given.body)
+        arrived.close_connection = given.truncate
 
 
 class FixedTokens:

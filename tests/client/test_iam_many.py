@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from qrsession.client import iam
 from qrsession.client.iam import TokenSource
 from qrsession.client.transport import Call, Endpoint, Transport
 from qrsession.protocol.routes import TOKEN_PATH
+from tests.loopback import Loopback, give
 
 MANY = 10
 LIMIT_S = 60.0
@@ -40,7 +41,7 @@ sys.stdout.write(str(transport.send(Call("GET", "/backends")).status))
 """
 
 
-class Authority:
+class Authority(Loopback):
     """Gives the tokens t1, t2, … and serves whoever has one that was not revoked.
 
     The first request for a token is answered when the test lets it, so that all come meanwhile.
@@ -53,20 +54,11 @@ class Authority:
         self.may_answer = threading.Event()
         self.was_asked = threading.Event()
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}"
+        super().__init__()
 
     def stop(self) -> None:
         self.may_answer.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        super().stop()
 
     def new_token(self) -> dict[str, Any]:
         with self._lock:
@@ -81,33 +73,14 @@ class Authority:
             self.authorizations.append(authorization)
             return 401 if authorization.removeprefix("Bearer ") in self.revoked else 200
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        authority = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = 2**16
-
-            def log_message(self, *_: Any) -> None:
-                """Stay quiet."""
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self._answer(200, authority.new_token())
-
-            def do_GET(self) -> None:
-                self._answer(authority.status_for(self.headers["Authorization"]), {})
-
-            def _answer(self, status: int, document: dict[str, Any]) -> None:
-                body = json.dumps(document).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                # A child that a test killed reads no answer.
-                with suppress(OSError):
-                    self.wfile.write(body)
-
-        return Handler
+    def handle(self, arrived: BaseHTTPRequestHandler, _: bytes) -> None:
+        if arrived.command == "POST":
+            status, document = 200, self.new_token()
+        else:
+            status, document = self.status_for(arrived.headers["Authorization"]), {}
+        # A child that a test killed reads no answer.
+        with suppress(OSError):
+            give(arrived, status, json.dumps(document).encode())
 
 
 @pytest.fixture

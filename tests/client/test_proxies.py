@@ -66,7 +66,8 @@ def submit(**endpoint: Any) -> None:
 
 
 def ask_for_a_token(folder: Path) -> None:
-    TokenSource(IAM, KEY, Endpoint(API, INSTANCE), folder).bearer()
+    endpoint = Endpoint(API, INSTANCE)
+    TokenSource(IAM, KEY, endpoint, folder, sleep=lambda _seconds: None).bearer()
 
 
 def requests_in(data: bytes) -> set[bytes]:
@@ -136,7 +137,9 @@ def test_what_stays_on_this_machine_goes_to_no_proxy(
         lambda: Transport(endpoint, FixedTokens(), sleep=lambda _seconds: None).send(
             Call("GET", "/backends")
         ),
-        lambda: TokenSource(f"{base}/identity/token", KEY, endpoint, tmp_path).bearer(),
+        lambda: TokenSource(
+            f"{base}/identity/token", KEY, endpoint, tmp_path, sleep=lambda _seconds: None
+        ).bearer(),
     ]
     for call in calls:
         with pytest.raises(ServiceUnavailableError):

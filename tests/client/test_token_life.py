@@ -1,9 +1,8 @@
 """Tokens that end while they are used: renewed once, with nothing of the request lost."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from qrsession.protocol.routes import TOKEN_PATH
 from qrsession.service import RuntimeService
 from qrsession.settings import Settings
 from tests.client.conftest import INSTANCE, Request, Server, answer
+from tests.loopback import Loopback, give
 
 pytestmark = pytest.mark.fast
 
@@ -30,7 +30,7 @@ MINUTE_S = 60.0
 LIMIT_S = 30.0
 
 
-class ShortLived:
+class ShortLived(Loopback):
     """A service whose clock moves with each question, and whose tokens last an hour of it.
 
     A job there completes after so many questions. Every request is kept, to be looked through.
@@ -46,19 +46,7 @@ class ShortLived:
         self._step_s = minutes_a_question * MINUTE_S
         self._good_until_s: dict[str, float] = {}
         self._asked = 0
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}"
-
-    def stop(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        super().__init__()
 
     def issue(self) -> dict[str, Any]:
         self.issued += 1
@@ -79,34 +67,14 @@ class ShortLived:
         status = "Completed" if self._asked >= self._questions else "Queued"
         return 200, {"id": "j1", "state": {"status": status}}
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = 2**16
-
-            def log_message(self, *_: Any) -> None:
-                """Stay quiet."""
-
-            def handle_any(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                if self.path != TOKEN_PATH:
-                    service.seen.append(f"{self.requestline}\n{self.headers}\n{body}")
-                    status, document = service.answer(self.headers.get("Authorization", ""))
-                else:
-                    status, document = 200, service.issue()
-                data = json.dumps(document).encode()
-                self.send_response(status)
-                # It says that it held the question, so that the next one comes at once.
-                self.send_header("Preference-Applied", "wait")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_POST = handle_any  # noqa: N815 - its names
-
-        return Handler
+    def handle(self, arrived: BaseHTTPRequestHandler, body: bytes) -> None:
+        if arrived.path == TOKEN_PATH:
+            status, document = 200, self.issue()
+        else:
+            self.seen.append(f"{arrived.requestline}\n{arrived.headers}\n{body.decode()}")
+            status, document = self.answer(arrived.headers.get("Authorization", ""))
+        # It says that it held the question, so that the next one comes at once.
+        give(arrived, status, json.dumps(document).encode(), {"Preference-Applied": "wait"})
 
 
 MakeService = Callable[..., ShortLived]

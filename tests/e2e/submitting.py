@@ -13,19 +13,12 @@ from qrsession.protocol.models import JobRequest
 from qrsession.service import RuntimeService
 from qrsession.submit import Sending, submit
 from qrsession.tags import derived_tag
+from tests.circuits import BELL
 
 BACKEND = "aer_simulator"
 # As the times of a real service, but ten or a hundred times as fast.
 PATIENCE = Patience(answered_s=0.6, lost_s=2.5, most_sends=8)
 READ_TIMEOUT_S = 0.8
-BELL = """OPENQASM 3.0;
-include "stdgates.inc";
-qubit[2] q;
-bit[2] c;
-h q[0];
-cx q[0], q[1];
-c = measure q;
-"""
 
 
 def tag_of(name: str, number: int) -> str:

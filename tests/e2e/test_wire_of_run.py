@@ -13,18 +13,11 @@ import pytest
 
 from benchmarks.relay import Relay, relay_to
 from qrsession.local.identity import LOCAL_CRN
+from tests.circuits import BELL
 from tests.e2e.conftest import COMMAND, LIMIT_S, Cli
 
 pytestmark = pytest.mark.timeout(180)
 
-BELL = """OPENQASM 3.0;
-include "stdgates.inc";
-qubit[2] q;
-bit[2] c;
-h q[0];
-cx q[0], q[1];
-c = measure q;
-"""
 HEAVY = re.compile(r"^import time:.*\| +(qiskit|numpy|rich)\b", re.MULTILINE)
 
 

@@ -4,14 +4,14 @@ It runs in a process of its own, with a home of its own: this file is its script
 """
 
 import json
-import os
-import subprocess
 import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.ibms_client import run_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,46 +20,13 @@ if TYPE_CHECKING:
 
     StartRuntime = Callable[..., RunningRuntime]
 
-SECRET = "a-secret-of-this-test-run"  # noqa: S105 - that of conftest's runtimes
-# Any will do: the service of a client is the one that its environment names.
-INSTANCE = "crn:v1:bluemix:public:quantum-computing:us-east:a/me:mine::"
 HOLDING_SHOTS = 4242
-LIMIT_S = 110
-
-
-def _run_client(part: str, runtime: "RunningRuntime", home: Path) -> dict[str, Any]:
-    """Run a part of this file in a process that knows the runtime by its environment alone."""
-    home.mkdir()
-    environ = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",
-        "IAM_URL": runtime.url,
-        "QISKIT_IBM_TOKEN": SECRET,
-        "QISKIT_IBM_INSTANCE": INSTANCE,
-        "QISKIT_IBM_URL": f"{runtime.url}/experimental/api/v1",
-        "NO_PROXY": "127.0.0.1",
-    }
-    child = subprocess.run(
-        [sys.executable, __file__, part],
-        env=environ,
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr
-    # What it caught and only warned about would otherwise pass unseen.
-    assert "could not be instantiated" not in child.stderr
-    report: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
-    return report
 
 
 def test_ibms_client_works_unmodified(start_runtime: "StartRuntime", tmp_path: Path) -> None:
     """Service, backends, sessions, batches, jobs, tags, metrics, usage, cancelling, deleting."""
     runtime = start_runtime()
-    seen = _run_client("everything", runtime, tmp_path / "home")
+    seen = run_client(__file__, runtime.url, tmp_path / "home", "everything")
     assert seen["backends"] == ["other_device", "test_device"]
     assert seen["least_busy"] in seen["backends"]
     assert seen["status"] == ["test_device", True, "active", 0]
@@ -107,7 +74,7 @@ def test_ibms_client_works_unmodified(start_runtime: "StartRuntime", tmp_path: P
 
 def test_ibms_client_reads_our_results(start_runtime: "StartRuntime", tmp_path: Path) -> None:
     """Real lanes run both primitives, and their results are those of the circuit."""
-    seen = _run_client("results", start_runtime(is_real=True), tmp_path / "home")
+    seen = run_client(__file__, start_runtime(is_real=True).url, tmp_path / "home", "results")
     assert set(seen["counts"]) == {"00", "11"}
     assert sum(seen["counts"].values()) == 1000
     # 1000 fair coins: 200 off the mean is twelve standard deviations.

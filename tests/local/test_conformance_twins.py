@@ -4,8 +4,6 @@ It runs in a process of its own, with a home of its own: this file is its script
 """
 
 import json
-import os
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -13,42 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.ibms_client import run_client
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.local.conftest import RunningRuntime
-
-SECRET = "a-secret-of-this-test-run"  # noqa: S105 - that of conftest's runtimes
-INSTANCE = "crn:v1:bluemix:public:quantum-computing:us-east:a/me:mine::"
-LIMIT_S = 110
-
-
-def run_client(runtime: "RunningRuntime", home: Path) -> dict[str, Any]:
-    """Run the script in a process that knows the runtime by its environment alone."""
-    home.mkdir()
-    environ = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",
-        "IAM_URL": runtime.url,
-        "QISKIT_IBM_TOKEN": SECRET,
-        "QISKIT_IBM_INSTANCE": INSTANCE,
-        "QISKIT_IBM_URL": f"{runtime.url}/experimental/api/v1",
-        "NO_PROXY": "127.0.0.1",
-    }
-    child = subprocess.run(
-        [sys.executable, __file__],
-        env=environ,
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr
-    assert "could not be instantiated" not in child.stderr
-    report: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
-    return report
 
 
 def test_ibms_client_works_on_a_twin(
@@ -57,7 +25,7 @@ def test_ibms_client_works_on_a_twin(
     """Its target is that of the snapshot; sessions and both primitives run what fits it."""
     twins = tmp_path / "twins"
     twins.mkdir()
-    seen = run_client(start_runtime(is_real=True, twins=twins), tmp_path / "home")
+    seen = run_client(__file__, start_runtime(is_real=True, twins=twins).url, tmp_path / "home")
 
     assert seen["backends"][:2] == ["aer_simulator", "ibmq_qasm_simulator"]
     assert {"ibm_fez", "ibm_torino", "ibmq_quito", "nighthawk"} <= set(seen["backends"])

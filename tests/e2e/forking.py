@@ -1,0 +1,162 @@
+"""Commands out of one process that has loaded what they all load: each is a fork of it.
+
+A command starts in a few milliseconds and not in a fifth of a second, and is a process of its own
+all the same, with its own arguments, environment, folder and streams, which ends as Python ends.
+What this cannot show, how a command starts, tests show that start `COMMAND` themselves.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from qrsession.client import transport
+
+_ROOT = Path(__file__).parents[2]
+_LONGEST_ORDER_BYTES = 2**20
+_STREAMS = 3
+
+
+class Forge:
+    """The process that is forked. It ends when this one does, at the latest.
+
+    Args:
+        program: What a command believes to have been started as.
+    """
+
+    def __init__(self, program: Path) -> None:
+        # Not where the tests' files are: the path of a socket has hardly a hundred bytes.
+        self._folder = tempfile.TemporaryDirectory(prefix="forge-")
+        self._address = f"{self._folder.name}/socket"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(program), self._address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=_ROOT,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        stdin: bytes,
+        folder: Path,
+        environ: Mapping[str, str],
+        limit_s: float,
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command line to its end, off a terminal."""
+        umask = os.umask(0)
+        os.umask(umask)
+        order = {
+            "arguments": list(arguments),
+            "folder": str(folder),
+            "environ": dict(environ),
+            "umask": umask,
+        }
+        with ExitStack() as held:
+            files = [held.enter_context(tempfile.TemporaryFile()) for _ in range(_STREAMS)]
+            files[0].write(stdin)
+            files[0].seek(0)
+            code = self._ask(json.dumps(order).encode(), [file.fileno() for file in files], limit_s)
+            for file in files[1:]:
+                file.seek(0)
+            said = [file.read().decode() for file in files[1:]]
+        return subprocess.CompletedProcess(list(arguments), code, *said)
+
+    def _ask(self, order: bytes, streams: list[int], limit_s: float) -> int:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+            channel.settimeout(limit_s)
+            channel.connect(self._address)
+            socket.send_fds(channel, [len(order).to_bytes(4)], streams)
+            channel.sendall(order)
+            with channel.makefile("r") as answers:
+                pid = int(answers.readline())
+                try:
+                    return int(answers.readline())
+                except TimeoutError:
+                    os.kill(pid, signal.SIGKILL)
+                    raise
+
+    def stop(self) -> None:
+        """End it; commands that still run go on."""
+        self._process.communicate()
+        self._folder.cleanup()
+
+
+def _serve(listener: socket.socket) -> int:
+    """Fork for every order, in the one of two forks that returns; the other tells how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return 0
+        channel, _ = listener.accept()
+        if os.fork():
+            channel.close()
+            continue
+        # This one waits, and that one works.
+        listener.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        head, streams, _, _ = socket.recv_fds(channel, 4, _STREAMS)
+        with channel.makefile("rb") as reading:
+            order = json.loads(reading.read(int.from_bytes(head)))
+        pid = os.fork()
+        if pid:
+            channel.sendall(f"{pid}\n".encode())
+            _, status = os.waitpid(pid, 0)
+            channel.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            os._exit(0)
+        channel.close()
+        return _become(order, streams)
+
+
+def _become(order: dict[str, Any], streams: list[int]) -> int:
+    """Be the command that was ordered."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.environ.clear()
+    os.environ.update(order["environ"])
+    os.chdir(order["folder"])
+    os.umask(order["umask"])
+    sys.argv[1:] = order["arguments"]
+    from qrsession.__main__ import main  # noqa: PLC0415 - in the command, as in its script
+
+    main()
+    return 0
+
+
+def _load() -> None:
+    """Load what most commands load; each of them loads the rest, Qiskit above all, by itself.
+
+    How long a command waits before it asks again, the tests of the transport show.
+    """
+    for name in ("boundary", "open", "run", "status", "close", "list", "result"):
+        import_module(f"qrsession.cli.{name}")
+    import_module("qrsession.client.rest")
+    transport._FIRST_BACKOFF_S = 0.02
+
+
+if __name__ == "__main__":
+    import gc
+
+    gc.disable()
+    _load()
+    gc.freeze()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(sys.argv.pop())
+        listening.listen()
+        del sys.argv[0]
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        sys.exit(_serve(listening))
