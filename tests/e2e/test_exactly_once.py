@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from qrsession.accounts import local_account
+from qrsession.lookup import tagged_jobs
 from qrsession.protocol.models import JobRecord
 from qrsession.service import RuntimeService
 from qrsession.settling import Settler
 from qrsession.state import Ledger
-from qrsession.submit import tagged_jobs
 from tests.e2e import opening_sessions, submitting
 from tests.e2e.conftest import Cli
 from tests.e2e.programs import wait_for
