@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from qrsession.entries import JobEntry
-from qrsession.errors import QrsessionError, RequestRefusedError
+from qrsession.errors import (
+    LimitReachedError,
+    NotFoundError,
+    QrsessionError,
+    RequestRefusedError,
+    ServiceUnavailableError,
+    WireFormatError,
+)
 from qrsession.patience import Patience
 from qrsession.pending import Intent
 from qrsession.protocol.models import JobCreated, JobRecord
@@ -21,6 +28,8 @@ from qrsession.tags import without_own_tag
 _FIRST_LOOKS_S = (0.0, 0.2, 0.5, 1.0, 2.0)
 _LATER_LOOKS_S = 5.0
 _MOST_TWINS = 20
+# Of a service that lists all jobs, whatever it is asked for.
+_MOST_READ = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +60,21 @@ def look_up(service: RuntimeService, tag: str, window_s: float, patience: Patien
 
 
 def tagged_jobs(service: RuntimeService, tag: str) -> list[JobRecord]:
-    """Ask the service for the jobs that bear a tag."""
-    # A service that ignored the filter would list the jobs of others.
-    listed = service.client.list_jobs(tags=(tag,), limit=_MOST_TWINS)
-    return [job for job in listed if tag in job.tags]
+    """Ask the service for the jobs that bear a tag.
+
+    Raises:
+        WireFormatError: It lists jobs without regard to the tag, and none of the latest bears it.
+    """
+    for most in (_MOST_TWINS, _MOST_READ):
+        listed = list(service.client.list_jobs(tags=(tag,), limit=most))
+        found = [job for job in listed if tag in job.tags]
+        if found or not listed:
+            return found
+    # To take this for "there is none" would send the job a second time.
+    raise WireFormatError(
+        f"The service lists jobs without regard to their tags, and none of the latest {most} "
+        f"bears {tag}."
+    )
 
 
 def first_of(jobs: list[JobRecord]) -> JobRecord | None:
@@ -68,18 +88,43 @@ def first_of(jobs: list[JobRecord]) -> JobRecord | None:
 
 
 def cancel_twins(
-    service: RuntimeService, job_id: str, jobs: list[JobRecord], say: Callable[[str], None]
-) -> None:
-    """Cancel the jobs of a submission but one, and tell of each."""
+    service: RuntimeService,
+    job_id: str,
+    jobs: list[JobRecord],
+    say: Callable[[str], None],
+    seen_to: tuple[str, ...] = (),
+) -> tuple[str, ...]:
+    """Cancel the jobs of a submission but one, and tell of each once.
+
+    Args:
+        service: Where they are.
+        job_id: The one that counts.
+        jobs: All that bear the tag.
+        say: Takes a sentence about each of the others.
+        seen_to: The ids of those that were cancelled before.
+
+    Returns:
+        The ids of those that were seen to, now and before.
+
+    Raises:
+        ServiceUnavailableError: The service is out of reach.
+    """
     for twin in jobs:
-        if twin.job_id == job_id:
+        if twin.job_id == job_id or twin.job_id in seen_to:
             continue
         what = "was cancelled"
         try:
             service.client.cancel_job(twin.job_id)
-        except RequestRefusedError:
+        except (RequestRefusedError, NotFoundError):
             what = "had ended already"
+        except (ServiceUnavailableError, LimitReachedError):
+            raise
+        except QrsessionError as error:
+            say(f"Job {twin.job_id} is a second copy of {job_id}; cancel it: {error.message}")
+            continue
+        seen_to = (*seen_to, twin.job_id)
         say(f"Job {twin.job_id} is a second copy of {job_id}; it {what}.")
+    return seen_to
 
 
 def record(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from qrsession import storage
-from qrsession.errors import WireFormatError
+from qrsession.errors import StorageError, WireFormatError
 from qrsession.protocol.fields import moment, optional, required, required_moment, strings
 from qrsession.records import file_stem
 from qrsession.versioned import read_line, to_line
@@ -45,7 +45,8 @@ class Sender:
 
     def may_be_alive(self, age: timedelta) -> bool:
         """Whether it may still be at it, for something that was begun so long ago."""
-        if age > _LONGEST_LIFE:
+        if abs(age) > _LONGEST_LIFE:
+            # What began in the future began by a clock that was wrong.
             return False
         if self.host != socket.gethostname() or sys.platform == "win32":
             # Another machine's processes cannot be seen; and on Windows, looking would kill.
@@ -91,6 +92,8 @@ class Intent:
         sent_at: When it was last sent, UTC; None until it was in doubt.
         job_id: The job that counts, where it is known and watched.
         files: The circuit files that the job is made of.
+        twins: Second copies of the job that were seen to.
+        is_shared: Whether others may submit under the same tag, derived from a key.
     """
 
     tag: str
@@ -106,6 +109,8 @@ class Intent:
     sent_at: datetime | None = None
     job_id: str | None = None
     files: tuple[str, ...] = ()
+    twins: tuple[str, ...] = ()
+    is_shared: bool = False
 
     @property
     def key(self) -> str:
@@ -120,7 +125,14 @@ class Intent:
     def may_be_at_work(self, now: datetime) -> bool:
         """Whether its own process may still see to it."""
         sender = Sender(self.pid, self.host)
-        return self.state == IntentState.SENDING and sender.may_be_alive(now - self.created_at)
+        return self.state == IntentState.SENDING and sender.may_be_alive(now - self.last_sent_at)
+
+    def left_to_look_s(self, now: datetime, lost_s: float) -> float:
+        """Return for how many seconds its job may stay hidden yet, of so many in all."""
+        if self.state == IntentState.NOT_SUBMITTED:
+            return 0.0
+        # A clock that was set back meanwhile must not keep anybody looking for hours.
+        return min(max(lost_s - (now - self.last_sent_at).total_seconds(), 0.0), lost_s)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Intent":
@@ -139,6 +151,8 @@ class Intent:
             sent_at=moment(record, "sent_at"),
             job_id=optional(record, "job_id", str),
             files=strings(record, "files"),
+            twins=strings(record, "twins"),
+            is_shared=optional(record, "is_shared", bool) or False,
         )
 
 
@@ -280,15 +294,22 @@ class Drawer(Generic[EntryT]):
         return None
 
     def all(self) -> list[EntryT]:
-        """Return the entries, oldest first; a damaged one hides no other."""
+        """Return the entries, oldest first.
+
+        One that is damaged, or was written by a newer version, hides no other.
+        """
         storage.check_private_folder(self._folder)
         found = []
         for path in self._folder.glob("*.json") if self._folder.is_dir() else ():
-            data = storage.read_bytes(path)
-            if data is not None:
-                with suppress(WireFormatError):
+            with suppress(WireFormatError, StorageError):
+                data = storage.read_bytes(path)
+                if data is not None:
                     found.append(self._read(read_line(data, path)))
         return sorted(found, key=lambda entry: (entry.created_at, entry.key))
+
+    def is_damaged(self, key: str) -> bool:
+        """Whether there is an entry of a key that cannot be read."""
+        return self._path(key).exists() and self.get(key) is None
 
     def has_files(self) -> bool:
         """Whether there is any entry, read or not."""

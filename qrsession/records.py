@@ -62,9 +62,17 @@ class Records:
         return _read_jobs(self._jobs_path(session_id))
 
     def find_tagged(self, tag: str) -> JobEntry | None:
-        """Return the job that a submission of this tag came to, None where none is recorded."""
+        """Return the job that a submission of this tag came to, None where none is recorded.
+
+        Of several, it is the one that was entered last: it was found to count.
+        """
         storage.check_private_folder(self._jobs)
-        return next((job for job in self._all_jobs() if job.tag == tag), None)
+        found = None
+        for path in self._files():
+            # Most files are another session's, and there may be a great many.
+            if tag.encode() in (storage.read_bytes(path) or b""):
+                found = next((job for job in _read_jobs(path)[::-1] if job.tag == tag), found)
+        return found
 
     def last_job(self, session_id: str | None) -> JobEntry:
         """Return the job of a session that was submitted last.
@@ -132,8 +140,11 @@ class Records:
                     path.unlink()
 
     def _all_jobs(self) -> Iterator[JobEntry]:
-        for path in sorted(self._jobs.glob("*.ndjson")) if self._jobs.is_dir() else ():
+        for path in self._files():
             yield from _read_jobs(path)
+
+    def _files(self) -> list[Path]:
+        return sorted(self._jobs.glob("*.ndjson")) if self._jobs.is_dir() else []
 
     def _ensure(self, folder: Path) -> None:
         storage.ensure_private_folder(self._state_dir)

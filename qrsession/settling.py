@@ -6,7 +6,8 @@ long enough is marked as not submitted. A close that could not be sent is sent. 
 submitted from here. See "Exactly once" in docs/explanation.md.
 """
 
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,9 +16,11 @@ from typing import TypeVar
 from qrsession.accounts import Account
 from qrsession.errors import (
     JobNotFoundError,
+    LimitReachedError,
     NotFoundError,
     QrsessionError,
     ServiceUnavailableError,
+    StorageError,
     SubmissionUnknownError,
 )
 from qrsession.lookup import cancel_twins, first_of, look_up, record, tagged_jobs
@@ -35,7 +38,13 @@ WATCHED_FOR = timedelta(hours=24)
 # A session that nobody used closes by itself; past this, one that is open is used by somebody.
 UNUSED_FOR = timedelta(minutes=30)
 Entry = TypeVar("Entry", Intent, Opening, Closing)
+# What one command does about what others left: so many requests at most, in so many seconds.
 _MOST_AT_ONCE = 20
+_MOST_WATCHED_AT_ONCE = 4
+_LONGEST_S = 15.0
+_LOOKED_FOR = frozenset({IntentState.WATCHED, IntentState.NOT_SUBMITTED})
+# No session lasts for so long.
+_CLOSES_BY_ITSELF = timedelta(days=7)
 # The two clocks of the service and of this machine may differ by so much.
 _SKEW = timedelta(seconds=30)
 
@@ -67,7 +76,10 @@ class Settler:
         self._settings = settings
         self._say = say
         self._now = now
-        self._lost_s = (patience or Patience()).lost_s
+        patience = patience or Patience()
+        self._lost_s = patience.lost_s
+        self._clock = patience.clock
+        self._ends_at_s = float("inf")
         self._pending = Pending(settings.state_dir)
         self._records = Records(settings.state_dir)
         self._services: dict[str | None, RuntimeService] = {}
@@ -75,18 +87,39 @@ class Settler:
     def settle_all(self) -> None:
         """See to everything of the account, as far as its service can be reached now."""
         pending = self._pending
-        with suppress(ServiceUnavailableError):
-            # Out of reach for one, out of reach for all: the command itself will say so.
-            for closing in self._ours(pending.closings.all()):
-                self.settle_closing(closing)
-            for intent in self._ours(pending.intents.all()):
-                self.settle_intent(intent)
-            for opening in self._ours(pending.openings.all()):
-                self.settle_opening(opening)
+        intents = self._ours(pending.intents.all())
+        unsettled = [intent for intent in intents if intent.state not in _LOOKED_FOR]
+        watched = [intent for intent in intents if intent.state in _LOOKED_FOR]
+        self._ends_at_s = self._clock() + _LONGEST_S
+        # Out of reach for one, out of reach for all: the command itself will say so.
+        with suppress(ServiceUnavailableError, LimitReachedError):
+            self._settle_some(self.settle_closing, self._ours(pending.closings.all()))
+            self._settle_some(self.settle_intent, unsettled)
+            self._settle_some(self.settle_opening, self._ours(pending.openings.all()))
+            self._settle_some(self.settle_intent, watched, _MOST_WATCHED_AT_ONCE)
+
+    def _settle_some(
+        self,
+        settle: Callable[[Entry], object],
+        entries: Sequence[Entry],
+        most: int = _MOST_AT_ONCE,
+    ) -> None:
+        """See to some of many, others each time: one that nobody can settle holds up no other."""
+        for entry in random.sample(entries, min(most, len(entries))):
+            if self._clock() >= self._ends_at_s:
+                return
+            try:
+                settle(entry)
+            except (ServiceUnavailableError, LimitReachedError):
+                raise
+            except StorageError as error:
+                self._say(f"What an earlier command left undone stays so: {error.message}")
+                return
+            except QrsessionError as error:
+                self._say(f"What an earlier command left undone stays so: {error.message}")
 
     def _ours(self, entries: Iterable[Entry]) -> list[Entry]:
-        ours = [entry for entry in entries if entry.account == self._account.name]
-        return ours[:_MOST_AT_ONCE]
+        return [entry for entry in entries if entry.account == self._account.name]
 
     def settle_intent(self, intent: Intent) -> JobRecord | None:
         """Look for the job of a submission, and return it if there is one.
@@ -97,6 +130,10 @@ class Settler:
         intents, now = self._pending.intents, self._now()
         if intent.may_be_at_work(now):
             return None
+        if intent.last_sent_at > now + _SKEW:
+            # The clock was set back since: it counts from now.
+            intent = replace(intent, sent_at=now)
+            intents.put(intent)
         known = self._records.find_tagged(intent.tag)
         if known is not None and intent.state == IntentState.SENDING:
             # Its command was killed after all was done.
@@ -105,29 +142,53 @@ class Settler:
         service = self._service_of(intent.instance)
         try:
             jobs = tagged_jobs(service, intent.tag)
-        except ServiceUnavailableError:
+        except (ServiceUnavailableError, LimitReachedError):
             raise
         except QrsessionError:
             return None
         counted = intent.job_id or (known.job_id if known else None)
-        first = next((job for job in jobs if job.job_id == counted), None) or first_of(jobs)
-        if first is not None:
-            cancel_twins(service, counted or first.job_id, jobs, self._say)
-            if counted is None:
-                self._adopt(intent, first)
-                intent = replace(intent, state=IntentState.WATCHED, job_id=first.job_id)
-                intents.put(intent)
-        elif counted is None and intent.state != IntentState.NOT_SUBMITTED:
-            looked_for_s = (now - intent.last_sent_at).total_seconds()
-            if looked_for_s >= self._lost_s:
-                self._say(
-                    f"A submission to {intent.backend} at {_clock(intent.created_at)} was cut "
-                    "short; no job came of it."
-                )
-                intents.put(replace(intent, state=IntentState.NOT_SUBMITTED))
+        first = self._take_up(service, intent, counted, jobs)
+        if first is None and counted is None:
+            self._mark_absent(intent)
         if now - intent.last_sent_at > WATCHED_FOR:
             intents.drop(intent.tag)
         return first
+
+    def _take_up(
+        self,
+        service: RuntimeService,
+        intent: Intent,
+        counted: str | None,
+        jobs: list[JobRecord],
+    ) -> JobRecord | None:
+        """Enter the job of a submission, if it is not yet, and cancel all others."""
+        first = first_of(jobs)
+        if not intent.is_shared:
+            # Nobody else has this tag, so what we hold on to is what counts. Of a key that others
+            # may have, all hold on to the first, or each would cancel what the others keep.
+            first = next((job for job in jobs if job.job_id == counted), first)
+        if first is None:
+            return None
+        if counted != first.job_id:
+            self._adopt(intent, first)
+            intent = replace(intent, state=IntentState.WATCHED, job_id=first.job_id)
+            # First of all: should the service go out of reach now, later commands know.
+            self._pending.intents.put(intent)
+        twins = cancel_twins(service, first.job_id, jobs, self._say, seen_to=intent.twins)
+        if twins != intent.twins:
+            self._pending.intents.put(replace(intent, twins=twins))
+        return first
+
+    def _mark_absent(self, intent: Intent) -> None:
+        """Note that no job came of a submission, once it was looked for long enough."""
+        if intent.state == IntentState.NOT_SUBMITTED:
+            return
+        if (self._now() - intent.last_sent_at).total_seconds() >= self._lost_s:
+            self._say(
+                f"A submission to {intent.backend} at {_clock(intent.created_at)} was cut short; "
+                "no job came of it."
+            )
+            self._pending.intents.put(replace(intent, state=IntentState.NOT_SUBMITTED))
 
     def _adopt(self, intent: Intent, job: JobRecord) -> None:
         created = JobCreated(job.job_id, job.backend or intent.backend, job.session_id)
@@ -149,12 +210,14 @@ class Settler:
                 client.cancel_session(closing.session_id)
             else:
                 client.close_session(closing.session_id)
-        except ServiceUnavailableError:
+        except (ServiceUnavailableError, LimitReachedError):
             raise
         except NotFoundError:
             # Nothing is there to be closed.
             pass
         except QrsessionError:
+            if self._now() - closing.created_at > _CLOSES_BY_ITSELF:
+                self._pending.closings.drop(closing.key)
             return
         else:
             self._say(f"The session {closing.session_id} is closed now; an earlier try failed.")
@@ -233,16 +296,18 @@ def find_tagged(
     known = service.records.find_tagged(tag)
     if known is not None:
         return known.job_id
-    window_s = 0.0
-    if intent is not None and intent.state != IntentState.NOT_SUBMITTED:
-        age = patience.now() - intent.last_sent_at
-        window_s = max(patience.lost_s - age.total_seconds(), 0.0)
+    intents = service.pending.intents
+    window_s = patience.lost_s if intents.is_damaged(tag) else 0.0
+    if intent is not None:
+        window_s = intent.left_to_look_s(patience.now(), patience.lost_s)
     found = look_up(service, tag, window_s, patience)
     if found.job is not None:
         if intent is not None:
             created = JobCreated(found.job.job_id, found.job.backend or "", found.job.session_id)
             record(service.records, intent, created, found.job.tags)
-            service.pending.intents.drop(tag)
+            watched = replace(intent, state=IntentState.WATCHED, job_id=found.job.job_id)
+            # Unless its own process has gone on meanwhile, and knows better.
+            intents.claim(watched, instead_of=intent)
         return found.job.job_id
     if not found.is_certain:
         raise SubmissionUnknownError(
@@ -251,7 +316,13 @@ def find_tagged(
             details={"tag": tag},
         )
     if intent is not None:
-        service.pending.intents.put(replace(intent, state=IntentState.NOT_SUBMITTED))
+        given_up = replace(intent, state=IntentState.NOT_SUBMITTED)
+        if intent.may_be_at_work(patience.now()) or not intents.claim(given_up, instead_of=intent):
+            raise SubmissionUnknownError(
+                f"The submission {tag} is on its way: process {intent.pid} is at it.",
+                advice=f"Do not submit it again. Look later: qrsession result {tag} --wait",
+                details={"tag": tag, "pid": intent.pid},
+            )
     raise JobNotFoundError(
         f"No job with the tag {tag} exists: it was not submitted.",
         advice="It can be submitted again.",

@@ -13,6 +13,7 @@ from qrsession.errors import (
     QrsessionError,
     ServiceUnavailableError,
     SessionClosedError,
+    StorageError,
     SubmissionUnknownError,
 )
 from qrsession.going_on import at_limit, at_session_end
@@ -92,8 +93,12 @@ class _Submission:
             pid=sender.pid,
             host=sender.host,
             files=sending.files,
+            is_shared=sending.once is not None,
         )
         self._request = replace(request, tags=(*request.tags, self._intent.tag))
+        self._was_sent = False
+        # Whether a second job of this tag may come to exist that we did not ask for.
+        self._has_rival = False
 
     def run(self) -> JobCreated:
         """Submit it, or take up what became of an earlier try."""
@@ -107,22 +112,36 @@ class _Submission:
         try:
             self._reserve()
             created = self._deliver()
+            if self._is_watched() or self._sending.once is not None:
+                # A second one may have come from a proxy, or from another machine with this key.
+                created = self._keep_first(created)
+            self._record(created)
         except QrsessionError:
             raise
         except BaseException:
-            # Interrupted: whoever comes later, in this process too, must not wait for us.
-            self._note(IntentState.IN_DOUBT)
+            self._give_up()
             raise
-        is_watched = self._intent.state != IntentState.SENDING
-        if is_watched or self._sending.once is not None:
-            # A second one may have come from a proxy, or from another machine with the same key.
-            created = self._keep_first(created)
-        self._record(created)
-        if is_watched:
+        if self._is_watched():
             self._note(IntentState.WATCHED, job_id=created.job_id)
         else:
             self._intents.drop(self._intent.tag)
         return created
+
+    def _is_watched(self) -> bool:
+        return self._has_rival or self._intent.state != IntentState.SENDING
+
+    def _give_up(self) -> None:
+        """Leave it to later commands after an interruption: none must wait for us."""
+        # What cannot be written now is told from a process that has ended.
+        with suppress(QrsessionError):
+            if not self._was_sent:
+                self._forget()
+                return
+            self._note(IntentState.IN_DOUBT)
+            self._patience.say(
+                "Interrupted while a job was being submitted. See what became of it: "
+                f"qrsession result {self._intent.tag} --wait"
+            )
 
     def _reserve(self) -> None:
         """Reserve for it what it may spend, where its session has a budget."""
@@ -169,13 +188,35 @@ class _Submission:
         ) from error
 
     def _send(self) -> JobCreated:
+        if not self._holds():
+            # The machine slept for so long that somebody took this submission for dead.
+            self._intent = replace(self._intent, sent_at=self._patience.now())
+            earlier = self._claim()
+            if earlier is not None:
+                return earlier
+            self._reserve()
+        self._was_sent = True
         return self._service.client.create_job(self._request)
+
+    def _holds(self) -> bool:
+        """Whether the intent is as this process left it; from the second time on, renew it."""
+        if not self._was_sent:
+            return self._intents.get(self._intent.tag) == self._intent
+        # Too many requests may be waited out for hours: nobody is to think that we are gone.
+        renewed = replace(self._intent, sent_at=self._patience.now())
+        is_ours = self._intents.claim(renewed, instead_of=self._intent)
+        if is_ours:
+            self._intent = renewed
+        return is_ours
 
     def _forget(self) -> None:
         """Drop the intent of what was surely not accepted, unless an earlier try may still be."""
         if self._intent.state == IntentState.SENDING:
             release(self._service, self._request.session_id, self._intent.tag)
-            self._intents.drop(self._intent.tag)
+            if self._has_rival:
+                self._note(IntentState.NOT_SUBMITTED)
+            else:
+                self._intents.drop(self._intent.tag)
 
     def _note(self, state: IntentState, job_id: str | None = None) -> None:
         sent_at = self._patience.now()
@@ -194,14 +235,24 @@ class _Submission:
             },
         )
 
-    def _record(self, created: JobCreated) -> None:
-        record(
-            self._service.records,
-            self._intent,
-            created,
-            self._request.tags,
-            detached=self._sending.detached,
-        )
+    def _record(self, created: JobCreated, earlier: Intent | None = None) -> None:
+        try:
+            record(
+                self._service.records,
+                earlier or self._intent,
+                created,
+                self._request.tags,
+                detached=self._sending.detached,
+            )
+        except StorageError as error:
+            with suppress(StorageError):
+                self._note(IntentState.IN_DOUBT)
+            raise StorageError(
+                f"Job {created.job_id} was submitted, and cannot be entered: {error.message}",
+                advice=f"It goes on, and a later command enters it: qrsession result "
+                f"{created.job_id} --wait",
+                details={**error.details, "job_id": created.job_id, "tag": self._intent.tag},
+            ) from error
 
     # A job that is to exist once
 
@@ -216,43 +267,57 @@ class _Submission:
             if earlier is not None and earlier.may_be_at_work(self._patience.now()):
                 self._patience.sleep(_OTHERS_POLL_S)
                 continue
-            found = self._look_for_earlier(earlier)
+            is_damaged = self._intents.is_damaged(self._intent.tag)
+            found = self._look_for_earlier(earlier, is_damaged=is_damaged)
             if found is not None:
                 self._patience.say(f"This was submitted before: job {found.job_id}.")
                 created = _created(found, self._request)
-                self._record(created)
+                self._record(created, earlier)
                 self._intents.drop(self._intent.tag)
                 return created
             if self._intents.claim(self._intent, instead_of=earlier):
+                # Should the request of the earlier try arrive after all, its job is a second one.
+                self._has_rival = earlier is not None or is_damaged
                 return None
 
-    def _look_for_earlier(self, earlier: Intent | None) -> JobRecord | None:
-        if earlier is None:
+    def _look_for_earlier(self, earlier: Intent | None, *, is_damaged: bool) -> JobRecord | None:
+        service, tag, window_s = self._service, self._intent.tag, self._patience.lost_s
+        if earlier is not None:
+            service = _service_at(service, earlier.instance)
+            window_s = earlier.left_to_look_s(self._patience.now(), window_s)
+        elif not is_damaged:
             # Another machine may have submitted it.
-            return first_of(tagged_jobs(self._service, self._intent.tag))
-        if earlier.state == IntentState.NOT_SUBMITTED:
-            window_s = 0.0
-        else:
-            age = self._patience.now() - earlier.last_sent_at
-            window_s = max(self._patience.lost_s - age.total_seconds(), 0.0)
+            return first_of(tagged_jobs(service, tag))
+        if earlier is None or earlier.state != IntentState.NOT_SUBMITTED:
             self._patience.say(
                 "An earlier try was cut short; its job is looked for by the tag "
-                f"{earlier.tag}, for up to {window_s:.0f} s."
+                f"{tag}, for up to {window_s:.0f} s."
             )
-        found = look_up(self._service, earlier.tag, window_s, self._patience)
+        found = look_up(service, tag, window_s, self._patience)
         if found.job is None and not found.is_certain:
             raise self._unknown()
         return found.job
 
     def _keep_first(self, created: JobCreated) -> JobCreated:
         """Where several jobs bear the tag, keep the first and cancel the others."""
-        with suppress(QrsessionError):
+        try:
             jobs = tagged_jobs(self._service, self._intent.tag)
             first = first_of(jobs)
             if first is not None:
-                cancel_twins(self._service, first.job_id, jobs, self._patience.say)
-                return _created(first, self._request)
+                created = _created(first, self._request)
+                twins = cancel_twins(self._service, first.job_id, jobs, self._patience.say)
+                self._intent = replace(self._intent, twins=twins)
+        except QrsessionError:
+            # Later commands look again.
+            self._has_rival = True
         return created
+
+
+def _service_at(service: RuntimeService, instance: str | None) -> RuntimeService:
+    """Return the service of the same account at the instance that something was sent to."""
+    if instance in {None, service.instance}:
+        return service
+    return RuntimeService.at_instance(service.account, instance, settings=service.settings)
 
 
 def _created(job: JobRecord, request: JobRequest) -> JobCreated:

@@ -55,7 +55,7 @@ LIBRARY = (
         "prepared",
         "results",
     }
-    | {"patience", "waiting", "opening", "settling", "overview"}
+    | {"lookup", "patience", "waiting", "opening", "settling", "overview"}
     | {"spending", "paying", "going_on", "usage", "estimating", "modes", "accounting"}
     | {"account_checks", "account_file", "account_reports", "api_key", "saved_accounts"}
     | {

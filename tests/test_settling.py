@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from qrsession import storage
 from qrsession.client.transport import Call, Reply, Transport
-from qrsession.errors import ServiceUnavailableError
+from qrsession.errors import ServiceUnavailableError, StorageError
 from qrsession.opening import close_session
-from qrsession.pending import Intent, IntentState, Opening
+from qrsession.pending import Closing, Intent, IntentState, Opening
 from qrsession.protocol.models import JobRequest, SessionRequest
 from qrsession.service import RuntimeService
 from qrsession.session import Session
@@ -228,3 +229,156 @@ def test_a_session_that_is_refused_leaves_no_opening(service: RuntimeService) ->
     request = SessionRequest(mode="dedicated", backend=BACKEND)
     assert request.max_ttl_s is None
     assert service.pending.openings.all() == []
+
+
+def refusing(
+    service: RuntimeService, monkeypatch: pytest.MonkeyPatch, reply: Reply, part: str
+) -> list[str]:
+    """Have the service answer so wherever the path holds a part; return what was asked."""
+    asked: list[str] = []
+    send = Transport.send
+
+    def answer(transport: Transport, call: Call) -> Reply:
+        asked.append(f"{call.method} {call.path}")
+        return reply if part in call.path else send(transport, call)
+
+    assert service.client is not None
+    monkeypatch.setattr(Transport, "send", answer)
+    return asked
+
+
+def test_a_second_copy_is_told_and_cancelled_once(
+    service: RuntimeService, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = new_tag()
+    first, second = submitted(service, tag), submitted(service, tag)
+    service.pending.intents.put(replace(dead_intent(tag), state=IntentState.WATCHED, job_id=first))
+    asked = refusing(service, monkeypatch, Reply(500, "", {}), "nowhere")
+    for _ in range(3):
+        settler(service, said).settle_all()
+    assert len(said) == 1
+    assert [one for one in asked if "cancel" in one] == [f"POST /jobs/{second}/cancel"]
+
+
+@pytest.mark.parametrize(("status", "tries"), [(403, 2), (404, 1)])
+def test_a_second_copy_that_cannot_be_cancelled_ends_no_command(
+    service: RuntimeService,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    tries: int,
+) -> None:
+    tag = new_tag()
+    first = submitted(service, tag)
+    submitted(service, tag)
+    service.pending.intents.put(replace(dead_intent(tag), state=IntentState.WATCHED, job_id=first))
+    refusing(service, monkeypatch, Reply(status, "", {}), "cancel")
+    settler(service, said).settle_all()
+    settler(service, said).settle_all()
+    # A second copy costs money: as long as it cannot be cancelled, it is told.
+    assert len(said) == tries
+
+
+def test_machines_that_share_a_key_keep_the_same_job(
+    service: RuntimeService, said: list[str]
+) -> None:
+    """Each holds on to its own until both are listed; then neither may cancel the other's."""
+    tag = new_tag()
+    first, second = submitted(service, tag), submitted(service, tag)
+    oldest = min(
+        (first, second), key=lambda job_id: (service.client.get_job(job_id).created, job_id)
+    )
+    for own in (first, second):
+        service.pending.intents.put(
+            replace(dead_intent(tag), state=IntentState.WATCHED, job_id=own, is_shared=True)
+        )
+        settler(service, said).settle_all()
+        (intent,) = service.pending.intents.all()
+        assert intent.job_id == oldest
+    assert service.client.get_job(oldest).status != "Cancelled"
+    found = service.records.find_tagged(tag)
+    assert found is not None
+    assert found.job_id == oldest
+
+
+def test_what_a_newer_version_left_is_left_to_it(service: RuntimeService, said: list[str]) -> None:
+    tag = new_tag()
+    job_id = submitted(service, tag)
+    service.pending.intents.put(dead_intent(tag))
+    newer = service.settings.state_dir / "pending" / "qrs-newer.json"
+    newer.write_text('{"schema_version": 99}')
+    settler(service, said).settle_all()
+    entry = service.records.find_tagged(tag)
+    assert entry is not None
+    assert entry.job_id == job_id
+    assert newer.exists()
+
+
+def test_state_that_cannot_be_written_ends_no_command(
+    service: RuntimeService, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        tag = new_tag()
+        submitted(service, tag)
+        service.pending.intents.put(dead_intent(tag))
+
+    def be_full(path: Path, _line: bytes, **_times: float) -> None:
+        raise StorageError(f"{path} cannot be used: Read-only file system.")
+
+    monkeypatch.setattr(storage, "append_line", be_full)
+    settler(service, said).settle_all()
+    (line,) = said
+    assert "Read-only file system" in line
+    assert len(service.pending.intents.all()) == 3
+
+
+def test_one_command_does_a_bounded_part_of_what_many_left(
+    service: RuntimeService, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = replace(dead_intent("-"), state=IntentState.NOT_SUBMITTED)
+    for number in range(200):
+        service.pending.intents.put(replace(watched, tag=f"qrs-{number}"))
+    tag = new_tag()
+    job_id = submitted(service, tag)
+    # Younger than all those, and yet the first to be seen to.
+    service.pending.intents.put(dead_intent(tag))
+    asked = refusing(service, monkeypatch, Reply(500, "", {}), "nowhere")
+    settler(service, said).settle_all()
+    entry = service.records.find_tagged(tag)
+    assert entry is not None
+    assert entry.job_id == job_id
+    assert 0 < len(asked) <= 10
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_service_that_has_too_much_to_do_is_left_alone(
+    service: RuntimeService, said: list[str], monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    for number in range(5):
+        service.pending.intents.put(replace(dead_intent("-"), tag=f"qrs-{number}"))
+    asked = refusing(service, monkeypatch, Reply(status, "{}", {}), "jobs")
+    settler(service, said).settle_all()
+    assert len(asked) == 1
+    assert said == []
+
+
+def test_an_intent_from_the_future_counts_from_now(
+    service: RuntimeService, said: list[str]
+) -> None:
+    future = datetime.now(UTC) + timedelta(days=30)
+    service.pending.intents.put(replace(dead_intent(new_tag()), created_at=future))
+    settler(service, said).settle_all()
+    settler(service, said, timedelta(seconds=121)).settle_all()
+    (line,) = said
+    assert "no job came of it" in line
+
+
+def test_a_close_that_is_refused_for_good_is_given_up(
+    service: RuntimeService, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.pending.closings.put(Closing("session-1", "local", datetime.now(UTC)))
+    refusing(service, monkeypatch, Reply(403, "{}", {}), "sessions")
+    settler(service, said, timedelta(days=1)).settle_all()
+    assert len(service.pending.closings.all()) == 1
+    settler(service, said, timedelta(days=8)).settle_all()
+    assert service.pending.closings.all() == []

@@ -354,10 +354,16 @@ class JobPage:
 
     @classmethod
     def from_wire(cls, body: Any) -> "JobPage":
-        """Read a page."""
+        """Read a page. An answer that lists nothing, not even an empty page, is none.
+
+        Whoever looks for a job sends it again where the list has none.
+        """
         record = as_object(body, "The list of jobs")
+        required(record, "jobs", list)
         jobs = tuple(JobRecord.from_wire(job) for job in objects(record, "jobs"))
         count = optional(record, "count", int)
+        if not jobs and count and not optional(record, "offset", int):
+            raise WireFormatError(f"The list of jobs is empty, and says that there are {count}.")
         return cls(jobs, len(jobs) if count is None else count)
 
 
