@@ -1,7 +1,8 @@
 """What sessions and instances have spent, and what of it calls for a warning.
 
-What the verbs `status`, `close` and `usage` say beside a session's state. All of it is asked for
-as far as the service tells: what it does not tell is left out, and fails nothing.
+What the verbs `status`, `close` and `usage`, and the summary of `exec`, say beside a session's
+state. All of it is asked for as far as the service tells: what it does not tell is left out, and
+fails nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
