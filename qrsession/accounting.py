@@ -1,7 +1,8 @@
 """What sessions and instances have spent, and what of it calls for a warning.
 
-What the verbs `status`, `close` and `usage` say beside a session's state. All of it is asked for
-as far as the service tells: what it does not tell is left out, and fails nothing.
+What the verbs `status`, `close` and `usage`, and the summary of `exec`, say beside a session's
+state. All of it is asked for as far as the service tells: what it does not tell is left out, and
+fails nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,12 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qrsession.budgets import Budget
 from qrsession.duration import format_duration
 from qrsession.entries import SessionEntry
 from qrsession.errors import QrsessionError, UsageError
-from qrsession.protocol.instances import Instance
-from qrsession.protocol.models import JobRecord
 from qrsession.protocol.status import SessionState
 from qrsession.purse import Purse
 from qrsession.reports import BudgetReport, JobReport, SessionReport
@@ -23,6 +21,9 @@ from qrsession.usage import UsageReport
 from qrsession.workspace import Workspace
 
 if TYPE_CHECKING:
+    from qrsession.budgets import Budget
+    from qrsession.protocol.instances import Instance
+    from qrsession.protocol.models import JobRecord
     from qrsession.service import RuntimeService
 
 MOST_JOBS_SHOWN = 200
@@ -204,7 +205,7 @@ def new_warnings(say: Callable[[str], None]) -> Callable[[Iterable[str]], None]:
     return say_new
 
 
-def _read_jobs(service: "RuntimeService", session_id: str) -> tuple[list[JobRecord], bool]:
+def _read_jobs(service: "RuntimeService", session_id: str) -> "tuple[list[JobRecord], bool]":
     """Return a session's jobs, newest first, and whether those are all."""
     from qrsession.paying import MOST_JOBS_READ  # noqa: PLC0415 - what is cached needs no service
 
@@ -213,21 +214,21 @@ def _read_jobs(service: "RuntimeService", session_id: str) -> tuple[list[JobReco
 
 
 def _reconciled(
-    service: "RuntimeService", session_id: str, jobs: Iterable[JobRecord]
-) -> Budget | None:
+    service: "RuntimeService", session_id: str, jobs: "Iterable[JobRecord]"
+) -> "Budget | None":
     from qrsession.paying import reconcile  # noqa: PLC0415 - as above
 
     return reconcile(service, session_id, jobs)
 
 
-def _budget_of(report: SessionReport, budget: Budget | None) -> BudgetReport | None:
+def _budget_of(report: SessionReport, budget: "Budget | None") -> BudgetReport | None:
     if budget is None:
         return None
     used_s = (report.known_usage_s or 0.0) if budget.is_dedicated else 0.0
     return BudgetReport.of(budget, used_s)
 
 
-def _instances_of(service: "RuntimeService") -> tuple[Instance, ...]:
+def _instances_of(service: "RuntimeService") -> "tuple[Instance, ...]":
     """Return the instances that a service's key sees, none where that cannot be told."""
     with suppress(QrsessionError):
         # The plan that the local runtime plays is another one whenever it is started.

@@ -13,8 +13,8 @@ from typing import Any
 
 from qrsession.duration import format_seconds
 from qrsession.errors import InvalidValueError, LimitReachedError
+from qrsession.protocol.bounds import DEFAULT_MAX_TTL_S, LARGEST_MAX_TTL_S, LONGEST_COST_S
 from qrsession.protocol.fields import objects, required, required_moment, write_moment
-from qrsession.protocol.models import DEFAULT_MAX_TTL_S, LARGEST_MAX_TTL_S, LONGEST_COST_S
 from qrsession.protocol.status import SessionMode
 
 # What is reserved for a job that names no maximum: a share of what is left, so that several can run

@@ -4,6 +4,7 @@ import shlex
 from contextlib import suppress
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from qrsession.duration import format_duration
 from qrsession.entries import SessionEntry
@@ -16,7 +17,9 @@ from qrsession.service import RuntimeService
 from qrsession.session_arguments import SHORTEST_SESSION_S
 from qrsession.settings import LOCAL_ACCOUNT
 from qrsession.state import Ledger
-from qrsession.usage import UsageReport
+
+if TYPE_CHECKING:
+    from qrsession.usage import UsageReport
 
 _SOON = timedelta(minutes=1)
 
@@ -80,6 +83,8 @@ def at_limit(service: RuntimeService, error: LimitReachedError) -> LimitReachedE
     """
     if error.details.get("http_status") != HTTPStatus.CONFLICT:
         return error
+    from qrsession.usage import UsageReport  # noqa: PLC0415 - only after a refusal
+
     usage = None
     with suppress(QrsessionError):
         usage = UsageReport.of(service.usage())
@@ -98,7 +103,7 @@ def at_limit(service: RuntimeService, error: LimitReachedError) -> LimitReachedE
     )
 
 
-def period_text(usage: UsageReport, now: datetime) -> str:
+def period_text(usage: "UsageReport", now: datetime) -> str:
     """Say when there will be more to use."""
     if usage.period_end is None:
         return "See what is left: qrsession usage"

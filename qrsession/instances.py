@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from qrsession.duration import format_duration
 from qrsession.errors import InstanceNotFoundError, InvalidValueError, NotAuthorizedError
+from qrsession.protocol.bounds import DEFAULT_MAX_TTL_S
 from qrsession.protocol.instances import PRICINGS, UNKNOWN, Instance
-from qrsession.protocol.models import DEFAULT_MAX_TTL_S
 
 # What IBM calls an instance that nobody named.
 AUTO = "auto"

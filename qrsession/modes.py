@@ -1,11 +1,14 @@
 """Which mode a session is opened in, and why. Pure."""
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from qrsession.errors import InvalidValueError, QrsessionError
 from qrsession.protocol import faults
-from qrsession.protocol.instances import Instance
 from qrsession.protocol.status import SessionMode
+
+if TYPE_CHECKING:
+    from qrsession.protocol.instances import Instance
 
 # The plan that IBM's catalog calls so takes batches and single jobs alone.
 PLAN_WITHOUT_SESSIONS = "open"
@@ -32,7 +35,7 @@ def parse_mode(mode: str) -> OpenMode:
         raise InvalidValueError(f"mode is {mode!r}; it must be one of {known}.") from None
 
 
-def first_choice(mode: OpenMode, instance: Instance | None) -> tuple[SessionMode, str | None]:
+def first_choice(mode: OpenMode, instance: "Instance | None") -> tuple[SessionMode, str | None]:
     """Return the mode to ask for, and the reason where ``auto`` chose it at once.
 
     Args:

@@ -1,4 +1,4 @@
-"""Names of sessions: their form, word pairs for those who give none, and lists of names."""
+"""Names of sessions and accounts: their form, word pairs for sessions without, lists of names."""
 
 import os
 import re

@@ -1,5 +1,7 @@
 """Opening of sessions: at least once, at no cost, and none that the ledger does not know of.
 
+And their close, which is kept where it cannot be sent.
+
 A session bears no tag, so one whose reply was lost cannot be told from a neighbour's. Another one
 is asked for: the first, unused, costs nothing and closes by itself. What may be open is kept as an
 `Opening` until that is settled. See "Exactly once" in docs/explanation.md.

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from qrsession.errors import InvalidTypeError, InvalidValueError
-from qrsession.protocol.models import LONGEST_COST_S, LONGEST_TAG, MOST_TAGS, JobRequest
+from qrsession.protocol.bounds import LONGEST_COST_S, LONGEST_TAG, MOST_TAGS
+from qrsession.protocol.models import JobRequest
 from qrsession.protocol.options import (
     OPTIONS_OF,
     RESILIENCE_LEVELS,

@@ -6,13 +6,12 @@ No lock is held while the service is asked. See "Budgets" in docs/explanation.md
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from qrsession.budgets import Ask, Budget
 from qrsession.clock import utc_now
 from qrsession.entries import JobEntry
 from qrsession.errors import LimitReachedError, StorageError
 from qrsession.pending import Intent, IntentState
-from qrsession.protocol.executions import roughly_s
 from qrsession.protocol.fields import optional
 from qrsession.protocol.models import JobRecord, JobRequest
 from qrsession.protocol.status import FINAL_JOB_STATUSES
@@ -20,6 +19,9 @@ from qrsession.purse import Purse
 from qrsession.service import RuntimeService
 from qrsession.spending import Spent, final_usage_s, held_s
 from qrsession.tags import is_own_tag
+
+if TYPE_CHECKING:
+    from qrsession.budgets import Ask, Budget
 
 MOST_JOBS_READ = 2000
 
@@ -55,7 +57,7 @@ def reserve(service: RuntimeService, request: JobRequest, tag: str) -> int | Non
         # Jobs may have ended whose results nobody has asked for yet.
         reconcile(service, request.session_id)
 
-    def take(current: Budget) -> tuple[Budget, int | LimitReachedError]:
+    def take(current: "Budget") -> "tuple[Budget, int | LimitReachedError]":
         try:
             return current.reserve(tag, ask, utc_now(), used_s)
         except LimitReachedError as error:
@@ -95,7 +97,7 @@ def settle(service: RuntimeService, job: JobRecord) -> None:
 
 def reconcile(
     service: RuntimeService, session_id: str, jobs: Iterable[JobRecord] | None = None
-) -> Budget | None:
+) -> "Budget | None":
     """Settle the reservations of jobs that have ended, and of submissions that came to nothing.
 
     Args:
@@ -123,7 +125,7 @@ def reconcile(
         if (fate := _fate_of(begun[one.tag], known.get(one.tag), listed.get(one.tag))) is not None
     }
 
-    def apply(current: Budget) -> tuple[Budget, Budget]:
+    def apply(current: "Budget") -> "tuple[Budget, Budget]":
         for reservation, fate in fates.items():
             # One that was made anew since belongs to a submission that is on its way.
             if reservation in current.reservations:
@@ -159,8 +161,12 @@ def _fate_of(
     return 0.0 if is_over else None
 
 
-def ask_of(service: RuntimeService, request: JobRequest) -> Ask:
+def ask_of(service: RuntimeService, request: JobRequest) -> "Ask":
     """Return what a job wants of its session's budget."""
+    # Imported here: few sessions have a budget, and each submission passes this room.
+    from qrsession.budgets import Ask  # noqa: PLC0415
+    from qrsession.protocol.executions import roughly_s  # noqa: PLC0415
+
     documents = service.session_documents(request.session_id or "", request.backend)
     configuration = json.loads(documents.configuration)
     return Ask(
@@ -170,7 +176,7 @@ def ask_of(service: RuntimeService, request: JobRequest) -> Ask:
     )
 
 
-def used_by_session_s(service: RuntimeService, budget: Budget) -> float:
+def used_by_session_s(service: RuntimeService, budget: "Budget") -> float:
     """Ask for what a dedicated session has used by being there; 0 for a batch, unasked."""
     if not budget.is_dedicated:
         return 0.0

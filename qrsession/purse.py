@@ -5,16 +5,19 @@ that all processes of a user share it. It is never held while somebody talks to 
 """
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qrsession import storage
-from qrsession.budgets import Budget
 from qrsession.errors import StorageError, WireFormatError
 from qrsession.records import file_stem
 from qrsession.versioned import SCHEMA_VERSION, read_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qrsession.budgets import Budget
 
 FOLDER = "budgets"
 _LEDGER = "state.toml"
@@ -39,13 +42,13 @@ class Purse:
         """Whether the session has a budget, as far as is known here."""
         return self._path.exists() or self._path.is_symlink()
 
-    def open(self, budget: Budget) -> None:
+    def open(self, budget: "Budget") -> None:
         """Keep a new session's budget; when this returns it is on the disk."""
         self._ensure()
         with storage.locked(self._state_dir / _LEDGER):
             self._write({}, budget)
 
-    def read(self) -> Budget | None:
+    def read(self) -> "Budget | None":
         """Return the budget, None where the session has none.
 
         Raises:
@@ -54,7 +57,7 @@ class Purse:
         found = self._load()
         return None if found is None else found[1]
 
-    def change(self, make: Callable[[Budget], tuple[Budget, T]]) -> T | None:
+    def change(self, make: "Callable[[Budget], tuple[Budget, T]]") -> T | None:
         """Change the budget under the lock, and return what came of it; None: it has none.
 
         Args:
@@ -71,11 +74,13 @@ class Purse:
                 self._write(record, after)
         return outcome
 
-    def _load(self) -> tuple[dict[str, Any], Budget] | None:
+    def _load(self) -> "tuple[dict[str, Any], Budget] | None":
         storage.check_private_folder(self._folder)
         data = storage.read_bytes(self._path)
         if data is None:
             return None
+        from qrsession.budgets import Budget  # noqa: PLC0415 - few sessions have one
+
         try:
             record = read_line(data, self._path)
             return record, Budget.from_record(record)
@@ -86,7 +91,7 @@ class Purse:
                 details={"path": str(self._path), "damaged": True},
             ) from None
 
-    def _write(self, record: dict[str, Any], budget: Budget) -> None:
+    def _write(self, record: dict[str, Any], budget: "Budget") -> None:
         document = {**record, "schema_version": SCHEMA_VERSION, **budget.to_record()}
         storage.write_atomically(self._path, json.dumps(document).encode())
 

@@ -16,17 +16,13 @@ from qrsession.errors import (
     BackendNotFoundError,
     InstanceNotFoundError,
     InvalidTypeError,
-    NotAuthorizedError,
     NotFoundError,
     RequestRefusedError,
-    ServiceError,
     StorageError,
 )
 from qrsession.instances import Place, named
 from qrsession.names import listed
 from qrsession.pending import Pending
-from qrsession.placement import InstanceFinder, Wants, online_and_wide
-from qrsession.protocol.instances import Instance
 from qrsession.protocol.models import BackendSummary, InstanceUsage, JobRecord
 from qrsession.records import Records
 from qrsession.settings import LOCAL_ACCOUNT, Settings, unattended_place
@@ -36,6 +32,8 @@ if TYPE_CHECKING:
     from qrsession.backend import Backend
     from qrsession.client.rest import RestClient
     from qrsession.job import RuntimeJob
+    from qrsession.placement import InstanceFinder, Wants
+    from qrsession.protocol.instances import Instance
 
 
 _MOST_NAMES = 8
@@ -136,8 +134,10 @@ class RuntimeService:
             return self._client
 
     @property
-    def finder(self) -> InstanceFinder:
+    def finder(self) -> "InstanceFinder":
         """What finds the instances that the account's key sees."""
+        from qrsession.placement import InstanceFinder  # noqa: PLC0415 - few commands look for an instance
+
         with self._lock:
             if self._finder is None:
                 account = self._located_account()
@@ -150,14 +150,14 @@ class RuntimeService:
                 )
             return self._finder
 
-    def other_instances(self) -> tuple[Instance, ...]:
+    def other_instances(self) -> "tuple[Instance, ...]":
         """Return the instances that the key sees beside the one that nobody named."""
         place = self.choose_instance()
         if place.was_named or place.instance is None:
             return ()
         return tuple(one for one in self.finder.instances() or () if one.crn != place.crn)
 
-    def choose_instance(self, wants: Wants | None = None) -> Place:
+    def choose_instance(self, wants: "Wants | None" = None) -> Place:
         """Settle at which instance this service is, once and for all; return what is known of it.
 
         The one named, here or by the account. Else the first that has what is wanted, by the
@@ -176,7 +176,7 @@ class RuntimeService:
                 self._place = self._choose(wants)
             return self._place
 
-    def _choose(self, wants: Wants | None) -> Place:
+    def _choose(self, wants: "Wants | None") -> Place:
         if self.account.is_local:
             from qrsession.local.identity import LOCAL_CRN  # noqa: PLC0415 - for one account alone
 
@@ -227,6 +227,8 @@ class RuntimeService:
         Raises:
             BackendNotFoundError: The account has none of that name.
         """
+        from qrsession.placement import Wants  # noqa: PLC0415 - few commands look for an instance
+
         self.choose_instance(Wants(name))
         found = [backend for backend in self.client.list_backends() if backend.name == name]
         if not found:
@@ -239,6 +241,8 @@ class RuntimeService:
         Raises:
             BackendNotFoundError: There is none.
         """
+        from qrsession.placement import Wants, online_and_wide  # noqa: PLC0415 - few commands look for an instance
+
         self.choose_instance(Wants(min_num_qubits=min_num_qubits))
         candidates = online_and_wide(self.backends(), min_num_qubits)
         if not candidates:
@@ -277,6 +281,8 @@ class RuntimeService:
         Raises:
             BackendNotFoundError: The account has none of that name; the message names those it has.
         """
+        from qrsession.placement import Wants  # noqa: PLC0415 - few commands look for an instance
+
         self.choose_instance(Wants(name))
         client = self.client
         try:
@@ -293,7 +299,7 @@ class RuntimeService:
 
     def session_documents(self, session_id: str, backend: str) -> BackendDocuments:
         """Return the documents of a session's backend: asked for once in the session's life."""
-        data = self._cached(content_key("documents", session_id, backend))
+        data = self.recall(content_key("documents", session_id, backend))
         if data is not None:
             documents = json.loads(data)
             return BackendDocuments.of(documents["configuration"], documents["properties"])
@@ -303,7 +309,7 @@ class RuntimeService:
 
     def session_fingerprint(self, session_id: str, backend: str) -> str:
         """Return the fingerprint of a session's backend, without reading its documents again."""
-        data = self._cached(content_key("fingerprint", session_id, backend))
+        data = self.recall(content_key("fingerprint", session_id, backend))
         return data.decode() if data else self.session_documents(session_id, backend).fingerprint
 
     def keep_documents(self, session_id: str, backend: str, documents: BackendDocuments) -> None:
@@ -312,26 +318,18 @@ class RuntimeService:
         self.keep(content_key("documents", session_id, backend), json.dumps(both).encode())
         self.keep(content_key("fingerprint", session_id, backend), documents.fingerprint.encode())
 
+    def recall(self, key: str) -> bytes | None:
+        """Return what was put into the cache, None where there is nothing or it cannot be read."""
+        try:
+            return self.cache.get(key)
+        except StorageError:
+            return None
+
     def keep(self, key: str, data: bytes) -> None:
         """Put something into the cache, if that can be written."""
         with suppress(StorageError):
             # A cache that cannot be written slows the next run down, and fails none.
             self.cache.put(key, data)
-
-    def longest_session_s(self) -> int | None:
-        """Return the longest that the account's plan lets a session last, in seconds.
-
-        Asked for once a day; None where the service does not say, or not to this key.
-        """
-        key = content_key(
-            "plan", self.account.name, self.account.url, self.choose_instance().crn or "", _today()
-        )
-        data = self._cached(key)
-        if data is None:
-            data = json.dumps(self._fetch_longest_session_s()).encode()
-            self.keep(key, data)
-        longest_s: int | None = json.loads(data)
-        return longest_s
 
     def job(self, job_id: str) -> "RuntimeJob":
         """Return a job by its id.
@@ -351,27 +349,6 @@ class RuntimeService:
         """Return what the instance has used, in QPU seconds."""
         return self.client.get_usage()
 
-    def _cached(self, key: str) -> bytes | None:
-        try:
-            return self.cache.get(key)
-        except StorageError:
-            return None
-
-    def _fetch_longest_session_s(self) -> int | None:
-        from qrsession.client.endpoints import account_id_of  # noqa: PLC0415 - once a day
-
-        account_id = account_id_of(self.instance)
-        if account_id is None:
-            return None
-        try:
-            plan_id = self.client.get_usage().plan_id
-            plans = self.client.get_plans(account_id, plan_id)
-        except (NotAuthorizedError, NotFoundError, RequestRefusedError, ServiceError):
-            # Reading plans needs a right that few keys have; the service checks the limit itself.
-            return None
-        limits = [plan.max_ttl_s for plan in plans if plan.plan_id == plan_id and plan.max_ttl_s]
-        return max(limits) if limits else None
-
     def _unknown_backend(self, name: str) -> BackendNotFoundError:
         known = listed([backend.name for backend in self.backends()], _MOST_NAMES)
         advice = "`qrsession backends` lists them."
@@ -385,10 +362,6 @@ class RuntimeService:
             advice=advice,
             details={"backend": name, "account": self.account.name},
         )
-
-
-def _today() -> str:
-    return f"{utc_now():%Y-%m-%d}"
 
 
 def service_of(backend: Any) -> RuntimeService | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from qrsession.duration import format_duration, parse_duration
 from qrsession.errors import BackendNotFoundError, InvalidTypeError, InvalidValueError
-from qrsession.protocol.models import LARGEST_MAX_TTL_S
+from qrsession.protocol.bounds import LARGEST_MAX_TTL_S
 from qrsession.service import RuntimeService, service_of
 
 SHORTEST_SESSION_S = 300
@@ -50,7 +50,9 @@ def check_longest(
     """
     longest_s = None
     if max_time_s is not None or is_needed:
-        longest_s = service.longest_session_s()
+        from qrsession.plan_limits import longest_session_s  # noqa: PLC0415 - for `open` alone
+
+        longest_s = longest_session_s(service)
     if max_time_s is not None and longest_s is not None and max_time_s > longest_s:
         raise InvalidValueError(
             f"max_time is {max_time_s} s; it must be {SHORTEST_SESSION_S} s to {longest_s} s "

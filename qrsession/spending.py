@@ -5,12 +5,16 @@ its jobs used. Source: IBM's guide "Workload usage". The service gives the numbe
 settled; until then it is worked out here, and called an estimate wherever it is shown.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from qrsession.protocol.models import JobRecord, SessionRecord
 from qrsession.protocol.status import FINAL_JOB_STATUSES, SessionMode, SessionState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qrsession.protocol.models import JobRecord, SessionRecord
 
 # The states in which a dedicated session holds its backend.
 _HOLDING = frozenset(
@@ -31,7 +35,7 @@ class Spent:
     is_all: bool
 
     @classmethod
-    def by(cls, jobs: Iterable[JobRecord]) -> "Spent":
+    def by(cls, jobs: "Iterable[JobRecord]") -> "Spent":
         """Add up what jobs used."""
         usage_s, is_all = 0.0, True
         for job in jobs:
@@ -41,14 +45,14 @@ class Spent:
         return cls(usage_s, is_all)
 
 
-def final_usage_s(job: JobRecord) -> float | None:
+def final_usage_s(job: "JobRecord") -> float | None:
     """Return what a job used, None until it has ended and that is settled."""
     if job.status not in FINAL_JOB_STATUSES or job.usage is None or not job.usage.is_complete:
         return None
     return job.usage.qpu_charge_time_s
 
 
-def held_s(record: SessionRecord, now: datetime) -> float:
+def held_s(record: "SessionRecord", now: datetime) -> float:
     """Return for how long a session has held its backend, in seconds: 0 for a batch.
 
     What the service gives, where it is settled; else the time that the session was active, by the
@@ -74,7 +78,7 @@ def idle_s(usage_s: float | None, jobs: Spent) -> float | None:
     return max(usage_s - jobs.usage_s, 0.0)
 
 
-def _windows(record: SessionRecord, now: datetime) -> list[tuple[datetime, datetime]]:
+def _windows(record: "SessionRecord", now: datetime) -> list[tuple[datetime, datetime]]:
     windows: list[tuple[datetime, datetime]] = []
     began: datetime | None = None
     for state, when in record.timestamps:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrsession.duration import format_seconds
-from qrsession.protocol.models import InstanceUsage
+
+if TYPE_CHECKING:
+    from qrsession.protocol.models import InstanceUsage
 
 # From here on a limit is near.
 NEARLY = 0.9
@@ -41,7 +43,7 @@ class UsageReport:
 
     @classmethod
     def of(
-        cls, usage: InstanceUsage, *, plan: str | None = None, name: str | None = None
+        cls, usage: "InstanceUsage", *, plan: str | None = None, name: str | None = None
     ) -> "UsageReport":
         """Report what the service says of an instance."""
         remaining_s = None

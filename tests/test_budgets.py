@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 
 from qrsession.budgets import Ask, Budget, check_budget, longest_with
 from qrsession.errors import InvalidValueError, LimitReachedError
-from qrsession.protocol.models import LONGEST_COST_S
+from qrsession.protocol.bounds import LONGEST_COST_S
 
 pytestmark = pytest.mark.fast
 

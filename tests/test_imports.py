@@ -33,6 +33,7 @@ LIBRARY = (
         "service",
         "session",
         "session_arguments",
+        "plan_limits",
         "submit",
         "lookup",
         "tags",

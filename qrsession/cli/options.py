@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from qrsession.budgets import check_budget
 from qrsession.duration import parse_duration
 from qrsession.errors import InvalidValueError, UsageError
 from qrsession.settings import LOCAL_ACCOUNT
@@ -136,7 +135,11 @@ def budget_of(budget: str | None) -> int | None:
     Raises:
         InvalidValueError: It has another form, or is out of range.
     """
-    return None if budget is None else check_budget(parse_duration(budget))
+    if budget is None:
+        return None
+    from qrsession.budgets import check_budget  # noqa: PLC0415 - few commands are given one
+
+    return check_budget(parse_duration(budget))
 
 
 def one_of(argument: str | None, option: str | None) -> str | None:

@@ -1,9 +1,9 @@
 """The local runtime as others see it: find it, start it, stop it, and be sure that it is ours.
 
-Standard library only, since every command passes here. A runtime is believed only after it has
-answered a challenge: an HMAC over a fresh nonce and the port, with the secret of the home. So a
-stranger at the port never gets the secret, and cannot pass the challenge on to the real runtime,
-which answers for its own port.
+Standard library only, since every command at the local runtime passes here. A runtime is believed
+only after it has answered a challenge: an HMAC over a fresh nonce and the port, with the secret of
+the home. So a stranger at the port never gets the secret, and cannot pass the challenge on to the
+real runtime, which answers for its own port.
 """
 
 import hashlib

@@ -36,9 +36,10 @@ from qrsession.local.replies import (
 )
 from qrsession.local.running_time import estimate_s
 from qrsession.local.runtime import runtime_of
+from qrsession.protocol.bounds import LONGEST_COST_S, MOST_TAGS
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.fields import as_object, strings
-from qrsession.protocol.models import LONGEST_COST_S, MOST_TAGS, JobCreated, JobRequest
+from qrsession.protocol.models import JobCreated, JobRequest
 from qrsession.protocol.routes import (
     CLIENT_HEADER,
     LONGEST_HOLD_S,

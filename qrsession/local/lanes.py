@@ -17,7 +17,7 @@ from qrsession.local.lane_process import LaneProcess
 from qrsession.local.memory import share_mb
 from qrsession.local.snapshots import Snapshot
 from qrsession.protocol import faults
-from qrsession.protocol.models import LONGEST_COST_S
+from qrsession.protocol.bounds import LONGEST_COST_S
 
 _MOST_LANES = 4
 

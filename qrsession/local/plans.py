@@ -6,7 +6,7 @@ Source: guides "Introduction to execution modes" and "Plans overview"; API refer
 from dataclasses import dataclass
 from enum import StrEnum
 
-from qrsession.protocol.models import DEFAULT_MAX_TTL_S
+from qrsession.protocol.bounds import DEFAULT_MAX_TTL_S
 
 _OPEN_ALLOCATION_S = 600
 

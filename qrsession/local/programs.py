@@ -11,8 +11,9 @@ from typing import Any
 from qrsession.errors import InvalidValueError
 from qrsession.local.refusals import FaultError, as_refusal, bad_request
 from qrsession.protocol import faults
+from qrsession.protocol.bounds import LONGEST_TAG, MOST_TAGS
 from qrsession.protocol.faults import Fault
-from qrsession.protocol.models import LONGEST_TAG, MOST_TAGS, JobRequest
+from qrsession.protocol.models import JobRequest
 from qrsession.protocol.options import (
     OPTIONS_OF,
     RESILIENCE_LEVELS,

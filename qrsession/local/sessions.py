@@ -12,8 +12,9 @@ from qrsession.local.refusals import bad_request, read, unknown_backend
 from qrsession.local.replies import json_reply, no_content, read_json
 from qrsession.local.runtime import runtime_of
 from qrsession.protocol import faults
+from qrsession.protocol.bounds import DEFAULT_MAX_TTL_S
 from qrsession.protocol.fields import as_object, required
-from qrsession.protocol.models import DEFAULT_MAX_TTL_S, SessionRecord, SessionRequest
+from qrsession.protocol.models import SessionRecord, SessionRequest
 from qrsession.protocol.status import SessionMode
 
 

@@ -25,11 +25,6 @@ from qrsession.protocol.fields import (
     write_moment,
 )
 
-MOST_TAGS = 8
-LONGEST_TAG = 86
-LONGEST_COST_S = 10_800
-DEFAULT_MAX_TTL_S = 28_800
-LARGEST_MAX_TTL_S = 2**31 - 1
 _LONGEST_REASON_CODE = 9
 
 

@@ -129,6 +129,31 @@ CHEAP = [
 ]
 
 
+def test_what_is_known_here_is_told_without_what_asks_services(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """Each of these rooms costs milliseconds, and prompts of shells call this command."""
+    open_in(tmp_path / "home", "mine")
+    code = (
+        "import sys\n"
+        "from qrsession.cli.boundary import run\n"
+        "run(['status', '--cached'])\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    loaded = set(done.stderr.split())
+    assert "qrsession.accounting" in loaded
+    rooms = {"service", "session", "accounts", "pending", "budgets", "client", "protocol.models"}
+    assert loaded.isdisjoint(f"qrsession.{room}" for room in rooms)
+
+
 @pytest.mark.parametrize("arguments", CHEAP, ids=" ".join)
 def test_cheap_commands_load_nothing_heavy(
     tmp_path: Path, environ: dict[str, str], arguments: list[str]
