@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qrsession.local import daemon
+from qrsession.local import daemon, starting
 from qrsession.settings import Settings
 
 _PREFIXES = ("QRSESSION_", "QISKIT_", "IAM_URL", "COLUMNS", "NO_COLOR", "SLURM_", "PBS_", "LSB_")
@@ -59,7 +59,7 @@ def runtime_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a home whose local runtime many tests share; it starts when it is first needed."""
     home = tmp_path_factory.mktemp("home")
     yield home
-    daemon.stop(settings_of(home))
+    stop_runtime(settings_of(home))
 
 
 @pytest.fixture
@@ -75,9 +75,20 @@ def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     home = tmp_path / "home"
     monkeypatch.setenv("QRSESSION_HOME", str(home))
     yield home
-    daemon.stop(settings_of(home))
+    stop_runtime(settings_of(home))
 
 
 def settings_of(home: Path) -> Settings:
     """Return the settings of a home, without a variable of the environment."""
     return Settings.from_environ({"QRSESSION_HOME": str(home)})
+
+
+def stop_runtime(settings: Settings) -> None:
+    """Stop a home's runtime, if it has one.
+
+    That its process has ended is enough. Its number stays in use until its parent asks for its
+    status, which not every container's first process does, and then each test would wait in vain.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(starting, "_EXIT_LIMIT_S", 0.0)
+        daemon.stop(settings)

@@ -137,7 +137,11 @@ def test_results_may_be_larger_than_all_else(server: Server, client: Client) -> 
     assert client.rest.get_session("s1").session_id == "s1"
 
 
-@pytest.mark.parametrize("packed", [b"no gzip", gzip.compress(b"{}")[:-6] + b"xxxxxx"])
+@pytest.mark.parametrize(
+    "packed",
+    [b"no gzip", gzip.compress(b"{}")[:-6] + b"xxxxxx"],
+    ids=["no gzip", "a wrong checksum"],
+)
 def test_a_body_that_cannot_be_unpacked(server: Server, client: Client, packed: bytes) -> None:
     server.script(Answer(200, packed, {"Content-Encoding": "gzip"}))
     with pytest.raises(ReplyLostError):

@@ -25,6 +25,7 @@ from qrsession.local import daemon
 from qrsession.local.home import RuntimeFiles, boot_id, host_name
 from qrsession.protocol.routes import API_KEY_GRANT
 from qrsession.settings import Settings
+from tests.conftest import settings_of, stop_runtime
 
 LIMIT_S = 30.0
 ENSURE = """
@@ -36,17 +37,12 @@ print(address.port, address.pid)
 """
 
 
-def settings_of(home: Path) -> Settings:
-    """Return the settings of a home, without a variable of the environment."""
-    return Settings.from_environ({"QRSESSION_HOME": str(home)})
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
     """Return the settings of a home of this test's own; its runtime ends with the test."""
     found = settings_of(tmp_path / "home")
     yield found
-    daemon.stop(found)
+    stop_runtime(found)
 
 
 def until(holds: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
