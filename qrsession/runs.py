@@ -5,6 +5,7 @@ import math
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -13,14 +14,18 @@ from qrsession.entries import JobEntry, SessionEntry
 from qrsession.errors import (
     CircuitError,
     InvalidValueError,
+    JobNotFoundError,
     QrsessionError,
     WaitInterruptedError,
     WaitTimeoutError,
+    WireFormatError,
 )
 from qrsession.job import OnChange, RuntimeJob
 from qrsession.options import Options
 from qrsession.patience import Patience
 from qrsession.prepared import Place, Preparation
+from qrsession.protocol.instances import account_of_crn
+from qrsession.protocol.models import JobCreated
 from qrsession.protocol.status import JobStatus
 from qrsession.protocol.typed import Array
 from qrsession.records import Records
@@ -144,6 +149,10 @@ def collect(
         try:
             if on_change is not None and job is jobs[0]:
                 on_change(job.record())
+            kept = _recall(job)
+            if kept is not None:
+                yield kept
+                continue
             text = job.await_result_text(waiting.left_s(), on_change=on_change, on_lost=on_lost)
         except WaitTimeoutError:
             if cancel_on_timeout:
@@ -196,12 +205,24 @@ def read_outcome(job: RuntimeJob, text: str | None = None) -> Outcome:
 
 
 def recall_outcome(records: Records, entry: JobEntry) -> Outcome | None:
-    """Return a result that was kept on disk, None where there is none."""
+    """Return a result that was kept on disk, None where there is none that can be read."""
     data = records.read_result(entry.job_id)
     if data is None:
         return None
     report = replace(JobReport.of_entry(entry), status=entry.status or JobStatus.COMPLETED)
-    return Outcome(report, read_pubs(data.decode()))
+    with suppress(WireFormatError, UnicodeDecodeError):
+        return Outcome(report, read_pubs(data.decode()))
+    # It is damaged; the service may have it still.
+    return None
+
+
+def _recall(job: RuntimeJob) -> Outcome | None:
+    """Return the result of a job that was submitted before, which we may be the last to have."""
+    records = job.service.records
+    with suppress(QrsessionError):
+        if records.result_path(job.job_id()).exists():
+            return recall_outcome(records, records.find_job(job.job_id()))
+    return None
 
 
 def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[str, Any]:
@@ -284,32 +305,63 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
     # All circuits are prepared before the first job is sent: a mistake in the last file must not
     # leave the jobs of the others behind.
     prepared = [params_of(preparation.prepare_all(group), request) for group in groups]
-    jobs = []
-    for number, (group, params) in enumerate(zip(groups, prepared, strict=True)):
+    jobs: list[RuntimeJob] = []
+    for at, (group, params) in enumerate(zip(groups, prepared, strict=True)):
         job_request = request.options.to_request(
             request.primitive, params, backend=backend, session_id=session_id
         )
         sending = Sending(
             files=tuple(source.name for source in group),
             detached=request.detached,
-            once=_tag_once(request, group, backend, number),
+            once=_tag_once(request, groups[: at + 1], backend, place.service.instance),
             patience=request.patience,
         )
-        created = submit(place.service, job_request, sending)
-        jobs.append(job_of(place.service, job_request, created))
+        try:
+            created = submit(place.service, job_request, sending)
+        except BaseException:
+            if jobs:
+                ids = ", ".join(job.job_id() for job in jobs)
+                request.patience.say(f"Submitted before, and going on: {ids}")
+            raise
+        jobs.append(job_of(_service_that_runs(created, place.service), job_request, created))
     return Submitted(jobs, preparation.outcome)
 
 
+def _service_that_runs(created: JobCreated, service: RuntimeService) -> RuntimeService:
+    """Return the service at a job's own instance.
+
+    A job that is to exist once may have been submitted before, at another one of the account.
+    """
+    with suppress(JobNotFoundError, InvalidValueError):
+        entry = service.records.find_job(created.job_id)
+        if entry.instance not in {None, service.instance}:
+            return RuntimeService.at_instance(
+                service.account, entry.instance, settings=service.settings
+            )
+    return service
+
+
 def _tag_once(
-    request: RunRequest, sources: Sequence[Source], backend: str, number: int
+    request: RunRequest,
+    groups: Sequence[Sequence[Source]],
+    backend: str,
+    instance: str | None,
 ) -> str | None:
     """Return the tag of a job that is to exist once: of the key and all that makes the job.
 
     Not of the session, so that a pipeline that is run again in a new one finds its job; and of the
-    files rather than of the circuits, which the transpiler makes anew each time.
+    files rather than of the circuits, which the transpiler makes anew each time. Of the account,
+    for what was tried on the local runtime is not what is wanted of a device of the same name.
+
+    Args:
+        request: What is to be run.
+        groups: The files of the jobs up to and with this one.
+        backend: The backend.
+        instance: The instance (CRN), of which the account counts.
     """
     if request.once is None:
         return None
+    contents = [[source.data for source in group] for group in groups]
     wanted = {
         "backend": backend,
         "primitive": request.primitive,
@@ -318,10 +370,13 @@ def _tag_once(
         "transpilation": asdict(request.transpilation),
         "options": request.options.to_request(request.primitive, {}, backend=backend).to_wire(),
         "program": request.options.for_primitive(request.primitive),
-        "number": number,
+        # Of equal files, the first and the second are two jobs. Another file beside them, as a glob
+        # may find one day, makes no difference to them.
+        "number": contents[:-1].count(contents[-1]),
+        "account": account_of_crn(instance),
     }
     content = json.dumps(wanted, sort_keys=True, default=repr)
-    return derived_tag(request.once, content, *(source.data for source in sources))
+    return derived_tag(request.once, content, *contents[-1])
 
 
 def _cancelled(jobs: Sequence[RuntimeJob]) -> WaitTimeoutError:
