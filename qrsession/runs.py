@@ -16,6 +16,7 @@ from qrsession.errors import (
     InvalidValueError,
     JobNotFoundError,
     QrsessionError,
+    StorageError,
     WaitInterruptedError,
     WaitTimeoutError,
     WireFormatError,
@@ -197,7 +198,15 @@ def read_outcome(job: RuntimeJob, text: str | None = None) -> Outcome:
     report = JobReport.of_record(job.record())
     records = job.service.records
     if not job.record().private:
-        records.write_result(job.job_id(), text.encode())
+        try:
+            records.write_result(job.job_id(), text.encode())
+        except StorageError as error:
+            raise StorageError(
+                f"The result of job {job.job_id()} cannot be kept: {error.message}",
+                advice="The service has it still. Make room, then: "
+                f"qrsession result {job.job_id()}",
+                details={**error.details, "job_id": job.job_id()},
+            ) from error
     records.settle_job(
         report.session_id, report.job_id, status=report.status, usage_s=report.usage_s
     )

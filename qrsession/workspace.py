@@ -260,7 +260,11 @@ class Workspace:
         entry = next((entry for entry in entries if entry.once == request.once), None)
         if entry is None:
             return None
-        report = self.look(entry)
+        try:
+            report = self.look(entry)
+        except SessionNotFoundError:
+            self._forget(entry)
+            return None
         if report.state == SessionState.CLOSED:
             return None
         is_other = (
@@ -429,17 +433,30 @@ class Workspace:
         return [self.find_any(key, interactive=interactive) for key in named]
 
     def close(self, entry: SessionEntry, *, cancel: bool = False) -> SessionReport:
-        """Close a session, by draining it or by dropping its queued jobs. Twice is no error."""
+        """Close a session, by draining it or by dropping its queued jobs. Twice is no error.
+
+        Raises:
+            SessionNotFoundError: The service has none of that id; from now on neither have we.
+        """
         from qrsession.opening import close_session, seen  # noqa: PLC0415 - few commands close
 
         service = self.service_of(entry)
-        if entry.state != SessionState.CLOSED:
-            close_session(service, entry.session_id, cancel=cancel)
+        try:
+            if entry.state != SessionState.CLOSED:
+                close_session(service, entry.session_id, cancel=cancel)
+        except SessionNotFoundError:
+            self._forget(entry)
+            raise
         record = service.client.get_session(entry.session_id)
         last_seen = seen(entry, record, self._now())
         self.ledger.update(last_seen)
         self.ledger.remove([entry.session_id])
         return self._report(last_seen, service).held_for(held_s(record, service.now()))
+
+    def _forget(self, entry: SessionEntry) -> None:
+        """Move a session to the history that its own service does not know: none is open."""
+        self.ledger.remove([entry.session_id])
+        self._warn(f"The service does not know {entry.name} ({entry.session_id}); it is forgotten.")
 
     def wait_until_closed(
         self, report: SessionReport, timeout_s: float | None, sleep: Callable[[float], None]
