@@ -1,12 +1,11 @@
 """Running circuit files: what goes into a job, what becomes of it, and its result on disk."""
 
-import json
 import math
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qrsession.duration import format_duration
@@ -14,7 +13,6 @@ from qrsession.entries import JobEntry, SessionEntry
 from qrsession.errors import (
     CircuitError,
     InvalidValueError,
-    JobNotFoundError,
     QrsessionError,
     StorageError,
     WaitInterruptedError,
@@ -22,11 +20,10 @@ from qrsession.errors import (
     WireFormatError,
 )
 from qrsession.job import OnChange, RuntimeJob
+from qrsession.once import service_that_runs, tag_once
 from qrsession.options import Options
 from qrsession.patience import Patience
 from qrsession.prepared import Place, Preparation
-from qrsession.protocol.instances import account_of_crn
-from qrsession.protocol.models import JobCreated
 from qrsession.protocol.status import JobStatus
 from qrsession.protocol.typed import Array
 from qrsession.records import Records
@@ -36,7 +33,6 @@ from qrsession.service import RuntimeService
 from qrsession.session import job_of
 from qrsession.sources import PreparedCircuit, Source, Transpilation
 from qrsession.submit import Sending, submit
-from qrsession.tags import derived_tag
 from qrsession.waiting import OnLost
 
 PROGRAM_VERSION = 2
@@ -322,7 +318,7 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
         sending = Sending(
             files=tuple(source.name for source in group),
             detached=request.detached,
-            once=_tag_once(request, groups[: at + 1], backend, place.service.instance),
+            once=tag_once(request, groups[: at + 1], backend, place.service.instance),
             patience=request.patience,
         )
         try:
@@ -332,60 +328,8 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
                 ids = ", ".join(job.job_id() for job in jobs)
                 request.patience.say(f"Submitted before, and going on: {ids}")
             raise
-        jobs.append(job_of(_service_that_runs(created, place.service), job_request, created))
+        jobs.append(job_of(service_that_runs(created, place.service), job_request, created))
     return Submitted(jobs, preparation.outcome)
-
-
-def _service_that_runs(created: JobCreated, service: RuntimeService) -> RuntimeService:
-    """Return the service at a job's own instance.
-
-    A job that is to exist once may have been submitted before, at another one of the account.
-    """
-    with suppress(JobNotFoundError, InvalidValueError):
-        entry = service.records.find_job(created.job_id)
-        if entry.instance not in {None, service.instance}:
-            return RuntimeService.at_instance(
-                service.account, entry.instance, settings=service.settings
-            )
-    return service
-
-
-def _tag_once(
-    request: RunRequest,
-    groups: Sequence[Sequence[Source]],
-    backend: str,
-    instance: str | None,
-) -> str | None:
-    """Return the tag of a job that is to exist once: of the key and all that makes the job.
-
-    Not of the session, so that a pipeline that is run again in a new one finds its job; and of the
-    files rather than of the circuits, which the transpiler makes anew each time. Of the account,
-    for what was tried on the local runtime is not what is wanted of a device of the same name.
-
-    Args:
-        request: What is to be run.
-        groups: The files of the jobs up to and with this one.
-        backend: The backend.
-        instance: The instance (CRN), of which the account counts.
-    """
-    if request.once is None:
-        return None
-    contents = [[source.data for source in group] for group in groups]
-    wanted = {
-        "backend": backend,
-        "primitive": request.primitive,
-        "shots": request.shots,
-        "values": dict(request.values),
-        "transpilation": asdict(request.transpilation),
-        "options": request.options.to_request(request.primitive, {}, backend=backend).to_wire(),
-        "program": request.options.for_primitive(request.primitive),
-        # Of equal files, the first and the second are two jobs. Another file beside them, as a glob
-        # may find one day, makes no difference to them.
-        "number": contents[:-1].count(contents[-1]),
-        "account": account_of_crn(instance),
-    }
-    content = json.dumps(wanted, sort_keys=True, default=repr)
-    return derived_tag(request.once, content, *contents[-1])
 
 
 def _cancelled(jobs: Sequence[RuntimeJob]) -> WaitTimeoutError:

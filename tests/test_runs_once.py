@@ -7,14 +7,13 @@ import pytest
 
 from qrsession.client.transport import Call, Reply
 from qrsession.errors import (
-    JobCancelledError,
     JobNotFoundError,
-    QrsessionError,
     RequestRefusedError,
 )
+from qrsession.once import tag_once
 from qrsession.patience import Patience
 from qrsession.protocol.instances import account_of_crn
-from qrsession.runs import RunRequest, Submitted, _tag_once, collect, run_on_backend
+from qrsession.runs import RunRequest, Submitted, collect, run_on_backend
 from qrsession.service import RuntimeService
 from qrsession.sources import Source, read_sources
 
@@ -43,7 +42,7 @@ def ids(submitted: Submitted) -> list[str]:
 
 
 def tag_of(request: RunRequest, sources: list[Source], instance: str | None) -> str | None:
-    return _tag_once(request, [[source] for source in sources], BACKEND, instance)
+    return tag_once(request, [[source] for source in sources], BACKEND, instance)
 
 
 def test_another_file_beside_them_makes_no_difference_to_jobs(request_once: RunRequest) -> None:
@@ -63,25 +62,16 @@ def test_a_key_is_of_one_account_at_any_of_its_instances(request_once: RunReques
     assert account_of_crn(None) == account_of_crn("my-instance") == ""
 
 
-@pytest.mark.parametrize("fate", ["cancelled", "deleted"])
-def test_a_job_that_is_to_exist_once_is_not_made_again_whatever_became_of_it(
-    service: RuntimeService, request_once: RunRequest, fate: str
+def test_a_job_that_is_to_exist_once_is_not_made_again_when_it_was_deleted(
+    service: RuntimeService, request_once: RunRequest
 ) -> None:
     first = run_on_backend(service, BACKEND, request_once)
     (job,) = first.jobs
-    if fate == "cancelled":
-        service.records.settle_job(None, job.job_id(), status="Cancelled", usage_s=0.0)
-        try:
-            job.cancel()
-        except RequestRefusedError:
-            pytest.skip("It had run before it could be cancelled.")
-    else:
-        job.wait_for_final_state()
-        service.client.delete_job(job.job_id())
+    job.wait_for_final_state()
+    service.client.delete_job(job.job_id())
     again = run_on_backend(service, BACKEND, request_once)
     assert ids(again) == ids(first)
-    error: type[QrsessionError] = JobCancelledError if fate == "cancelled" else JobNotFoundError
-    with pytest.raises(error):
+    with pytest.raises(JobNotFoundError):
         list(collect(again.jobs))
 
 
