@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from qrsession.duration import format_duration
 from qrsession.entries import COMMAND, SessionEntry
-from qrsession.errors import InvalidValueError, NotAuthorizedError, SessionClosedError
+from qrsession.errors import (
+    InvalidValueError,
+    NotAuthorizedError,
+    SessionClosedError,
+    SessionNotFoundError,
+)
 from qrsession.modes import OpenMode, first_choice, second_choice
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.reports import SessionReport
@@ -147,7 +152,11 @@ def _opened_before(workspace: Workspace, request: OpenRequest) -> SessionReport 
     entry = next((entry for entry in entries if entry.once == request.once), None)
     if entry is None:
         return None
-    report = workspace.look(entry)
+    try:
+        report = workspace.look(entry)
+    except SessionNotFoundError:
+        workspace.forget(entry)
+        return None
     if report.state == SessionState.CLOSED:
         return None
     is_other = (

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from qrsession.duration import format_seconds
 from qrsession.entries import SessionEntry
-from qrsession.errors import UsageError, WaitTimeoutError
+from qrsession.errors import SessionNotFoundError, UsageError, WaitTimeoutError
 from qrsession.protocol.status import SessionState
 from qrsession.reports import SessionReport
 from qrsession.workspace import Workspace
@@ -35,12 +35,20 @@ def select_to_close(
 
 
 def close(workspace: Workspace, entry: SessionEntry, *, cancel: bool = False) -> SessionReport:
-    """Close a session, by draining it or by dropping its queued jobs. Twice is no error."""
+    """Close a session, by draining it or by dropping its queued jobs. Twice is no error.
+
+    Raises:
+        SessionNotFoundError: The service has none of that id; from now on neither have we.
+    """
     from qrsession.opening import close_session, seen  # noqa: PLC0415 - the help needs none of it
 
     service = workspace.service_of(entry)
-    if entry.state != SessionState.CLOSED:
-        close_session(service, entry.session_id, cancel=cancel)
+    try:
+        if entry.state != SessionState.CLOSED:
+            close_session(service, entry.session_id, cancel=cancel)
+    except SessionNotFoundError:
+        workspace.forget(entry)
+        raise
     record = service.client.get_session(entry.session_id)
     last_seen = seen(entry, record, workspace.now())
     workspace.ledger.update(last_seen)

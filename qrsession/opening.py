@@ -90,6 +90,8 @@ def open_session(
         # Nobody could name it, and so nobody would close it: not even who interrupted us.
         with suppress(QrsessionError):
             close_session(service, record.session_id)
+            if not has_lost:
+                service.pending.openings.drop(opening.key)
         raise
     if not has_lost:
         service.pending.openings.drop(opening.key)

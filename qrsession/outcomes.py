@@ -5,12 +5,19 @@ A result that was kept is read without whatever asks services.
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qrsession.duration import format_duration
 from qrsession.entries import JobEntry
-from qrsession.errors import QrsessionError, WaitInterruptedError, WaitTimeoutError
+from qrsession.errors import (
+    QrsessionError,
+    StorageError,
+    WaitInterruptedError,
+    WaitTimeoutError,
+    WireFormatError,
+)
 from qrsession.protocol.status import JobStatus
 from qrsession.records import Records
 from qrsession.reports import JobReport
@@ -57,6 +64,10 @@ def collect(
         try:
             if on_change is not None and job is jobs[0]:
                 on_change(job.record())
+            kept = _recall(job)
+            if kept is not None:
+                yield kept
+                continue
             text = job.await_result_text(waiting.left_s(), on_change=on_change, on_lost=on_lost)
         except WaitTimeoutError:
             if cancel_on_timeout:
@@ -101,7 +112,15 @@ def read_outcome(job: "RuntimeJob", text: str | None = None) -> Outcome:
     report = JobReport.of_record(job.record())
     records = job.service.records
     if not job.record().private:
-        records.write_result(job.job_id(), text.encode())
+        try:
+            records.write_result(job.job_id(), text.encode())
+        except StorageError as error:
+            raise StorageError(
+                f"The result of job {job.job_id()} cannot be kept: {error.message}",
+                advice="The service has it still. Make room, then: "
+                f"qrsession result {job.job_id()}",
+                details={**error.details, "job_id": job.job_id()},
+            ) from error
     records.settle_job(
         report.session_id, report.job_id, status=report.status, usage_s=report.usage_s
     )
@@ -109,12 +128,24 @@ def read_outcome(job: "RuntimeJob", text: str | None = None) -> Outcome:
 
 
 def recall_outcome(records: Records, entry: JobEntry) -> Outcome | None:
-    """Return a result that was kept on disk, None where there is none."""
+    """Return a result that was kept on disk, None where there is none that can be read."""
     data = records.read_result(entry.job_id)
     if data is None:
         return None
     report = replace(JobReport.of_entry(entry), status=entry.status or JobStatus.COMPLETED)
-    return Outcome(report, read_pubs(data.decode()))
+    with suppress(WireFormatError, UnicodeDecodeError):
+        return Outcome(report, read_pubs(data.decode()))
+    # It is damaged; the service may have it still.
+    return None
+
+
+def _recall(job: "RuntimeJob") -> Outcome | None:
+    """Return the result of a job that was submitted before, which we may be the last to have."""
+    records = job.service.records
+    with suppress(QrsessionError):
+        if records.result_path(job.job_id()).exists():
+            return recall_outcome(records, records.find_job(job.job_id()))
+    return None
 
 
 def _cancelled(jobs: "Sequence[RuntimeJob]") -> WaitTimeoutError:

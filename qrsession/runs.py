@@ -1,15 +1,15 @@
 """Running circuit files: what goes into a job, and the way there."""
 
-import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from qrsession.entries import SessionEntry
 from qrsession.errors import CircuitError, InvalidValueError
 from qrsession.job import RuntimeJob
+from qrsession.once import service_that_runs, tag_once
 from qrsession.options import Options
 from qrsession.patience import Patience
 from qrsession.prepared import Place, Preparation
@@ -17,7 +17,6 @@ from qrsession.protocol.typed import Array
 from qrsession.service import RuntimeService
 from qrsession.sources import PreparedCircuit, Source, Transpilation
 from qrsession.submit import Sending, submit
-from qrsession.tags import derived_tag
 
 PROGRAM_VERSION = 2
 # What IBM runs in one job of the sampler; a service may take fewer.
@@ -174,41 +173,24 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
     # All circuits are prepared before the first job is sent: a mistake in the last file must not
     # leave the jobs of the others behind.
     prepared = [params_of(preparation.prepare_all(group), request) for group in groups]
-    jobs = []
-    for number, (group, params) in enumerate(zip(groups, prepared, strict=True)):
+    jobs: list[RuntimeJob] = []
+    for at, (group, params) in enumerate(zip(groups, prepared, strict=True)):
         job_request = request.options.to_request(
             request.primitive, params, backend=backend, session_id=session_id
         )
         sending = Sending(
             files=tuple(source.name for source in group),
             detached=request.detached,
-            once=_tag_once(request, group, backend, number),
+            once=tag_once(request, groups[: at + 1], backend, place.service.instance),
             patience=request.patience,
         )
-        created = submit(place.service, job_request, sending)
-        jobs.append(RuntimeJob.of_submission(place.service, job_request, created))
+        try:
+            created = submit(place.service, job_request, sending)
+        except BaseException:
+            if jobs:
+                ids = ", ".join(job.job_id() for job in jobs)
+                request.patience.say(f"Submitted before, and going on: {ids}")
+            raise
+        service = service_that_runs(created, place.service)
+        jobs.append(RuntimeJob.of_submission(service, job_request, created))
     return Submitted(jobs, preparation.outcome)
-
-
-def _tag_once(
-    request: RunRequest, sources: Sequence[Source], backend: str, number: int
-) -> str | None:
-    """Return the tag of a job that is to exist once: of the key and all that makes the job.
-
-    Not of the session, so that a pipeline that is run again in a new one finds its job; and of the
-    files rather than of the circuits, which the transpiler makes anew each time.
-    """
-    if request.once is None:
-        return None
-    wanted = {
-        "backend": backend,
-        "primitive": request.primitive,
-        "shots": request.shots,
-        "values": dict(request.values),
-        "transpilation": asdict(request.transpilation),
-        "options": request.options.to_request(request.primitive, {}, backend=backend).to_wire(),
-        "program": request.options.for_primitive(request.primitive),
-        "number": number,
-    }
-    content = json.dumps(wanted, sort_keys=True, default=repr)
-    return derived_tag(request.once, content, *(source.data for source in sources))

@@ -185,6 +185,11 @@ class Workspace:
         """Report on a session as the ledger knows it, without the network."""
         return SessionReport.of(entry, self.now())
 
+    def forget(self, entry: SessionEntry) -> None:
+        """Move a session to the history that its own service does not know: none is open."""
+        self.ledger.remove([entry.session_id])
+        self.warn(f"The service does not know {entry.name} ({entry.session_id}); it is forgotten.")
+
     def look_or_recall(self, entry: SessionEntry) -> SessionReport:
         """Look at a session, or recall it where its service is out of reach: one hides no other."""
         try:

@@ -21,6 +21,13 @@ PRICINGS = ("free", "trial", "paygo", "paid", "subscription", UNKNOWN)
 _FREE = frozenset({"free", "trial"})
 _CRN_PREFIX = "crn:"
 _CRN_REGION = 5
+_CRN_SCOPE = 6
+
+
+def account_of_crn(crn: str | None) -> str:
+    """Return the IBM account that an instance belongs to, as its CRN has it; empty if unknown."""
+    parts = (crn or "").split(":")
+    return parts[_CRN_SCOPE] if len(parts) > _CRN_SCOPE else ""
 
 
 def is_crn(instance: str) -> bool:
