@@ -42,7 +42,7 @@ LIBRARY = (
         "prepared",
         "results",
     }
-    | {"patience", "waiting", "opening", "settling", "overview"}
+    | {"patience", "waiting", "opening", "closing", "settling", "overview"}
     | {"spending", "paying", "going_on", "usage", "estimating", "modes", "accounting"}
     | {"account_checks", "account_file", "account_reports", "api_key", "saved_accounts"}
     | {"reports", "runs", "workspace", "supervise", "examples", "__version__"}
