@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from qrsession.duration import format_duration
 from qrsession.entries import SessionEntry
 from qrsession.errors import (
     InvalidValueError,
@@ -20,7 +19,7 @@ from qrsession.errors import (
     UsageError,
     WaitTimeoutError,
 )
-from qrsession.modes import OpenMode, first_choice, second_choice
+from qrsession.modes import OpenMode, first_choice, second_choice, with_way_out
 from qrsession.pending import Pending
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.records import Records
@@ -226,7 +225,7 @@ class Workspace:
         except NotAuthorizedError as error:
             reason = second_choice(request.mode, error)
             if reason is None:
-                raise
+                raise with_way_out(error) from error
             self._say(reason)
             entry = self._enter(SessionMode.BATCH, service, backend, request, entering)
         if budget_s is not None:
@@ -252,7 +251,7 @@ class Workspace:
         """Return the open session that the same key was given before, if there is one.
 
         Raises:
-            InvalidValueError: It is on another backend, of another mode, or has another budget.
+            InvalidValueError: It has another name, backend, mode or budget.
         """
         if request.once is None:
             return None
@@ -267,16 +266,17 @@ class Workspace:
             request.mode not in {OpenMode.AUTO, entry.mode}
             or request.backend not in {None, entry.backend}
             or request.budget_s not in {None, entry.budget_s}
+            or request.name not in {None, entry.name}
         )
         if is_other:
             budget = "" if entry.budget_s is None else f", with a budget of {entry.budget_s} s"
             raise InvalidValueError(
-                f"The session of the key {request.once!r} is on {entry.backend}, {entry.mode}"
-                f"{budget}.",
+                f"The session of the key {request.once!r} is {entry.name}, on {entry.backend}, "
+                f"{entry.mode}{budget}.",
                 advice=f"Use another key, or close it: qrsession close {entry.name}",
                 details={"session_id": entry.session_id},
             )
-        return report
+        return replace(report, was_open=True)
 
     def look(self, entry: SessionEntry) -> SessionReport:
         """Ask the service for a session's state, and keep what it says."""
@@ -311,11 +311,20 @@ class Workspace:
         Raises:
             SessionNotFoundError: The account has none of that id.
             SessionClosedError: It is closed.
-            InvalidValueError: The name is taken.
+            InvalidValueError: The name is taken, or the ledger has it by another one.
         """
         from qrsession.opening import seen  # noqa: PLC0415 - few commands take one up
 
-        self.ledger.check_free(name)
+        sessions = self.ledger.read().sessions.values()
+        known = next((one.name for one in sessions if one.session_id == session_id), None)
+        if known is None:
+            self.ledger.check_free(name)
+        elif name not in {None, known}:
+            raise InvalidValueError(
+                f"The session is in the ledger already, and is named {known!r} there.",
+                advice=f"Use that name, or leave --name out: qrsession status {known}",
+                details={"session_id": session_id},
+            )
         service = self.service(account)
         record = service.client.get_session(session_id)
         if record.state == SessionState.CLOSED:
@@ -483,10 +492,9 @@ class Workspace:
 def _budget_text(entry: SessionEntry, budget_s: int) -> str:
     if entry.mode == SessionMode.BATCH:
         return f"Its jobs may use {budget_s} s together; the service ends each at its share."
-    longest = format_duration(entry.max_time_s or budget_s)
     return (
-        f"It may use {budget_s} s: the service closes it {longest} after its first job has begun, "
-        "and ends each job at its share."
+        f"It may use {budget_s} s: the service closes it {entry.max_time_s or budget_s} s after "
+        "its first job has begun, and ends each job at its share."
     )
 
 
