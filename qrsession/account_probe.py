@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from qrsession.accounts import Account
-from qrsession.duration import format_duration
+from qrsession.duration import format_duration, format_seconds
 from qrsession.errors import (
     BackendNotFoundError,
     InstanceNotFoundError,
@@ -32,7 +32,9 @@ from qrsession.service import RuntimeService
 # The plan of IBM's that has batches and jobs, and no dedicated sessions (code 1352).
 _MOST_NAMES = 8
 _PLAN_WITHOUT_SESSIONS = "open"
-_HOW_TO_GET_A_KEY = "Make a key at https://quantum.cloud.ibm.com and save it: account save."
+_HOW_TO_GET_A_KEY = (
+    "Make a key at https://quantum.cloud.ibm.com and save it: qrsession account save"
+)
 # What the API refuses to some keys and not to others; the rest of what it may answer ends a check.
 _REFUSALS = (NotAuthorizedError, NotFoundError, RequestRefusedError)
 
@@ -243,9 +245,9 @@ def _check_usage(service: RuntimeService, found: _Findings) -> InstanceUsage | N
     if usage is None:
         found.add("usage", Verdict.WARN, "The key may not read what was used.")
         return None
-    used = f"{usage.consumed_s:g} s used"
+    used = f"{format_seconds(usage.consumed_s)} used"
     if usage.limit_s is not None:
-        used += f" of {usage.limit_s:g} s"
+        used += f" of {format_seconds(usage.limit_s)}"
     if usage.limit_reached:
         advice = "Wait for the next period, or raise the limit where it is yours."
         found.add("usage", Verdict.WARN, f"{used}: the limit is reached.", advice)
