@@ -32,7 +32,9 @@ from qrsession.service import RuntimeService
 
 # The plan of IBM's that has batches and jobs, and no dedicated sessions (code 1352).
 _MOST_NAMES = 8
-_HOW_TO_GET_A_KEY = "Make a key at https://quantum.cloud.ibm.com and save it: account save."
+_HOW_TO_GET_A_KEY = (
+    "Make a key at https://quantum.cloud.ibm.com and save it: qrsession account save"
+)
 # What the API refuses to some keys and not to others; the rest of what it may answer ends a check.
 _REFUSALS = (NotAuthorizedError, NotFoundError, RequestRefusedError)
 

@@ -3,10 +3,9 @@
 What the verbs `open`, `exec` and `adopt` do, without what they print.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qrsession.duration import format_duration
 from qrsession.entries import COMMAND, SessionEntry
 from qrsession.errors import (
     InvalidValueError,
@@ -14,7 +13,7 @@ from qrsession.errors import (
     SessionClosedError,
     SessionNotFoundError,
 )
-from qrsession.modes import OpenMode, first_choice, second_choice
+from qrsession.modes import OpenMode, first_choice, second_choice, with_way_out
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.reports import SessionReport
 from qrsession.workspace import Workspace
@@ -83,7 +82,7 @@ def open_new(
     except NotAuthorizedError as error:
         reason = second_choice(request.mode, error)
         if reason is None:
-            raise
+            raise with_way_out(error) from error
         workspace.say(reason)
         entry = enter(SessionMode.BATCH)
     if budget_s is not None:
@@ -99,11 +98,20 @@ def adopt(
     Raises:
         SessionNotFoundError: The account has none of that id.
         SessionClosedError: It is closed.
-        InvalidValueError: The name is taken.
+        InvalidValueError: The name is taken, or the ledger has it by another one.
     """
     from qrsession.opening import seen  # noqa: PLC0415 - as above
 
-    workspace.ledger.check_free(name)
+    sessions = workspace.ledger.read().sessions.values()
+    known = next((one.name for one in sessions if one.session_id == session_id), None)
+    if known is None:
+        workspace.ledger.check_free(name)
+    elif name not in {None, known}:
+        raise InvalidValueError(
+            f"The session is in the ledger already, and is named {known!r} there.",
+            advice=f"Use that name, or leave --name out: qrsession status {known}",
+            details={"session_id": session_id},
+        )
     service = workspace.service(account)
     record = service.client.get_session(session_id)
     if record.state == SessionState.CLOSED:
@@ -144,7 +152,7 @@ def _opened_before(workspace: Workspace, request: OpenRequest) -> SessionReport 
     """Return the open session that the same key was given before, if there is one.
 
     Raises:
-        InvalidValueError: It is on another backend, of another mode, or has another budget.
+        InvalidValueError: It has another name, backend, mode or budget.
     """
     if request.once is None:
         return None
@@ -163,22 +171,23 @@ def _opened_before(workspace: Workspace, request: OpenRequest) -> SessionReport 
         request.mode not in {OpenMode.AUTO, entry.mode}
         or request.backend not in {None, entry.backend}
         or request.budget_s not in {None, entry.budget_s}
+        or request.name not in {None, entry.name}
     )
     if is_other:
         budget = "" if entry.budget_s is None else f", with a budget of {entry.budget_s} s"
         raise InvalidValueError(
-            f"The session of the key {request.once!r} is on {entry.backend}, {entry.mode}{budget}.",
+            f"The session of the key {request.once!r} is {entry.name}, on {entry.backend}, "
+            f"{entry.mode}{budget}.",
             advice=f"Use another key, or close it: qrsession close {entry.name}",
             details={"session_id": entry.session_id},
         )
-    return report
+    return replace(report, was_open=True)
 
 
 def _budget_text(entry: SessionEntry, budget_s: int) -> str:
     if entry.mode == SessionMode.BATCH:
         return f"Its jobs may use {budget_s} s together; the service ends each at its share."
-    longest = format_duration(entry.max_time_s or budget_s)
     return (
-        f"It may use {budget_s} s: the service closes it {longest} after its first job has begun, "
-        "and ends each job at its share."
+        f"It may use {budget_s} s: the service closes it {entry.max_time_s or budget_s} s after "
+        "its first job has begun, and ends each job at its share."
     )

@@ -75,6 +75,10 @@ class Backend(BackendV2):
         self._target: Target | None = None
         self._documents: BackendDocuments | None = None
 
+    def __repr__(self) -> str:
+        """Name it: Qiskit's own would be an address."""
+        return f"<Backend({self.name!r})>"
+
     @property
     def service(self) -> "RuntimeService | None":
         """The service that it belongs to."""

@@ -280,6 +280,7 @@ class RuntimeJob:
         if record.status not in FINAL_JOB_STATUSES:
             raise NotFinishedError(
                 f"Job {record.job_id} is not finished: it is {record.status.lower()}.",
+                advice=f"Wait for it: qrsession result {record.job_id} --wait",
                 details=details,
             )
         text = self._service.client.get_job_results(record.job_id)

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from qrsession.errors import InvalidValueError, QrsessionError
+from qrsession.errors import InvalidValueError, NotAuthorizedError, QrsessionError
 from qrsession.protocol import faults
 from qrsession.protocol.status import SessionMode
 
@@ -48,6 +48,14 @@ def first_choice(mode: OpenMode, instance: "Instance | None") -> tuple[SessionMo
         reason = f"the plan {instance.plan} takes no dedicated sessions"
         return SessionMode.BATCH, f"This opens a batch: {reason}."
     return SessionMode.DEDICATED, None
+
+
+def with_way_out(error: NotAuthorizedError) -> NotAuthorizedError:
+    """Return an error that says what to type, where the plan refuses dedicated sessions."""
+    if error.details.get("ibm_code") != faults.PLAN_REFUSES_SESSIONS:
+        return error
+    advice = "Open a batch: --mode batch, or --mode auto, which takes what the plan allows."
+    return NotAuthorizedError(error.message, advice=advice, details=error.details)
 
 
 def second_choice(mode: OpenMode, error: QrsessionError) -> str | None:

@@ -257,13 +257,30 @@ def _resolve(mode: Any) -> tuple[Session | None, RuntimeService, str]:
     )
 
 
-def _as_list(pubs: Any) -> Iterable[Any]:
+def _as_list(pubs: Any) -> list[Any]:
+    """Return the pubs as a list.
+
+    Raises:
+        InvalidTypeError: They are no collection.
+        InvalidValueError: There is none: a job that measures nothing is paid for all the same.
+    """
     # Programs from before the pubs hand over a bare circuit.
-    return [pubs] if isinstance(pubs, QuantumCircuit) else pubs
+    if isinstance(pubs, QuantumCircuit):
+        return [pubs]
+    if isinstance(pubs, str) or not isinstance(pubs, Iterable):
+        raise InvalidTypeError(f"Pubs must be a list of pubs, not {type(pubs).__name__}.")
+    found = list(pubs)
+    if not found:
+        raise InvalidValueError("There is no pub to run.", advice="Give one at least.")
+    return found
 
 
 def _coerced(kind: Any, pub: Any, default: float | None) -> Any:
     """Make a pub of what stands for one, with errors of ours in place of Qiskit's."""
+    # Else Qiskit trips over what it takes for a circuit, with an AttributeError.
+    circuit = pub[0] if isinstance(pub, tuple | list) and pub else getattr(pub, "circuit", pub)
+    if not isinstance(circuit, QuantumCircuit):
+        raise InvalidTypeError(f"A pub begins with a QuantumCircuit, not {type(circuit).__name__}.")
     try:
         return kind.coerce(pub, default)
     except (TypeError, ValueError) as error:

@@ -1,6 +1,6 @@
 """What commands say of sessions and jobs: the records of the envelope, field by field."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ class SessionReport:
     ``usage_estimate_s``: of a dedicated session the time for which it held its backend, of a batch
     what its jobs used. ``jobs_usage_s`` is what those of its jobs used that have ended; ``idle_s``
     is the rest of a dedicated session's usage, None while a job of it has not ended.
+
+    ``was_open`` tells commands that it was found, and not opened; it is no field of the envelope.
     """
 
     name: str
@@ -45,6 +47,7 @@ class SessionReport:
     usage_estimate_s: float | None = None
     jobs_usage_s: float | None = None
     idle_s: float | None = None
+    was_open: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, entry: SessionEntry, now: datetime) -> "SessionReport":
@@ -97,7 +100,9 @@ class SessionReport:
 
     def document(self) -> dict[str, Any]:
         """Return the fields by name."""
-        return asdict(self)
+        fields = asdict(self)
+        del fields["was_open"]
+        return fields
 
 
 @dataclass(frozen=True, slots=True)

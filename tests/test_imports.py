@@ -56,7 +56,7 @@ LIBRARY = (
         "prepared",
         "results",
     }
-    | {"lookup", "once", "patience", "waiting", "opening", "settling", "overview"}
+    | {"lookup", "once", "patience", "waiting", "opening", "closings", "settling", "overview"}
     | {"spending", "paying", "going_on", "usage", "estimating", "modes", "accounting"}
     | {"account_checks", "account_file", "account_reports", "api_key", "saved_accounts"}
     | {

@@ -3,7 +3,7 @@
 import pytest
 
 from qrsession.errors import InvalidValueError, NotAuthorizedError, QrsessionError
-from qrsession.modes import OpenMode, first_choice, parse_mode, second_choice
+from qrsession.modes import OpenMode, first_choice, parse_mode, second_choice, with_way_out
 from qrsession.protocol.instances import Instance
 from qrsession.protocol.status import SessionMode
 
@@ -44,3 +44,10 @@ def test_auto_falls_back_on_the_plan_s_refusal_alone() -> None:
         NotAuthorizedError("no"),
     ]
     assert [second_choice(OpenMode.AUTO, other) for other in others] == [None, None]
+
+
+def test_a_refusal_by_the_plan_says_what_to_type() -> None:
+    refused = NotAuthorizedError("No.", advice="Elsewhere.", details={"ibm_code": 1352})
+    assert "--mode auto" in with_way_out(refused).advice
+    other = NotAuthorizedError("No.", advice="Elsewhere.")
+    assert with_way_out(other) is other

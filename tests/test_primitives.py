@@ -17,7 +17,7 @@ from qiskit_ibm_runtime.utils.utils import is_isa_circuit
 from qrsession import Estimator, Options, Sampler
 from qrsession.accounts import local_account
 from qrsession.backend import Backend
-from qrsession.errors import CircuitError
+from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
 from qrsession.service import BackendDocuments, RuntimeService
 from qrsession.settings import Settings
 from qrsession.sources import Transpilation
@@ -152,3 +152,27 @@ def test_a_backend_with_fractional_gates_has_circuits_with_them(tmp_path: Path) 
     without.run([(circuit, [[0.5], [2.0]])])
     with pytest.raises(CircuitError, match="angle=2"):
         with_them.run([(circuit, [[0.5], [2.0]])])
+
+
+@pytest.mark.parametrize("primitive", [CapturedSampler, Captured])
+@pytest.mark.parametrize(
+    ("pubs", "kind", "words"),
+    [
+        ([], InvalidValueError, "no pub"),
+        (None, InvalidTypeError, "not NoneType"),
+        (4, InvalidTypeError, "not int"),
+        ("bell.qasm", InvalidTypeError, "not str"),
+        (["bell.qasm"], InvalidTypeError, "not str"),
+        ([("bell.qasm", [0.5])], InvalidTypeError, "not str"),
+        ([()], InvalidTypeError, "not tuple"),
+    ],
+)
+def test_what_is_no_pub_is_named(
+    tmp_path: Path, primitive: Any, pubs: Any, kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
+        primitive(device(tmp_path, "fez")).run(pubs)
+
+
+def test_a_backend_says_its_name(tmp_path: Path) -> None:
+    assert repr(device(tmp_path, "fez")).startswith("<Backend('")

@@ -180,7 +180,7 @@ def save(
 
 
 def list_accounts(context: Context) -> None:
-    """List the accounts: saved ones, the environment's, and the built-in local.
+    """List the accounts: saved, from the environment, and built in.
 
     The file is ~/.qiskit/qiskit-ibm.json, shared with qiskit-ibm-runtime. Keys are not shown.
 
@@ -196,7 +196,7 @@ def list_accounts(context: Context) -> None:
 
 
 def show(context: Context, name: _NameOrUsed = None) -> None:
-    """Show one account: by default the one that is used now, and why it is.
+    """Show one account: by default the one in use, and why it is.
 
     Examples:
         qrsession account show
@@ -207,7 +207,7 @@ def show(context: Context, name: _NameOrUsed = None) -> None:
 
 
 def use(context: Context, name: _Name) -> None:
-    """Make an account the default, for qrsession and for qiskit-ibm-runtime.
+    """Make an account the default, here and for qiskit-ibm-runtime.
 
     Examples:
         qrsession account use work

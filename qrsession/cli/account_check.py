@@ -20,7 +20,7 @@ def check(
     *,
     instance: options.Instance = None,
 ) -> None:
-    """Check what an account's key may do, and which instances and plans it sees.
+    """Check what a key may do, and which instances and plans it sees.
 
     It asks for a token, and reads instances, backends, usage and limits; it opens nothing. Exit
     codes: 0 the account can be used, 3 the key is refused or may not, 4 there is no such account

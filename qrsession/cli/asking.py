@@ -32,7 +32,11 @@ def ask_secret(prompt: str) -> str:
                 "This terminal would show what is typed.",
                 advice="Give it by --token-stdin or --token-file.",
             ) from None
-        except EOFError:
+        except (EOFError, KeyboardInterrupt) as end:
+            # The cursor stands behind the question, and what follows begins a line.
+            sys.stderr.write("\n")
+            if isinstance(end, KeyboardInterrupt):
+                raise
             raise UsageError("Nothing was typed.") from None
 
 

@@ -89,6 +89,8 @@ def _as_ours(error: BaseException, call: Call) -> QrsessionError:
         # Who waits treats both signals alike, and says what goes on.
         return TerminatedCommandError(error.message, advice=error.advice, details=error.details)
     if isinstance(error, QrsessionError):
+        if error.advice == UsageError.default_advice and call.command:
+            error.advice = f"See `{_PROGRAM} {call.command} --help`."
         return error
     if isinstance(error, _TyperError):
         return _usage_error(error, call)

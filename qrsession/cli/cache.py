@@ -12,6 +12,7 @@ _COLUMNS = (
     Column("SIZE", is_quantity=True),
     Column("LIMIT", is_quantity=True),
 )
+_KIB = 2**10
 _MIB = 2**20
 
 
@@ -44,5 +45,13 @@ COMMANDS = {"info": info, "clear": clear}
 
 
 def _text(found: CacheInfo, terminal: Terminal) -> str:
-    sizes = (f"{size / _MIB:.1f} MiB" for size in (found.size_bytes, found.largest_bytes))
+    sizes = (_size(found.size_bytes), _size(found.largest_bytes))
     return table_text(_COLUMNS, [(f"{found.entries:,}", *sizes)], terminal)
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < _KIB:
+        return f"{size_bytes} B"
+    if size_bytes < _MIB:
+        return f"{size_bytes / _KIB:.1f} KiB"
+    return f"{size_bytes / _MIB:.1f} MiB"

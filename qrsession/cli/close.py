@@ -8,7 +8,8 @@ import typer
 from qrsession.accounting import account_for
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.closing import close, closed_text, select_to_close, wait_until_closed
+from qrsession.closing import closed_text, select_to_close, wait_until_closed
+from qrsession.closings import close_each
 
 _TOLD = ("name", "session_id", "state", "usage_s", "usage_estimate_s", "jobs_usage_s", "idle_s")
 
@@ -41,18 +42,21 @@ def command(
         qrsession close --all
         qrsession close --all --cancel --wait --timeout 60
     """
+    options.check_wait(timeout, wait=wait)
     timeout_s = options.seconds_of(timeout)
     keys = [*(sessions or []), *([session] if session else [])]
     workspace = context.workspace
     entries = select_to_close(
         workspace, keys, everything=close_all, interactive=context.is_interactive
     )
-    closed = [close(workspace, entry, cancel=cancel) for entry in entries]
+    closings = close_each(workspace, entries, cancel=cancel)
+    closed = closings.reports
     if wait:
         closed = [wait_until_closed(workspace, report, timeout_s, time.sleep) for report in closed]
     closed = [account_for(workspace, report) for report in closed]
     for report in closed:
         context.output.say(closed_text(report))
+    closings.raise_failures()
     data = [{name: getattr(report, name) for name in _TOLD} for report in closed]
     context.show(
         {"closed": data}, lambda _terminal: "\n".join(report.session_id for report in closed)

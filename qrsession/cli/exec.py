@@ -88,7 +88,7 @@ def command(
         session = _open(context, workspace, request)
         end = supervisor.run(arguments, _environment(context, session))
         if end.trouble:
-            context.output.warn(end.trouble)
+            context.output.fail(context.command, _not_run(end.trouble))
         is_dropping = not end.is_success and on_failure is OnFailure.CANCEL
         closed = _close(context, workspace, session, close_timeout_s, cancel=is_dropping)
     if summary is not None:
@@ -113,6 +113,10 @@ def _open(context: Context, workspace: Workspace, request: OpenRequest) -> Sessi
     except QrsessionError as error:
         context.output.fail(context.command, error)
         raise typer.Exit(EXIT_NOT_OPENED) from error
+
+
+def _not_run(trouble: str) -> UsageError:
+    return UsageError(trouble, advice="Check the command after `--`, and the PATH.")
 
 
 def _environment(context: Context, session: SessionReport) -> dict[str, str]:

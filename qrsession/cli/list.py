@@ -6,6 +6,7 @@ import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
+from qrsession.errors import UsageError
 from qrsession.overview import survey
 from qrsession.render.views import overview_text
 
@@ -29,7 +30,11 @@ def command(
         qrsession list
         qrsession list --remote --local --json
     """
-    overview = survey(
-        context.workspace, account=options.account_of(account, local=local), remote=remote
-    )
+    named_account = options.account_of(account, local=local)
+    if named_account is not None and not remote:
+        raise UsageError(
+            "--account and --local say whose sessions --remote adds.",
+            advice="Add --remote; without it, all sessions of the ledger are listed.",
+        )
+    overview = survey(context.workspace, account=named_account, remote=remote)
     context.show(overview.document(), lambda terminal: overview_text(overview, terminal))

@@ -43,7 +43,7 @@ def command(
 
     Examples:
         qrsession open --local --max-time "1h"
-        session=$(qrsession open --local --name vqe --json)
+        session=$(qrsession open --local --mode batch --once nightly)
     """
     request = OpenRequest(
         backend=backend,
@@ -59,7 +59,8 @@ def command(
     workspace = context.workspace
     session = open_new(workspace, request)
     place = workspace.service(request.account, request.instance).choose_instance()
-    context.output.say(f"Opened {session.name} on {session.backend}{_words_of(place)}.")
+    begun = "This key opened it before:" if session.was_open else "Opened"
+    context.output.say(f"{begun} {session.name} on {session.backend}{_words_of(place)}.")
     context.show({"session": session.document()}, lambda _terminal: session.session_id)
 
 

@@ -168,3 +168,13 @@ def seconds_of(timeout: str | None) -> float | None:
     if not 0 <= timeout_s < float("inf"):
         raise InvalidValueError(f"--timeout is {timeout}; it must be 0 or more seconds.")
     return timeout_s
+
+
+def check_wait(timeout: str | None, *, wait: bool) -> None:
+    """Refuse a time-out of a wait that nobody asked for.
+
+    Raises:
+        UsageError: There is one.
+    """
+    if timeout is not None and not wait:
+        raise UsageError("--timeout is for --wait, which is not given.", advice="Add --wait.")

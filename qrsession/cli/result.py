@@ -43,6 +43,7 @@ def command(
         qrsession result @last --wait --format json
     """
     result_form = ResultForm.of(form, output, context)
+    options.check_wait(timeout, wait=wait)
     timeout_s = options.seconds_of(timeout)
     named_account = options.account_of(account, local=local)
     found = find_result(

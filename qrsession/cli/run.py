@@ -139,6 +139,11 @@ def command(
         qrsession exec --local -- qrsession run @bell --shots 1000
         qrsession run --local --backend aer_simulator @bell @ghz --format counts
     """
+    if detach and (form is not None or output is not None) and not estimate:
+        raise UsageError(
+            "--detach does not wait for the result that --format and --output are for.",
+            advice="Give them to `qrsession result` later.",
+        )
     result_form = ResultForm.of(form, output, context)
     timeout_s = options.seconds_of(timeout)
     request = RunRequest(

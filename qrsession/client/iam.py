@@ -28,6 +28,7 @@ from qrsession.client.transport import (
     Endpoint,
     Reply,
     backoffs,
+    cause_of,
     from_environment,
     new_http_session,
     retry_after_s,
@@ -227,7 +228,7 @@ class TokenSource:
             may_pass = not (self._endpoint.is_loopback and was_never_sent(error))
             # Not the error's own words: they may hold the request.
             raise (_PassingTroubleError if may_pass else ServiceUnavailableError)(
-                f"{host} cannot be reached for a token: {type(error).__name__}."
+                f"{host} cannot be reached for a token: {cause_of(error)}."
             ) from None
         text = body.decode("utf-8", "replace")
         return self._read(host, Reply(response.status_code, text, response.headers))

@@ -368,9 +368,11 @@ def _as_ours(
     host = urlsplit(endpoint.base_url).netloc
     details = {"host": host, "method": call.method, "path": call.path}
     if was_never_sent(error):
-        return ServiceUnavailableError(f"No connection to {host}: {_cause(error)}", details=details)
+        return ServiceUnavailableError(
+            f"No connection to {host}: {cause_of(error)}", details=details
+        )
     return ReplyLostError(
-        f"The connection to {host} was lost before it answered: {_cause(error)}", details=details
+        f"The connection to {host} was lost before it answered: {cause_of(error)}", details=details
     )
 
 
@@ -400,7 +402,7 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _cause(error: requests.RequestException) -> str:
+def cause_of(error: requests.RequestException) -> str:
     """Name the innermost cause, without addresses of objects and without the URL's query."""
     cause = _innermost(error)
     if isinstance(cause, ssl.SSLCertVerificationError):

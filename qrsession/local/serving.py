@@ -142,7 +142,7 @@ def _taken(options: ServeOptions) -> LocalRuntimeError:
         options.on_taken()
     return LocalRuntimeError(
         "Another runtime serves this home already.",
-        advice="Stop it with `qrsession local stop`, or use --data with another folder.",
+        advice="Stop it (`qrsession local stop` if commands started it), or name another --data.",
     )
 
 

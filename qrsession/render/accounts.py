@@ -62,7 +62,7 @@ def _note(accounts: "Sequence[AccountReport]") -> str:
     default = next((account for account in accounts if account.is_default), None)
     note = "Where none is named, none is used."
     if used is not None:
-        note = f"* is used where none is named: {_chosen(used)}."
+        note = f"* is used where none is named, {_chosen(used)}."
     if default is not None and not default.is_in_use:
         note += f" The default is {clean(default.name)}."
     return note

@@ -89,7 +89,7 @@ def _facts(
         ),
         ("CLOPS", _count(backend.clops)),
         ("dt", _time(overview.dt_s)),
-        ("max shots", _count(overview.max_shots)),
+        ("max shots", "" if overview.max_shots is None else f"{overview.max_shots:,}"),
         ("gates", " ".join(overview.basis_gates)),
         ("also", " ".join(overview.instructions)),
         ("calibrated", "" if calibrated is None else f"{calibrated:%Y-%m-%d %H:%M} UTC"),

@@ -1,5 +1,6 @@
 """Sessions and jobs as people see them: tables, and a card for one session."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -192,7 +193,8 @@ def card_text(title: str, state: Cell, facts: Sequence[tuple[str, str]], termina
     width = max(terminal.width - _FACT_INDENT, 1)
     for label, value in facts:
         text = clean(value)
-        parts = [text[at : at + width] for at in range(0, len(text), width)]
+        # Between words; a word that is longer than a line, such as a CRN, is cut.
+        parts = textwrap.wrap(text, width, break_on_hyphens=False) or [""]
         lines.append(f"  {terminal.paint(f'{label:<10}', Style.FAINT)} {parts[0]}")
         lines += [f"{'':<{_FACT_INDENT}}{part}" for part in parts[1:]]
     return "".join(f"{line}\n" for line in lines)

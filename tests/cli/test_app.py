@@ -190,6 +190,12 @@ USAGE_ERRORS = [
     (["cache", "info", "x", "--json"], "cache info"),
     (["status", "one", "-s", "two", "--json"], "status"),
     (["status", "one", "--all", "--json"], "status"),
+    (["run", "@bell", "--detach", "--output", "x.json", "--json"], "run"),
+    (["run", "@bell", "--detach", "--format", "counts", "--json"], "run"),
+    (["result", "--timeout", "5", "--json"], "result"),
+    (["close", "--all", "--timeout", "5", "--json"], "close"),
+    (["list", "--local", "--json"], "list"),
+    (["list", "--account", "work", "--json"], "list"),
 ]
 
 
@@ -315,7 +321,7 @@ def test_cache_is_shown_and_emptied(qrs: Qrs, tmp_path: Path) -> None:
     assert json.loads(qrs("cache", "info", "--json").stdout)["data"] == {"cache": held}
     assert qrs("cache", "info").stdout == "ENTRIES\tSIZE\tLIMIT\n1\t1.0 MiB\t512.0 MiB\n"
     assert json.loads(qrs("cache", "clear", "--json").stdout)["data"] == {"removed": held}
-    assert qrs("cache", "info").stdout.splitlines()[1].startswith("0\t")
+    assert qrs("cache", "info").stdout.splitlines()[1] == "0\t0 B\t512.0 MiB"
 
 
 @pytest.fixture

@@ -90,6 +90,8 @@ def test_nothing_typed_saves_nothing(screen: Screen, keys: str, code: int) -> No
     assert ended(child) == code
     assert not accounts_file().exists()
     assert "a b" not in screen.shown()
+    # What went wrong begins a line of its own.
+    assert "(hidden): error" not in screen.shown()
 
 
 def test_deleting_is_asked_for(screen: Screen) -> None:

@@ -51,6 +51,7 @@ def test_the_exit_code_is_the_command_s_own(cli: Cli, command: list[str], exit_c
     assert done.returncode == exit_code
     assert done.stdout == ""
     assert bool(done.stderr) == (exit_code in {126, 127})
+    assert not done.stderr or done.stderr.startswith("error: ")
     assert open_sessions(cli) == []
 
 

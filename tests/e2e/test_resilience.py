@@ -157,3 +157,36 @@ def test_once_finds_the_job_again_in_another_session(own_cli: Cli) -> None:
     assert own_cli.ok("open", *ON_SIMULATOR, "--once", "nightly", "--quiet") == kept
     error = own_cli.error(2, "open", *ON_SIMULATOR, "--mode", "batch", "--once", "nightly")
     assert "key 'nightly'" in error["message"]
+    error = own_cli.error(2, "open", *ON_SIMULATOR, "--name", "other", "--once", "nightly")
+    assert "key 'nightly'" in error["message"]
+    said = own_cli.run("open", *ON_SIMULATOR, "--once", "nightly").stderr
+    assert said.startswith("This key opened it before: ")
+
+
+def test_one_close_that_fails_keeps_no_other_session_open(own_cli: Cli) -> None:
+    ids = {
+        name: own_cli.ok("open", *ON_SIMULATOR, "--name", name).strip()
+        for name in ("one", "two", "three", "four")
+    }
+    own_cli.ok("local", "stop")
+    refusal = {"method": "PATCH", "effect": "answer", "status": 503, "times": "always"}
+    start(own_cli, rules=[{**refusal, "session_id": ids[name]} for name in ("one", "three")])
+    done = own_cli.run("close", "--all", "--json")
+    assert done.returncode == 10
+    error = json.loads(done.stdout)["error"]
+    assert error["message"].startswith("Not closed are one, three. ")
+    assert error["details"]["closed"] == ["two", "four"]
+    assert error["details"]["not_closed"] == ["one", "three"]
+    notes = {entry["name"]: entry["note"] for entry in own_cli.data("list")["sessions"]}
+    assert notes == dict.fromkeys(("one", "three"), "close not sent yet")
+    # A new runtime without these rules: the next command closes what is left.
+    own_cli.ok("local", "stop")
+    own_cli.ok("list", "--remote", "--local")
+    assert own_cli.data("list")["sessions"] == []
+
+
+def test_who_adopts_again_keeps_the_name(own_cli: Cli) -> None:
+    session_id = own_cli.ok("open", *ON_SIMULATOR, "--name", "first").strip()
+    assert own_cli.data("adopt", "--local", session_id, "--name", "first")
+    error = own_cli.error(2, "adopt", "--local", session_id, "--name", "second")
+    assert "'first'" in error["message"]

@@ -40,7 +40,7 @@ def test_a_table() -> None:
         "* work   quantum_platform  01234567…  IBM Cloud, eu-de",
         "  local  built in                     this machine",
         "",
-        "* is used where none is named: as the default of ~/.qiskit/qiskit-ibm.json.",
+        "* is used where none is named, as the default of ~/.qiskit/qiskit-ibm.json.",
     ]
 
 
@@ -58,17 +58,17 @@ def test_a_wide_table() -> None:
         (
             [report("a", rule=Rule.DEFAULT)],
             (
-                "* is used where none is named: "
+                "* is used where none is named, "
                 "from ~/.qiskit/qiskit-ibm.json, where none is marked as the default."
             ),
         ),
         (
             [report("a", rule=Rule.VARIABLE), report("b", is_default=True)],
-            "* is used where none is named: by QRSESSION_ACCOUNT. The default is b.",
+            "* is used where none is named, by QRSESSION_ACCOUNT. The default is b.",
         ),
         (
             [report("environment", rule=Rule.TOKEN)],
-            "* is used where none is named: by QISKIT_IBM_TOKEN.",
+            "* is used where none is named, by QISKIT_IBM_TOKEN.",
         ),
     ],
 )

@@ -140,3 +140,11 @@ def test_checks_elsewhere() -> None:
     rows = [line.split("\t") for line in checks_text("a", CHECKS, Terminal()).splitlines()]
     assert rows[0] == ["CHECK", "VERDICT", "MESSAGE", "ADVICE"]
     assert [row[1] for row in rows[1:]] == ["ok", "warn", "fail"]
+
+
+def test_a_card_is_broken_between_words() -> None:
+    gates = ("delay", "barrier", "initialize", "while_loop", "for_loop", "switch_case")
+    overview = DeviceOverview("1", max_shots=1_000_000, instructions=gates)
+    text = backend_text(SIMULATOR, overview, "", Terminal(is_terminal=True, width=40))
+    assert {"while_loop", "for_loop", "1,000,000"} <= set(text.split())
+    assert max(map(len, text.splitlines())) <= 40
