@@ -280,7 +280,9 @@ def _coerced(kind: Any, pub: Any, default: float | None) -> Any:
     # Else Qiskit trips over what it takes for a circuit, with an AttributeError.
     circuit = pub[0] if isinstance(pub, tuple | list) and pub else getattr(pub, "circuit", pub)
     if not isinstance(circuit, QuantumCircuit):
-        raise InvalidTypeError(f"A pub begins with a QuantumCircuit, not {type(circuit).__name__}.")
+        raise InvalidTypeError(
+            f"A pub's circuit must be QuantumCircuit, not {type(circuit).__name__}."
+        )
     try:
         return kind.coerce(pub, default)
     except (TypeError, ValueError) as error:
