@@ -170,9 +170,10 @@ class _Submission:
             self._note(IntentState.IN_DOUBT)
             answered = was_answered(error)
             window_s = self._patience.answered_s if answered else self._patience.lost_s
+            what = "The service answered that it failed" if answered else "The reply was lost"
             self._patience.say(
-                f"The reply to the submission was lost; its job is looked for by the tag "
-                f"{self._intent.tag}, for up to {window_s:.0f} s."
+                f"{what}; the job is looked for by its tag {self._intent.tag}, for up to "
+                f"{window_s:.0f} s."
             )
             found = look_up(self._service, self._intent.tag, window_s, self._patience)
             if found.job is not None:

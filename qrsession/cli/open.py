@@ -7,8 +7,10 @@ import typer
 from qrsession.admission import OpenRequest, open_new
 from qrsession.cli import options
 from qrsession.cli.context import Context
+from qrsession.duration import format_duration
 from qrsession.instances import Place
 from qrsession.modes import parse_mode
+from qrsession.reports import SessionReport
 
 
 def command(
@@ -60,10 +62,17 @@ def command(
     session = open_new(workspace, request)
     place = workspace.service(request.account, request.instance).choose_instance()
     begun = "This key opened it before:" if session.was_open else "Opened"
-    context.output.say(f"{begun} {session.name} on {session.backend}{_words_of(place)}.")
+    context.output.say(
+        f"{begun} {session.name} on {session.backend}{_words_of(place)}{_time_of(session)}."
+    )
     context.show({"session": session.document()}, lambda _terminal: session.session_id)
 
 
 def _words_of(place: Place) -> str:
     # Of the local runtime's one instance there is nothing to tell.
     return f" ({str(place).removeprefix('the ')})" if place.instance is not None else ""
+
+
+def _time_of(session: SessionReport) -> str:
+    longest_s = session.max_time_s
+    return "" if longest_s is None else f", for {format_duration(longest_s)} at most"

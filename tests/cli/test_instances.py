@@ -67,7 +67,7 @@ def opened(cloud: Cloud) -> list[tuple[str | None, dict[str, Any]]]:
 def test_opening_on_a_free_plan_says_where(cloud: Cloud, qrs: Qrs) -> None:
     code, out, err = qrs("open", "--mode", "batch", "--name", "b")
     assert (code, out) == (0, "session-1\n")
-    assert err == "Opened b on small (instance mine, plan open).\n"
+    assert err == "Opened b on small (instance mine, plan open), for 8h at most.\n"
     ((crn, body),) = opened(cloud)
     assert crn == body["instance"] == OPEN.crn
 
@@ -77,7 +77,7 @@ def test_opening_on_another_plan_says_so_before(cloud: Cloud, qrs: Qrs) -> None:
     assert code == 0
     assert err.splitlines() == [
         "warning: This opens a session on the instance prod, plan premium, for at most 1h.",
-        "Opened d on big (instance prod, plan premium).",
+        "Opened d on big (instance prod, plan premium), for 1h at most.",
     ]
     ((crn, body),) = opened(cloud)
     assert (crn, body["max_ttl"]) == (PREMIUM.crn, 3600)
