@@ -260,10 +260,9 @@ class _Submission:
     def _claim(self) -> JobCreated | None:
         """Find the job of an earlier try; return None where this process is to submit it."""
         while True:
-            known = self._service.records.find_tagged(self._intent.tag)
+            known = self._known()
             if known is not None:
-                self._patience.say(f"This was submitted before: job {known.job_id}.")
-                return JobCreated(known.job_id, known.backend, known.session_id)
+                return known
             earlier = self._intents.get(self._intent.tag)
             if earlier is not None and earlier.may_be_at_work(self._patience.now()):
                 self._patience.sleep(_OTHERS_POLL_S)
@@ -277,9 +276,22 @@ class _Submission:
                 self._intents.drop(self._intent.tag)
                 return created
             if self._intents.claim(self._intent, instead_of=earlier):
+                # Another process may have claimed, submitted and recorded it since we looked.
+                known = self._known()
+                if known is not None:
+                    self._intents.drop(self._intent.tag)
+                    return known
                 # Should the request of the earlier try arrive after all, its job is a second one.
                 self._has_rival = earlier is not None or is_damaged
                 return None
+
+    def _known(self) -> JobCreated | None:
+        """Return the job of this tag that is in our own records."""
+        known = self._service.records.find_tagged(self._intent.tag)
+        if known is None:
+            return None
+        self._patience.say(f"This was submitted before: job {known.job_id}.")
+        return JobCreated(known.job_id, known.backend, known.session_id)
 
     def _look_for_earlier(self, earlier: Intent | None, *, is_damaged: bool) -> JobRecord | None:
         service, tag, window_s = self._service, self._intent.tag, self._patience.lost_s

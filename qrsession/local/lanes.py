@@ -201,6 +201,10 @@ class Lane:
         except (OSError, asyncio.IncompleteReadError):
             status = await self._renew()
             return self._how_it_died(status)
+        if self._was_killed:
+            # It had replied when the kill came; the next job must not meet a dead process.
+            await self._renew()
+            return _KILLED
         return _outcome_of(reply, body)
 
     def _how_it_died(self, status: int) -> Failure:

@@ -20,6 +20,7 @@ import pytest
 
 from qrsession.errors import LocalRuntimeError
 from qrsession.local import memory
+from qrsession.local.lane_process import LaneProcess
 from qrsession.local.lanes import (
     Lane,
     LaneJob,
@@ -170,6 +171,28 @@ def test_kill_ends_the_running_job_at_once_and_the_next_one_runs() -> None:
         assert outcome.failure.code == faults.JOB_CANCELLED
         assert outcome.qpu_s > 0.1
         assert set(counts_of(await lane.run(job()))) == {"0x0", "0x3"}
+
+    with_lane(work)
+
+
+def test_a_kill_that_comes_after_the_reply_fails_no_other_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A job may end in the very moment in which it is cancelled."""
+
+    async def work(lane: Lane) -> None:
+        ask = LaneProcess.ask
+
+        async def ask_and_kill(self: LaneProcess, *question: Any) -> Any:
+            reply = await ask(self, *question)
+            lane.kill()
+            return reply
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LaneProcess, "ask", ask_and_kill)
+            cancelled = await lane.run(job())
+        assert cancelled.result_json is None
+        assert counts_of(await lane.run(job())).total() == 100
 
     with_lane(work)
 
