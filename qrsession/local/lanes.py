@@ -201,14 +201,18 @@ class Lane:
         except (OSError, asyncio.IncompleteReadError):
             status = await self._renew()
             return self._how_it_died(status)
-        if self._was_killed:
+        if self._was_ended():
             # It had replied when the kill came; the next job must not meet a dead process.
             await self._renew()
             return _KILLED
         return _outcome_of(reply, body)
 
+    def _was_ended(self) -> bool:
+        """Whether it was us who ended the process, while the job was in it."""
+        return self._was_killed or self._is_stopped
+
     def _how_it_died(self, status: int) -> Failure:
-        if self._was_killed or self._is_stopped:
+        if self._was_ended():
             return _KILLED
         words = f"exit status {status}"
         if status < 0:
