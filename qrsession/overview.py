@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -46,14 +46,7 @@ class Stranger:
 
     def document(self) -> dict[str, Any]:
         """Return the fields by name."""
-        return {
-            "session_id": self.session_id,
-            "backend": self.backend,
-            "mode": self.mode,
-            "account": self.account,
-            "created": self.created,
-            "note": self.note,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

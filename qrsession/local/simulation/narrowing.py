@@ -24,16 +24,7 @@ def narrowed(circuit: QuantumCircuit) -> QuantumCircuit:
     kept = _used(circuit)
     if len(kept) == circuit.num_qubits:
         return circuit
-    narrow = QuantumCircuit(
-        [qubit for qubit in circuit.qubits if qubit in kept],
-        circuit.clbits,
-        global_phase=circuit.global_phase,
-    )
-    for register in circuit.cregs:
-        narrow.add_register(register)
-    for instruction in circuit.data:
-        _append(narrow, instruction, kept)
-    return narrow
+    return _without_others(circuit, kept)
 
 
 def _used(circuit: QuantumCircuit) -> set[Qubit]:
@@ -86,13 +77,18 @@ def _append(target: QuantumCircuit, instruction: CircuitInstruction, kept: set[Q
 def _cut(block: QuantumCircuit, qubits: tuple[Qubit, ...], kept: set[Qubit]) -> QuantumCircuit:
     """Return a block, put on these qubits, without those that are not kept."""
     inner = {own for own, outer in zip(block.qubits, qubits, strict=True) if outer in kept}
-    cut = QuantumCircuit(
-        [qubit for qubit in block.qubits if qubit in inner],
-        block.clbits,
-        global_phase=block.global_phase,
+    return _without_others(block, inner)
+
+
+def _without_others(circuit: QuantumCircuit, kept: set[Qubit]) -> QuantumCircuit:
+    """Return a circuit on these of its qubits alone, with all of its classical bits."""
+    narrow = QuantumCircuit(
+        [qubit for qubit in circuit.qubits if qubit in kept],
+        circuit.clbits,
+        global_phase=circuit.global_phase,
     )
-    for register in block.cregs:
-        cut.add_register(register)
-    for instruction in block.data:
-        _append(cut, instruction, inner)
-    return cut
+    for register in circuit.cregs:
+        narrow.add_register(register)
+    for instruction in circuit.data:
+        _append(narrow, instruction, kept)
+    return narrow
