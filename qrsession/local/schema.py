@@ -1,8 +1,8 @@
 """The tables, as a numbered list of migrations. One that was released is never changed again.
 
 Times are integers, milliseconds since the epoch in UTC. Large values stand in tables of their own,
-so that a list of jobs reads none of them. `job_counts` lets a list say how many jobs match
-without visiting them, `usage_days` what the instance used in a span of time.
+so that a list of jobs reads none of them. `job_counts` and `single_job_counts` let a list say how
+many jobs match without visiting them, `usage_days` what the instance used in a span of time.
 """
 
 _FIRST = """
@@ -101,4 +101,35 @@ CREATE TABLE instance (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), limit_
 INSERT INTO instance VALUES (1, NULL);
 """
 
-MIGRATIONS = (_FIRST, _SECOND)
+# A page of a list visits as many rows as it shows, however many jobs have finished.
+_THIRD = """
+CREATE INDEX jobs_of_backend ON jobs (backend, seq);
+CREATE INDEX jobs_of_program ON jobs (program_id, seq);
+CREATE INDEX jobs_single ON jobs (created_ms, job_id) WHERE session_id IS NULL;
+
+CREATE TABLE single_job_counts (
+    backend TEXT NOT NULL,
+    status TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (backend, status)
+) WITHOUT ROWID;
+INSERT INTO single_job_counts
+    SELECT backend, status, count(*) FROM jobs WHERE session_id IS NULL GROUP BY backend, status;
+CREATE TRIGGER count_new_single_job AFTER INSERT ON jobs WHEN new.session_id IS NULL BEGIN
+    INSERT INTO single_job_counts VALUES (new.backend, new.status, 1)
+    ON CONFLICT (backend, status) DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER count_changed_single_job AFTER UPDATE OF status ON jobs
+WHEN new.session_id IS NULL BEGIN
+    UPDATE single_job_counts SET number = number - 1
+    WHERE backend = old.backend AND status = old.status;
+    INSERT INTO single_job_counts VALUES (new.backend, new.status, 1)
+    ON CONFLICT (backend, status) DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER count_deleted_single_job AFTER DELETE ON jobs WHEN old.session_id IS NULL BEGIN
+    UPDATE single_job_counts SET number = number - 1
+    WHERE backend = old.backend AND status = old.status;
+END;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD)

@@ -20,6 +20,7 @@ from qrsession.local.listing import JobFilter
 from qrsession.local.metering import Meter
 from qrsession.local.refusals import FaultError
 from qrsession.local.store import DATABASE_NAME, Store
+from qrsession.local.workload_rows import WorkloadFilter
 from qrsession.protocol.models import JobRequest
 from qrsession.protocol.status import JobStatus, SessionMode, SessionState
 
@@ -305,6 +306,7 @@ def test_a_database_of_the_first_version_is_taken_up(tmp_path: Path) -> None:
     )
     assert store.jobs.result(done) == b'{"results":[]}'
     assert [session.session_id for session in store.sessions.unclosed()] == [queued.session_id]
+    assert store.workloads.page(WorkloadFilter(mode="job"))[1] == 1
     assert store.listing.used_s(START - timedelta(days=1)) == 1.5
     assert store.instance.limit_s() is None
     store.close()
@@ -419,6 +421,10 @@ def test_work_in_a_full_store_is_found_by_index(desk: Desk) -> None:
             desk.books.end(claim.job, COMPLETED)
             desk.store.listing.jobs(JobFilter(limit=20))
             desk.store.listing.jobs(JobFilter(limit=20, is_pending=True))
+            desk.store.listing.jobs(JobFilter(limit=20, backend="a rare one"))
+            desk.store.listing.jobs(JobFilter(limit=20, program_id="estimator"))
+            desk.store.workloads.page(WorkloadFilter(limit=20, is_newest_first=True))
+            desk.store.workloads.page(WorkloadFilter(limit=20, mode="job", statuses=("pending",)))
             desk.store.queue.length("b")
         return time.perf_counter() - begun_s
 
@@ -430,11 +436,40 @@ def test_work_in_a_full_store_is_found_by_index(desk: Desk) -> None:
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
             " INSERT INTO jobs (job_id, session_id, program_id, backend, status, created_ms,"
             " cost_s, tags, private)"
-            " SELECT 'x' || i, 's', 'sampler', 'b', 'Completed', i, 1, '[]', 0 FROM n"
+            " SELECT 'x' || i, iif(i % 2, 's', NULL), 'sampler', 'b', 'Completed', i, 1, '[]', 0 FROM n"
         )
     full_s = min(work() for _ in range(5))
     assert desk.store.listing.jobs(JobFilter())[1] > 20_000
     assert full_s < 3 * empty_s
+
+
+def test_the_number_of_single_jobs_is_kept(desk: Desk) -> None:
+    """Through all that becomes of them; a session's jobs are no workloads."""
+    desk.open("s")
+    ids = [desk.submit(), desk.submit(backend="c"), desk.submit(), desk.submit("s")]
+
+    def numbers(**wanted: object) -> int:
+        page = replace(WorkloadFilter(), **wanted)  # type: ignore[arg-type]  # the names are checked
+        found, number = desk.store.workloads.page(page)
+        assert number == len(found)
+        return number
+
+    claim = desk.books.claim_next()
+    assert claim is not None
+    desk.books.end(claim.job, COMPLETED)
+    assert numbers() == 4
+    assert numbers(mode="job") == 3
+    assert numbers(mode="job", backend="b") == 2
+    assert numbers(statuses=("pending",)) == 3
+    assert numbers(mode="job", statuses=("pending", "completed")) == 3
+    assert numbers(statuses=("completed",), backend="b") == 1
+    assert numbers(search=ids[1]) == 1
+    assert numbers(tags=("one",)) == 3
+    desk.store.jobs.delete(claim.job)
+    assert numbers(mode="job") == 2
+    desk.reopen()
+    assert numbers(mode="session") == 1
+    assert numbers(mode="batch") == 0
 
 
 def test_sessions_are_settled_by_the_books(desk: Desk) -> None:
