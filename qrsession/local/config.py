@@ -15,8 +15,9 @@ from qrsession.protocol.routes import API_PREFIX
 API_PREFIXES = (API_PREFIX, f"/experimental{API_PREFIX}")
 
 LARGEST_BODY_BYTES = 50 * 1024 * 1024
-# A job that died with its runtime so many times would kill the next one too.
-MOST_ATTEMPTS = 3
+# A job that was interrupted runs again three times; one that died with its runtime so often would
+# kill the next one too.
+MOST_ATTEMPTS = 4
 
 
 def _do_nothing() -> None:

@@ -217,6 +217,14 @@ class Lane:
         words = f"exit status {status}"
         if status < 0:
             words = f"signal {-status}, {signal.Signals(-status).name}"
+        if status == -signal.SIGKILL:
+            return Failure(
+                faults.JOB_FAILED_TO_RUN,
+                f"The process that ran the job was killed ({words}), as the system does when "
+                "memory runs out.",
+                "Use fewer qubits, shots or parameter values in a job; a runtime with fewer "
+                "workers gives each more memory.",
+            )
         return Failure(
             faults.JOB_FAILED_TO_RUN,
             f"The process that ran the job ended unexpectedly ({words}).",

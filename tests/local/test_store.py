@@ -169,7 +169,8 @@ def test_an_older_claim_is_refused(desk: Desk) -> None:
 
 
 def test_a_job_that_kills_runtimes_is_given_up(desk: Desk) -> None:
-    """After three attempts, with a reason; other jobs run on in their order."""
+    """After it ran again three times, with a reason; other jobs run on in their order."""
+    assert MOST_ATTEMPTS == 1 + 3
     killer, other = desk.submit(), desk.submit()
     for attempt in range(MOST_ATTEMPTS):
         claim = desk.books.claim_next()
@@ -436,7 +437,8 @@ def test_work_in_a_full_store_is_found_by_index(desk: Desk) -> None:
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
             " INSERT INTO jobs (job_id, session_id, program_id, backend, status, created_ms,"
             " cost_s, tags, private)"
-            " SELECT 'x' || i, iif(i % 2, 's', NULL), 'sampler', 'b', 'Completed', i, 1, '[]', 0 FROM n"
+            " SELECT 'x' || i, iif(i % 2, 's', NULL), 'sampler', 'b', 'Completed', i, 1, '[]', 0"
+            " FROM n"
         )
     full_s = min(work() for _ in range(5))
     assert desk.store.listing.jobs(JobFilter())[1] > 20_000

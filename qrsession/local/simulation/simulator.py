@@ -21,6 +21,8 @@ from qrsession.protocol import faults
 _POINTS_AT_ONCE = 500
 _BYTES_OF_AMPLITUDE = 16
 _SEED_BYTES = 7
+# What Aer says where no estimate of its own foresaw that the memory would not do.
+_NO_ALLOCATION = ("Cannot allocate memory", "bad_alloc")
 _NO_MEMORY = re.compile(r"Insufficient memory .* using the (\w+) simulator")
 
 
@@ -132,6 +134,8 @@ class Simulator:
 
     def _failure(self, circuit: QuantumCircuit, message: str) -> Exception:
         match = _NO_MEMORY.search(message)
+        if match is None and any(words in message for words in _NO_ALLOCATION):
+            return MemoryError(message)
         if match is None:
             words = " ".join(message.removeprefix("ERROR:").split())
             return failed(
