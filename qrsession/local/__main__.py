@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serving.serve(options)
     except QrsessionError as error:
+        if options.on_failed is not None:
+            options.on_failed(error)
         sys.stderr.write(f"{error.message}\n{error.advice}\n")
         return error.exit_code
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route as AppRoute
 
+from qrsession.errors import StorageError
 from qrsession.local import (
     backends,
     discovery,
@@ -70,6 +71,7 @@ def create_app(
 
     It serves before its lanes are warm. ``app.state.runtime.changes.release_all()`` lets held
     requests go, so that a server that is told to stop need not wait for them.
+    ``app.state.start_error`` is what kept it from starting.
 
     Raises:
         StorageError: The database cannot be used.
@@ -78,7 +80,12 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        runtime.start()
+        try:
+            runtime.start()
+        except StorageError as error:
+            # The server says no more than that it did not start.
+            app.state.start_error = error
+            raise
         try:
             yield
         finally:
@@ -92,6 +99,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.runtime = runtime
+    app.state.start_error = None
     return app
 
 

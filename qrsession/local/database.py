@@ -14,17 +14,33 @@ Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
 BUSY_TIMEOUT_S = 5.0
 _CACHED_STATEMENTS = 256
+_DAMAGE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+_DAMAGE_ADVICE = (
+    "It was left as it is: keep it, put a copy of it back, or move it aside to start with an empty "
+    "one; `sqlite3 FILE .recover` reads what can be saved."
+)
+# By how SQLite's names of errors begin.
+_ADVICE = {
+    "SQLITE_BUSY": "Another program has it open: end that, or see `qrsession local status`.",
+    "SQLITE_LOCKED": "Another program has it open: end that, or see `qrsession local status`.",
+    "SQLITE_FULL": "Make room on the disk and try again; what was accepted before is kept.",
+    "SQLITE_IOERR": "See whether the disk is full or fails, and try again; what was accepted "
+    "before is kept.",
+}
 
 
 class Database:
     """The connection of one runtime to its database, which no other process may open meanwhile.
 
-    A damaged or foreign file is reported and left as it is.
+    A damaged or foreign file is reported and left as it is: once SQLite has found damage, what can
+    be read is read, and nothing is written any more.
     """
 
     def __init__(self, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self._path = path
+        self._is_damaged = False
         _make_private(path)
+        self._refuse_emptied()
         try:
             # Calls come from one event loop; which thread runs that is the caller's choice.
             self._connection = sqlite3.connect(
@@ -42,23 +58,47 @@ class Database:
             self._connection.close()
             raise
 
+    def _refuse_emptied(self) -> None:
+        """Refuse a file that lost all it had: SQLite would begin anew, and drop the log beside."""
+        log = self._path.with_name(f"{self._path.name}-wal")
+        if log.exists() and log.stat().st_size and not self._path.stat().st_size:
+            raise StorageError(
+                f"The runtime's database {self._path} is empty, and its log {log.name} is not.",
+                advice="Both were left as they are. Put a copy of the database back, or move both "
+                "aside to start with an empty one.",
+                details={"path": str(self._path)},
+            )
+
     def _prepare(self) -> None:
         # Two runtimes on one file would each take the other's running jobs for orphans.
         self.execute("PRAGMA locking_mode = EXCLUSIVE")
+        # Before anything is written to it.
+        self._check_version()
         self.execute("PRAGMA journal_mode = WAL")
         self.execute("PRAGMA synchronous = NORMAL")
         self.execute("PRAGMA foreign_keys = ON")
         self.execute("PRAGMA temp_store = MEMORY")
         # The first write takes the lock for good; a runtime that is just ending is waited for.
         with self.transaction():
-            version = int(self.one("PRAGMA user_version")[0])
-            if version > len(MIGRATIONS):
-                raise StorageError(
-                    f"{self._path} was written by a newer qrsession (schema {version}).",
-                    advice="Upgrade qrsession, or give it another home by QRSESSION_HOME.",
-                )
-            for number in range(version, len(MIGRATIONS)):
+            for number in range(self._check_version(), len(MIGRATIONS)):
                 self._migrate(number)
+
+    def _check_version(self) -> int:
+        """Return how many migrations the database has had; refuse one that is not ours."""
+        version = int(self.one("PRAGMA user_version")[0])
+        if version > len(MIGRATIONS):
+            raise StorageError(
+                f"{self._path} was written by a newer qrsession (schema {version}).",
+                advice="Upgrade qrsession, or give it another home by QRSESSION_HOME.",
+                details={"path": str(self._path)},
+            )
+        if not version and self.one("SELECT count(*) FROM sqlite_master")[0]:
+            raise StorageError(
+                f"{self._path} is the database of another program.",
+                advice="It was left as it is. Move it aside, or name another folder.",
+                details={"path": str(self._path)},
+            )
+        return version
 
     def _migrate(self, number: int) -> None:
         # Not `executescript`, which would commit what went before it.
@@ -89,6 +129,7 @@ class Database:
 
     def execute(self, statement: str, values: Values = ()) -> int:
         """Run a statement and return how many rows it changed."""
+        self._refuse_damaged()
         try:
             return self._connection.execute(statement, values).rowcount
         except sqlite3.Error as error:
@@ -96,6 +137,7 @@ class Database:
 
     def insert(self, statement: str, values: Values) -> int:
         """Run an INSERT and return the row's number."""
+        self._refuse_damaged()
         try:
             return self._connection.execute(statement, values).lastrowid or 0
         except sqlite3.Error as error:
@@ -117,16 +159,18 @@ class Database:
         """Return the row of a query that always has one."""
         return self.all(query, values)[0]
 
+    def _refuse_damaged(self) -> None:
+        # What is written to a damaged tree of pages may destroy what could still be saved.
+        if self._is_damaged:
+            raise self._as_storage_error(sqlite3.DatabaseError("it was found to be damaged"))
+
     def _as_storage_error(self, error: sqlite3.Error) -> StorageError:
         name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-        advice = None
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            advice = "Another runtime uses it: see `qrsession local status`."
-        elif name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            advice = "It was left as it is. Move it aside to start with an empty one."
+        self._is_damaged = self._is_damaged or name.startswith(_DAMAGE)
+        advices = [advice for prefix, advice in _ADVICE.items() if name.startswith(prefix)]
         return StorageError(
             f"The runtime's database {self._path} cannot be used: {error}.",
-            advice=advice,
+            advice=_DAMAGE_ADVICE if self._is_damaged else next(iter(advices), None),
             details={"path": str(self._path), "sqlite": name},
         )
 

@@ -11,6 +11,7 @@ from qrsession.local.frames import Frame, pack, read_frame
 
 # Importing Qiskit and Aer takes a second or two, on a machine that is busy ten times that.
 _START_LIMIT_S = 120.0
+_WORKER = "qrsession.local.worker"
 # One Aer thread for each lane: with more, a small job spends its time waking threads up.
 _ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -27,7 +28,7 @@ class LaneProcess:
         self.channel, channel = socket.socketpair()
         self.lifeline, lifeline = socket.socketpair()
         ends = (channel.fileno(), lifeline.fileno())
-        arguments = ["-P", "-m", "qrsession.local.worker", *map(str, ends), str(memory_mb)]
+        arguments = ["-P", "-m", _WORKER, *map(str, ends), str(memory_mb)]
         try:
             with channel, lifeline:
                 self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter and module

@@ -52,6 +52,7 @@ class Scheduler:
         self._running: dict[str, tuple[JobLane, float]] = {}
         self._killed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._said: set[str] = set()
         self._is_ending = False
         self._retry: asyncio.TimerHandle | None = None
         self._alarm = Alarm(clock, self.dispatch)
@@ -92,8 +93,8 @@ class Scheduler:
                 lane = self._idle.popleft()
                 self._running[claim.job.job_id] = (lane, time.monotonic())
                 self._spawn(self._run(lane, claim))
-        except StorageError:
-            _LOGGER.exception("No job can be taken from the queue")
+        except StorageError as error:
+            self._complain("No job can be taken from the queue", error)
             if self._retry is None:
                 loop = asyncio.get_running_loop()
                 self._retry = loop.call_later(_STORAGE_RETRY_S, self._dispatch_again)
@@ -169,12 +170,19 @@ class Scheduler:
         while True:
             try:
                 self._books.end(job, ending)
-            except StorageError:
+            except StorageError as error:
                 # A full disk: the outcome is kept here, and the lane with it, until it fits.
-                _LOGGER.exception("The outcome of job %s is not recorded yet", job.job_id)
+                self._complain(f"The outcome of job {job.job_id} is not recorded yet", error)
                 await asyncio.sleep(_STORAGE_RETRY_S)
             else:
+                self._said.clear()
                 return
+
+    def _complain(self, what: str, error: StorageError) -> None:
+        """Log what cannot be written, once: it is tried each second, and the log is on a disk."""
+        if what not in self._said:
+            self._said.add(what)
+            _LOGGER.error("%s: %s", what, error)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

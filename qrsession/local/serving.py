@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import sys
@@ -15,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from qrsession import __version__
-from qrsession.errors import InvalidValueError, LocalRuntimeError, StorageError
+from qrsession.errors import InvalidValueError, LocalRuntimeError, QrsessionError, StorageError
 from qrsession.local.app import create_app
 from qrsession.local.catalogue import Catalogue
 from qrsession.local.conditions import Conditions
@@ -25,7 +24,7 @@ from qrsession.local.daemon import HOST, find, remembered_port, secret_of, write
 from qrsession.local.home import RuntimeFiles
 from qrsession.local.lanes import default_num_lanes, make_lanes
 from qrsession.local.scenario import Scenario
-from qrsession.local.starting import READY, TAKEN
+from qrsession.local.starter import READY, TAKEN, Starter
 from qrsession.settings import Settings
 from qrsession.storage import locked
 
@@ -51,6 +50,7 @@ class ServeOptions:
         twins_dir: Where snapshots of devices are; None for the home's own.
         on_ready: Called with the URL once requests are answered.
         on_taken: Called when another runtime serves the home already.
+        on_failed: Called with what kept it from serving.
     """
 
     settings: Settings
@@ -62,6 +62,7 @@ class ServeOptions:
     twins_dir: Path | None = None
     on_ready: Callable[[str], None] | None = None
     on_taken: Callable[[], None] | None = None
+    on_failed: Callable[[QrsessionError], None] | None = None
 
 
 def settings_under(settings: Settings, data_dir: Path) -> Settings:
@@ -77,21 +78,14 @@ def print_url(url: str) -> None:
         sys.stdout.flush()
 
 
-def tell(ready_fd: int, word: bytes) -> None:
-    """Say to whoever started this process how it went."""
-    with contextlib.suppress(OSError):
-        # A reader that gave up is no reason to end.
-        os.write(ready_fd, word)
-    os.close(ready_fd)
-
-
 def daemon_options(options: ServeOptions, ready_fd: int) -> ServeOptions:
     """Return options for a runtime in the background, which answers its starter by a pipe."""
-    os.set_inheritable(ready_fd, False)  # noqa: FBT003 - the standard library's signature
+    starter = Starter(ready_fd)
     return replace(
         options,
-        on_ready=lambda _url: tell(ready_fd, READY),
-        on_taken=lambda: tell(ready_fd, TAKEN),
+        on_ready=lambda _url: starter.tell(READY),
+        on_taken=lambda: starter.tell(TAKEN),
+        on_failed=starter.explain,
     )
 
 
@@ -209,6 +203,8 @@ def _run(
     )
     with _signals_noted() as received:
         asyncio.run(server.serve(sockets=[listener]))
+    if app.state.start_error is not None:
+        raise app.state.start_error
     if not server.has_started:
         raise LocalRuntimeError("The local runtime could not start; its log says why.")
     return received

@@ -13,13 +13,16 @@ from pathlib import Path
 from qrsession.errors import LocalRuntimeError, StorageError
 from qrsession.local import daemon
 from qrsession.local.home import RuntimeFiles
+from qrsession.local.starter import (
+    FAILED,
+    LONGEST_ERROR_BYTES,
+    READY,
+    TAKEN,
+    WORD_BYTES,
+    read_error,
+)
 from qrsession.settings import Settings
 from qrsession.storage import locked
-
-# What a new runtime says to whoever started it. Both have one length, so that one read does.
-READY = b"ready\n"
-# Another runtime serves the home, and should be looked for.
-TAKEN = b"taken\n"
 
 _START_LIMIT_S = 60.0
 _END_LIMIT_S = 15.0
@@ -100,14 +103,19 @@ def _spawn_and_wait(
         # It forks at once and leaves, so that the runtime is no child of ours to wait for.
         status = process.wait()
         said = b""
-        while status == 0 and len(said) < len(READY):
+        wanted_bytes = WORD_BYTES
+        while status == 0 and len(said) < wanted_bytes:
             left_s = max(deadline_s - time.monotonic(), 0)
             if not select.select([ready], [], [], left_s)[0]:
                 raise _failed(files, "is not ready after a minute")
-            chunk = ready.read(len(READY))
+            chunk = ready.read(wanted_bytes - len(said))
             if not chunk:
                 break
             said += chunk
+            if said == FAILED:
+                wanted_bytes += LONGEST_ERROR_BYTES
+    if said.startswith(FAILED):
+        raise read_error(said[WORD_BYTES:]) or _failed(files, "ended while it was starting")
     if said not in {READY, TAKEN}:
         raise _failed(files, "ended while it was starting")
 
