@@ -113,6 +113,8 @@ class Books:
             if job.session_id is not None:
                 session = self._load(job.session_id)
                 self._save(session, lifecycle.job_started(session, now))
+            # Where they cannot be read, the job has not been taken either.
+            params_json = self._store.jobs.params(job)
         self._changes.notify(job.job_id)
         claimed = replace(
             job,
@@ -122,7 +124,7 @@ class Books:
             started_at=now,
         )
         # A queued job always has params; were they lost, the lane's refusal is the best there is.
-        return Claim(claimed, self._store.jobs.params(job) or b"{}")
+        return Claim(claimed, params_json or b"{}")
 
     def end(self, job: Job, ending: Ending) -> bool:
         """Give a job its one final state, with result and charge.

@@ -16,8 +16,8 @@ BUSY_TIMEOUT_S = 5.0
 _CACHED_STATEMENTS = 256
 _DAMAGE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 _DAMAGE_ADVICE = (
-    "It was left as it is: keep it, put a copy of it back, or move it aside to start with an empty "
-    "one; `sqlite3 FILE .recover` reads what can be saved."
+    "It was left as it is. Put a copy back, or move it aside to start with an empty one; "
+    "`sqlite3 FILE .recover` saves what can be read."
 )
 # By how SQLite's names of errors begin.
 _ADVICE = {
@@ -64,7 +64,7 @@ class Database:
         if log.exists() and log.stat().st_size and not self._path.stat().st_size:
             raise StorageError(
                 f"The runtime's database {self._path} is empty, and its log {log.name} is not.",
-                advice="Both were left as they are. Put a copy of the database back, or move both "
+                advice="Both are left as they are. Put a copy of the database back, or move both "
                 "aside to start with an empty one.",
                 details={"path": str(self._path)},
             )

@@ -17,6 +17,7 @@ import pytest
 from qrsession.local.config import MOST_ATTEMPTS
 from qrsession.protocol import faults
 from tests.circuits import BELL
+from tests.e2e.conftest import Cli
 from tests.e2e.killing import (
     FINAL,
     LIGHT,
@@ -217,3 +218,20 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path: Path) -> None:
         assert caller.get("/jobs?tags=refused").json()["count"] == 0
         assert caller.wait_final(caller.submit(light(1)).json()["id"])["status"] == "Completed"
         assert server.log().count("not recorded yet") == 1
+
+
+def test_a_command_says_what_is_wrong_with_the_database(own_cli: Cli, fresh_home: Path) -> None:
+    """Which file, why, and what to do; the file stays what it was."""
+    folder = fresh_home / "data" / "local"
+    folder.mkdir(parents=True, mode=0o700)
+    file = folder / "runtime.sqlite3"
+    file.write_bytes(b"no database at all" * 100)
+    error = own_cli.error(1, "local", "start")
+    assert error["code"] == "storage"
+    assert str(file) in error["message"]
+    assert "not a database" in error["message"]
+    assert "left as it is" in error["advice"]
+    assert own_cli.error(1, "open", "--local")["code"] == "storage"
+    assert file.read_bytes() == b"no database at all" * 100
+    file.unlink()
+    own_cli.ok("open", "--local")
