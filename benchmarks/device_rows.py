@@ -19,20 +19,20 @@ NAMES = ("device-second-run", "device-first-run", "device-bytes")
 DEVICE = "ibm_fez"
 SHOTS = "1024"
 _SCRIPT = Path(__file__).resolve().parent / "device_peer.py"
-_SNAPSHOTS = "lib/*/site-packages/qiskit_ibm_runtime/fake_provider/backends"
+SNAPSHOTS = "lib/*/site-packages/qiskit_ibm_runtime/fake_provider/backends"
 
 
 @contextmanager
 def device_rows(home: Home, peer: Home) -> Iterator[list[Row]]:
     """Have a runtime up that offers the device, with a session that has run a job."""
-    (snapshots,) = peer.scripts.parent.glob(_SNAPSHOTS)
+    (snapshots,) = peer.scripts.parent.glob(SNAPSHOTS)
     with ends.serving(home, "--ideal", "--twins", snapshots) as url:
         secret = (Path(home.environ["QRSESSION_HOME"]) / "data/local/secret").read_text().strip()
         opened = ("open", "--local", "--backend", DEVICE, "--json")
         session = json.loads(home.output("qrsession", *opened))["data"]["session"]
         instance: str = session["instance"]
         home.output("qrsession", "run", "@bell", "--quiet")
-        by_peer = peer.having(_variables(url, secret, instance))
+        by_peer = peer.having(variables(url, secret, instance))
         yield [
             *_timed_rows(home, by_peer, session["session_id"]),
             Row(
@@ -82,18 +82,18 @@ def _received(home: Home, peer: Home, url: str, secret: str, instance: str) -> P
     home.output("qrsession", "close", "--all", "--quiet")
     file = new_circuit(home.folder, 2)
     with relay_to(urlsplit(url).port or 0) as relay:
-        variables = _variables(relay.url, secret, instance)
-        ours = home.having({**variables, "QRSESSION_ACCOUNT": "environment"})
+        chosen = variables(relay.url, secret, instance)
+        ours = home.having({**chosen, "QRSESSION_ACCOUNT": "environment"})
         ours.output("qrsession", "open", "--backend", DEVICE, "--quiet")
         ours.output("qrsession", "run", "--shots", SHOTS, "--quiet", file)
         ours.output("qrsession", "close", "--quiet")
         ours_bytes = relay.received_bytes
         relay.reset()
-        peer.having(variables).output("python", "-P", _SCRIPT, DEVICE, file)
+        peer.having(chosen).output("python", "-P", _SCRIPT, DEVICE, file)
         return Pair(ours_bytes, relay.received_bytes)
 
 
-def _variables(url: str, secret: str, instance: str) -> dict[str, str]:
+def variables(url: str, secret: str, instance: str) -> dict[str, str]:
     """Return what makes a script of qiskit-ibm-runtime use a local runtime as it stands."""
     return {
         "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",

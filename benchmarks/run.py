@@ -18,7 +18,7 @@ from pathlib import Path
 # Run as a file, this folder is on the path, and the one that its modules are named from is not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import device_rows, ends, venvs
+from benchmarks import capacity, device_rows, ends, venvs
 from benchmarks.circuit_files import new_circuit
 from benchmarks.ends import Home
 from benchmarks.timing import Limit, Pair, Row, in_turn, measure, table
@@ -28,7 +28,13 @@ RUNS = 15
 NUM_JOBS = 200
 PEER_NAMES = ("first-run", "first-run-qasm3", "backend")
 OWN_NAMES = ("version", "status", "env", "help", "second-run", "jobs", "import")
-NAMES = (*OWN_NAMES, *PEER_NAMES, *device_rows.NAMES)
+NAMES = (
+    *OWN_NAMES,
+    *PEER_NAMES,
+    *device_rows.NAMES,
+    *capacity.OWN_NAMES,
+    *capacity.PEER_NAMES,
+)
 
 
 def rows(home: Home) -> list[Row]:
@@ -158,6 +164,14 @@ def main() -> None:
             both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
             homes = [stack.enter_context(one) for one in both]
             chosen += stack.enter_context(device_rows.device_rows(*homes))
+        if not wanted.isdisjoint(capacity.OWN_NAMES):
+            alone = stack.enter_context(ends.new_home(own))
+            chosen += stack.enter_context(capacity.own_rows(alone))
+        if not wanted.isdisjoint(capacity.PEER_NAMES):
+            both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
+            alone, peer = (stack.enter_context(one) for one in both)
+            port = stack.enter_context(ends.emulator(peer))
+            chosen.append(capacity.peer_row(alone, peer, port))
         measured = []
         for row in chosen:
             if row.name in wanted:

@@ -16,7 +16,7 @@ _HEADINGS = ("", "what", "ours", "reference", "figure", "middle half", "limit")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Milliseconds of ours and of the reference, measured in turn; bytes, where a row says so."""
+    """Milliseconds of ours and of the reference, measured in turn; else what a row says."""
 
     ours_ms: float
     reference_ms: float
@@ -24,9 +24,12 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How far ours may be from the reference: a multiple of it, or milliseconds above it."""
+    """How far ours may be from the reference: a multiple of it, or milliseconds above it.
 
-    value: float
+    None is for what is measured to be known, and was not promised.
+    """
+
+    value: float | None
     is_multiple: bool = True
 
     def figure(self, pair: Pair) -> float:
@@ -76,7 +79,7 @@ class Measured:
     @property
     def is_met(self) -> bool:
         """Whether the median keeps within the limit."""
-        return median(self.figures) <= self.row.limit.value
+        return self.row.limit.value is None or median(self.figures) <= self.row.limit.value
 
     def cells(self) -> tuple[str, ...]:
         """Return its cells of the table."""
@@ -89,7 +92,7 @@ class Measured:
             f"{median(pair.reference_ms for pair in self.pairs):.1f} {self.row.unit}",
             limit.text(median(self.figures)),
             f"{limit.text(low)} to {limit.text(high)}",
-            limit.text(limit.value),
+            "none" if limit.value is None else limit.text(limit.value),
         )
 
 

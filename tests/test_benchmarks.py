@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import run
+from benchmarks import capacity, run
 from benchmarks.circuit_files import new_circuit
 from benchmarks.ends import Home
 from benchmarks.timing import Limit, Measured, Pair, Row, in_turn, measure, table, wall_ms
@@ -82,6 +82,17 @@ def test_each_row_has_a_name_that_can_be_asked_for(tmp_path: Path) -> None:
     home = Home(tmp_path, {}, tmp_path)
 
     assert tuple(row.name for row in run.rows(home)) == run.OWN_NAMES
+    with capacity.own_rows(home) as rows:
+        assert tuple(row.name for row in rows) == capacity.OWN_NAMES
+    assert len(set(run.NAMES)) == len(run.NAMES)
+
+
+@pytest.mark.fast
+def test_what_was_not_promised_is_never_missed() -> None:
+    taken = measured("known", Limit(None), (500.0, 100.0), (500.0, 100.0))
+
+    assert taken.is_met
+    assert taken.cells()[4:] == ("5.00 x", "5.00 x to 5.00 x", "none")
 
 
 @pytest.mark.fast
