@@ -36,7 +36,7 @@ async def list_backends(request: Request) -> Response:
             "devices": [
                 {
                     **device.summary,
-                    "status": outages.standing(device.name).listed_as,
+                    **outages.listed(device.name),
                     "queue_length": _queue_length(runtime, device.name),
                     **(_wait_time(runtime, device.name) if fields else {}),
                 }

@@ -77,6 +77,11 @@ class Outages:
                 return Standing(rule.status, rule.reason or usual)
         return Standing()
 
+    def listed(self, name: str) -> dict[str, Any]:
+        """Return what the list of backends says of one in place of what it would; maybe nothing."""
+        has_word = any(rule.status is not None for rule in self._rules_of(name))
+        return {"status": self.standing(name).listed_as} if has_word else {}
+
     def queue_length(self, name: str, real: int) -> int:
         """Return how many jobs are said to wait for a backend, where ``real`` ones do."""
         said = (rule.queue_length for rule in self._rules_of(name))

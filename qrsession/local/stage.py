@@ -34,14 +34,14 @@ class Stage:
     def add(self, scenario: Scenario, now: datetime) -> None:
         """Add a scenario to the one that plays, whose rules go on.
 
-        Rules of requests and jobs come behind, those of backends before the others. What is said
-        of tokens, or of usage, replaces what was said of them.
+        Rules of requests and jobs come behind, those of backends before the others, and what is
+        said of tokens and usage counts from now.
         """
         self.director.add(scenario.rules)
         self.cast.add(scenario.jobs)
         self.outages.add(scenario.backends)
         if scenario.tokens is not None:
-            self.tokens.play(scenario.tokens)
+            self.tokens.add(scenario.tokens)
         if scenario.usage is not None:
             self.meter.play(scenario.usage, now)
 

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jwt
@@ -47,6 +48,20 @@ class Tokens:
         self._rule = rule
         self._num_refused = 0
         self._good_from_serial = self._next_serial() if rule.revoke else 0
+
+    def add(self, rule: TokenRule) -> None:
+        """Let this become of tokens too; what it says nothing of stays as it is."""
+        if rule.revoke:
+            self._good_from_serial = self._next_serial()
+        merged = replace(
+            self._rule,
+            lifetime_s=rule.lifetime_s or self._rule.lifetime_s,
+            revoke=rule.revoke or self._rule.revoke,
+        )
+        if rule.refuse != 0:
+            merged = replace(merged, refuse=rule.refuse, code=rule.code, message=rule.message)
+            self._num_refused = 0
+        self._rule = merged
 
     def refusal(self) -> tuple[str, str] | None:
         """Return IAM's code and message where the next request is to be refused; count it."""

@@ -97,9 +97,7 @@ def read_token_rule(entry: Mapping[str, Any]) -> TokenRule:
     check_options(entry, _TOKENS, "tokens")
     fields = dict(entry)
     if "refuse" in fields:
-        # None at all is what it takes to end refusing, where this is added to another scenario.
-        is_none = fields["refuse"] == 0 and fields["refuse"] is not False
-        fields["refuse"] = 0 if is_none else read_times(fields["refuse"], "tokens.refuse")
+        fields["refuse"] = read_times(fields["refuse"], "tokens.refuse")
     elif "code" in fields or "message" in fields:
         raise missing("tokens", "refuse")
     return TokenRule(**fields)
