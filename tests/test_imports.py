@@ -115,6 +115,7 @@ ALLOWED = {
     "connection": LIBRARY | {"local.daemon", "local.identity"},
     "local": WIRE | {"settings", "storage", "local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
+    "testing": LIBRARY | {"local", "testing"},
     "__main__": {"cli"},
     "__init__": LIBRARY,
 }
@@ -150,6 +151,8 @@ HEAVY = {
     "starlette": {"local"},
     "uvicorn": {"local"},
     "typer": {"cli"},
+    # Nobody but pytest imports the plugin.
+    "pytest": {"testing.plugin"},
 }
 # Found, never imported; and what newer releases of Typer carry inside them.
 NEVER = ("qiskit_ibm_runtime", "click", "typer._click", "pydantic")

@@ -24,5 +24,5 @@ UsageLimit = Annotated[
 ]
 ScenarioFile = Annotated[
     Path | None,
-    typer.Option("--scenario", metavar="FILE", help="Requests that shall go wrong: TOML or JSON."),
+    typer.Option("--scenario", metavar="FILE", help="What goes wrong, and when: TOML or JSON."),
 ]

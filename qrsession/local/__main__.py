@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from qrsession.duration import parse_duration
 from qrsession.errors import QrsessionError
 from qrsession.local.conditions import Conditions
+from qrsession.local.lifeline import die_with
 from qrsession.local.plans import PlanName
 from qrsession.settings import Settings
 
@@ -23,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Imported only now: a fork must come before there are threads, and cost little.
     from qrsession.local import serving  # noqa: PLC0415
 
+    if wanted.lifeline is not None:
+        # Kept until the end of this process: its other end is its parent's life.
+        die_with(socket.socket(fileno=wanted.lifeline))
     settings = Settings.from_environ()
     if wanted.run is not None:
         settings = replace(settings, data_dir=wanted.data, runtime_dir=wanted.run)
@@ -74,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--daemon", action="store_true", help="run in the background")
     # How `ensure` hands over its home and waits; not for people.
     parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
+    # How a test suite makes sure that its runtime never outlives it.
+    parser.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser
 
@@ -92,7 +99,7 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
         "--usage-limit", type=float, metavar="S", help="refuse jobs once so much is used"
     )
     parser.add_argument(
-        "--scenario", type=Path, metavar="FILE", help="which requests go wrong: TOML or JSON"
+        "--scenario", type=Path, metavar="FILE", help="what goes wrong, and when: TOML or JSON"
     )
 
 

@@ -121,6 +121,8 @@ def _route_table() -> list[AppRoute]:
     table += [
         AppRoute(scenes.SCENARIO_PATH, scenes.get_scenario, methods=["GET"]),
         AppRoute(scenes.SCENARIO_PATH, scenes.put_scenario, methods=["PUT"]),
+        AppRoute(scenes.SCENARIO_PATH, scenes.post_scenario, methods=["POST"]),
         AppRoute(scenes.SCENARIO_PATH, scenes.delete_scenario, methods=["DELETE"]),
+        AppRoute(scenes.RESET_PATH, scenes.post_reset, methods=["POST"]),
     ]
     return table

@@ -30,12 +30,14 @@ async def list_backends(request: Request) -> Response:
     fields = request.query_params.get("fields")
     if fields not in {None, "", _WAIT_TIME}:
         raise bad_request(f"fields can only be {_WAIT_TIME}.")
+    outages = runtime.stage.outages
     return json_reply(
         {
             "devices": [
                 {
                     **device.summary,
-                    "queue_length": runtime.store.queue.length(device.name),
+                    **outages.listed(device.name),
+                    "queue_length": _queue_length(runtime, device.name),
                     **(_wait_time(runtime, device.name) if fields else {}),
                 }
                 for device in runtime.devices.values()
@@ -63,12 +65,11 @@ async def get_defaults(request: Request) -> Response:
 async def get_status(request: Request) -> Response:
     """``GET /backends/{backend}/status``."""
     device = _device_of(request)
+    runtime = runtime_of(request)
     return json_reply(
         {
-            "state": True,
-            "status": "active",
-            "message": "available",
-            "length_queue": runtime_of(request).store.queue.length(device.name),
+            **runtime.stage.outages.standing(device.name).status_as,
+            "length_queue": _queue_length(runtime, device.name),
             "backend_version": device.backend_version,
         }
     )
@@ -117,6 +118,10 @@ def _device_of(request: Request) -> Device:
     if device is None:
         raise not_found("Backend", name)
     return device
+
+
+def _queue_length(runtime: Runtime, name: str) -> int:
+    return runtime.stage.outages.queue_length(name, runtime.store.queue.length(name))
 
 
 def _wait_time(runtime: Runtime, backend: str) -> dict[str, Any]:

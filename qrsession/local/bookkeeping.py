@@ -15,6 +15,7 @@ from qrsession.local.config import MOST_ATTEMPTS
 from qrsession.local.job_rows import Ending, Job, Submission
 from qrsession.local.lifecycle import Session
 from qrsession.local.metering import Meter
+from qrsession.local.queue_rows import NOTHING_HELD, Held
 from qrsession.local.refusals import bad_request, not_found
 from qrsession.local.store import Store
 from qrsession.protocol import faults
@@ -101,10 +102,10 @@ class Books:
                 self._save(session, lifecycle.job_queued(session, now, request.backend))
             self._store.jobs.add(submission, now)
 
-    def claim_next(self) -> Claim | None:
+    def claim_next(self, held: Held = NOTHING_HELD) -> Claim | None:
         """Take the job that is next, None where none may run now."""
         now = self.now()
-        job = self._store.queue.next_job()
+        job = self._store.queue.next_job(held)
         if job is None:
             return None
         with self._store.transaction():

@@ -53,6 +53,11 @@ class Changes:
             if not change.done():
                 change.set_result(None)
 
+    def notify_all(self) -> None:
+        """Wake those who wait for any job."""
+        for job_id in [job_id for job_id in self._waiting if job_id != _NO_JOB]:
+            self.notify(job_id)
+
     def release_all(self) -> None:
         """Wake everybody, and let nobody wait any more: the runtime ends."""
         self._is_ending = True

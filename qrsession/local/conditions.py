@@ -21,7 +21,7 @@ class Conditions:
         clock_rate: How many seconds of sessions, limits and usage pass in one of real time.
         submissions_per_minute: How many jobs may be submitted in a minute of that clock; None for
             any number. IBM's service takes 5.
-        scenario_file: Which requests go wrong; None for none.
+        scenario_file: What goes wrong; None for nothing.
         plan_name: The plan of the account.
         usage_limit_s: What the instance may use in 28 days, in place of what its plan allows.
     """

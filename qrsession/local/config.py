@@ -35,7 +35,7 @@ class RuntimeConfig:
         idle_timeout_s: Seconds of real time without session, job and request after which
             ``on_idle`` is called; None for never.
         conditions: How the service behaves.
-        scenario: Which requests go wrong.
+        scenario: What goes wrong.
         clock: What rules sessions and time limits; None for one of the rate in ``conditions``.
         version: The version of the package, for whoever asks what runs here.
         on_idle: Called once, in the event loop, to stop the server.

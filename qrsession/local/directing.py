@@ -1,19 +1,19 @@
-"""Plays a scenario: which rule decides about a request, what is left of each, and what is hidden.
+"""Plays the rules of a scenario: which one decides about a request, and what is hidden.
 
 In memory alone: a runtime that starts anew plays its scenario from the beginning.
 """
 
 import asyncio
 import logging
-import random
 import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
-from qrsession.local.scenario import ALWAYS, Rule, Scenario
+from qrsession.local.counting import Turns
+from qrsession.local.scenario import Rule, Scenario
 
 _LOGGER = logging.getLogger(__name__)
 _SEGMENT = re.compile(r"\\\{[^{}/]+\\\}")
@@ -49,14 +49,7 @@ class _Part:
 
     rule: Rule
     path: re.Pattern[str] | None
-    chance: random.Random
-    matched: int = 0
-    fired: int = 0
-
-    @property
-    def left(self) -> int | None:
-        """How often it still applies; None for always."""
-        return None if self.rule.times is None else self.rule.times - self.fired
+    turns: Turns
 
     def matches(self, asked: Asked) -> bool:
         rule = self.rule
@@ -67,47 +60,44 @@ class _Part:
             and (rule.tag is None or any(fnmatchcase(tag, rule.tag) for tag in asked.tags))
         )
 
-    def fires(self) -> bool:
-        """Count a match, and say whether the rule applies to it."""
-        self.matched += 1
-        if self.matched <= self.rule.skip or self.chance.random() >= self.rule.probability:
-            return False
-        self.fired += 1
-        return True
-
 
 class Director:
-    """Plays one scenario at a time. For one event loop."""
+    """Plays the rules of one scenario at a time. For one event loop."""
 
-    def __init__(self, scenario: Scenario, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, scenario: Scenario | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._monotonic = monotonic
         self._hidden_until_s: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.play(scenario)
+        self.play(scenario or Scenario())
 
     def play(self, scenario: Scenario) -> None:
-        """Begin a scenario, from its beginning, in place of the one before.
+        """Begin the rules of a scenario, from their beginning, in place of those before.
 
-        What the one before has started goes on: late requests arrive, hidden jobs stay hidden.
+        What those before have started goes on: late requests arrive, hidden jobs stay hidden.
         """
         self._seed = scenario.seed
-        self._parts = [
-            # Each rule has chances of its own, so that none depends on how others are asked.
-            _Part(rule, _path_pattern(rule), random.Random(f"{scenario.seed}:{index}"))  # noqa: S311 - no secret
-            for index, rule in enumerate(scenario.rules)
-        ]
+        self._parts: list[_Part] = []
+        self.add(scenario.rules)
+
+    def add(self, rules: Iterable[Rule]) -> None:
+        """Put rules behind those that are there, which go on."""
+        for rule in rules:
+            turns = Turns(rule, f"{self._seed}:{len(self._parts)}")
+            self._parts.append(_Part(rule, _path_pattern(rule), turns))
 
     def choose(self, asked: Asked) -> Rule | None:
         """Return the rule that decides about a request, None where it is to be left alone."""
         for part in self._parts:
-            if part.left != 0 and part.matches(asked) and part.fires():
+            if not part.turns.is_over and part.matches(asked) and part.turns.fires():
                 return part.rule
         return None
 
     @property
     def is_idle(self) -> bool:
         """Whether no rule can apply any more."""
-        return all(part.left == 0 for part in self._parts)
+        return all(part.turns.is_over for part in self._parts)
 
     def hide(self, job_id: str, for_s: float) -> None:
         """Keep a job out of lists for a while."""
@@ -134,26 +124,21 @@ class Director:
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    async def stop(self) -> None:
-        """Drop the requests that are late: the runtime ends."""
+    def drop_late(self) -> None:
+        """Let the requests that are late never arrive."""
         for task in self._tasks:
             task.cancel()
+
+    async def stop(self) -> None:
+        """Drop the requests that are late: the runtime ends."""
+        self.drop_late()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def document(self) -> dict[str, Any]:
-        """Write the scenario, and how far it is."""
+        """Write the rules, how far they are, and what they have started."""
         return {
-            "schema_version": 1,
             "seed": self._seed,
-            "rules": [
-                {
-                    **part.rule.to_document(),
-                    "matched": part.matched,
-                    "fired": part.fired,
-                    "left": ALWAYS if part.left is None else part.left,
-                }
-                for part in self._parts
-            ],
+            "rules": [part.turns.document() for part in self._parts],
             "late_requests": len(self._tasks),
             "hidden_jobs": list(self.hidden()),
         }

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qrsession.errors import StorageError
 from qrsession.local.config import API_PREFIXES, LARGEST_BODY_BYTES
 from qrsession.local.daemon import CHALLENGE_PATH
-from qrsession.local.faulting import Faulting
+from qrsession.local.faulting import OWN_PATHS, Faulting
 from qrsession.local.refusals import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
@@ -90,6 +90,19 @@ class Edge:
                 raise
             await _refuse(error)(scope, receive, send)
 
+    def _may_pass(self, authorization: str, *, is_control: bool) -> bool:
+        """Check who asks. The key itself opens what controls a scenario, which may refuse tokens.
+
+        For the same reason tokens that a scenario has revoked are good there.
+        """
+        tokens = self._runtime.tokens
+        scheme, _, credential = authorization.partition(" ")
+        if is_control and scheme.lower() == "apikey":
+            return tokens.is_key(credential.strip())
+        return scheme.lower() == "bearer" and tokens.is_good(
+            credential.strip(), even_revoked=is_control
+        )
+
     def _check(self, scope: Scope) -> None:
         headers = dict(scope["headers"])
         name = headers.get(b"host", b"").lower()
@@ -100,8 +113,8 @@ class Edge:
             )
         if scope["path"] in _OPEN_PATHS:
             return
-        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer" or not self._runtime.tokens.is_good(token.strip()):
+        authorization = headers.get(b"authorization", b"").decode("latin-1")
+        if not self._may_pass(authorization, is_control=scope["path"].startswith(OWN_PATHS)):
             raise FaultError(
                 Fault(
                     401,

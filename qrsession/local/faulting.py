@@ -25,7 +25,7 @@ from qrsession.protocol.faults import Fault
 # Where a request says for how long the job that it creates is to be hidden.
 HIDE_KEY = "qrsession.hide_s"
 # What controls the scenario must not fall under it, nor what tells whose runtime this is.
-_OWN_PATHS = CHALLENGE_PATH.rpartition("/")[0] + "/"
+OWN_PATHS = CHALLENGE_PATH.rpartition("/")[0] + "/"
 
 _CODES: dict[int, int | str] = {
     401: faults.BAD_CREDENTIALS,
@@ -48,7 +48,7 @@ class Faulting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, whose body ``receive`` gives in one piece."""
-        if self._director.is_idle or scope["path"].startswith(_OWN_PATHS):
+        if self._director.is_idle or scope["path"].startswith(OWN_PATHS):
             await self._app(scope, receive, send)
             return
         body: bytes = (await receive()).get("body", b"")

@@ -25,6 +25,9 @@ async def create_token(request: Request) -> Response:
     if form.get("grant_type") != [API_KEY_GRANT]:
         return _iam_error("BXNIM0138E", f"grant_type must be {API_KEY_GRANT}.")
     tokens = runtime_of(request).tokens
+    refusal = tokens.refusal()
+    if refusal is not None:
+        return _iam_error(*refusal)
     if not tokens.is_key(form.get("apikey", [""])[0]):
         return _iam_error("BXNIM0415E", "Provided API key could not be found.")
     return json_reply(tokens.issue().to_wire())

@@ -66,6 +66,7 @@ async def create_job(request: Request) -> Response:
     check_request(wanted)
     if wanted.backend not in runtime.devices:
         raise unknown_backend(wanted.backend, runtime.devices)
+    runtime.stage.outages.check(wanted.backend)
     wanted = replace(wanted, cost_s=min(wanted.cost_s or LONGEST_COST_S, LONGEST_COST_S))
     caller = request.headers.get(CLIENT_HEADER)
     submission = Submission(
@@ -83,6 +84,7 @@ async def create_job(request: Request) -> Response:
     if hide_s is not None:
         runtime.director.hide(submission.job_id, hide_s)
     runtime.books.submit(submission)
+    runtime.stage.cast.assign(submission.job_id, wanted)
     runtime.rate_limit.note()
     runtime.scheduler.dispatch()
     # The lane gets its job before the client gets the answer, which takes longer to send.

@@ -5,10 +5,12 @@ Usage is counted over a rolling period, as the open plan's. Source: API referenc
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from qrsession.local import lifecycle
 from qrsession.local.lifecycle import Session
 from qrsession.local.refusals import FaultError
+from qrsession.local.scenario.account import UsageRule
 from qrsession.local.store import Store
 from qrsession.protocol import faults
 from qrsession.protocol.faults import Fault
@@ -29,6 +31,19 @@ class Meter:
         self.allocation_s = allocation_s
         # No other process can open the database, so what it says need not be asked each time.
         self._instance_limit_s = store.instance.limit_s()
+        self._rule = UsageRule()
+        self._played_limit_s: float | None = None
+
+    def play(self, rule: UsageRule, now: datetime) -> None:
+        """Let a scenario's limit count from now in place of all others, or none of it."""
+        self._rule = rule
+        self._played_limit_s = rule.limit_s
+        if rule.left_s is not None:
+            self._played_limit_s = self.consumed_s(now) + rule.left_s
+
+    def document(self) -> dict[str, Any]:
+        """Write what a scenario says of usage, and the limit that comes of it."""
+        return {**self._rule.to_document(), "played_limit_s": self._played_limit_s}
 
     @property
     def instance_limit_s(self) -> int | None:
@@ -38,6 +53,8 @@ class Meter:
     @property
     def limit_s(self) -> float | None:
         """What may be used in a period, in seconds; None for any number."""
+        if self._played_limit_s is not None:
+            return self._played_limit_s
         limits = [limit for limit in (self.allocation_s, self._instance_limit_s) if limit]
         return min(limits, default=None)
 

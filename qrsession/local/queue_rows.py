@@ -8,27 +8,28 @@ A simulator is no machine that one session could have to itself, so it is shared
 that are active come first there, and nobody waits for a session that does nothing.
 """
 
-from collections.abc import Container
+import json
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 
 from qrsession.local.database import Database
 from qrsession.local.job_rows import RUNNING_SEQS, SELECT_JOBS, Job
 
 # The indexes are named because SQLite would choose one of all jobs, finished ones among them.
 _OF_SESSION = (
-    f"{SELECT_JOBS} INDEXED BY jobs_queued_in_session"
-    " WHERE status = 'Queued' AND session_id = ? ORDER BY seq"
+    f"{SELECT_JOBS} INDEXED BY jobs_queued_in_session WHERE status = 'Queued' AND session_id = ?"
 )
-_ON_BACKEND = (
-    f"{SELECT_JOBS} INDEXED BY jobs_queued WHERE status = 'Queued' AND backend = ? ORDER BY seq"
-)
+_ON_BACKEND = f"{SELECT_JOBS} INDEXED BY jobs_queued WHERE status = 'Queued' AND backend = ?"
 _ACTIVE_SESSIONS = (
     "SELECT session_id FROM sessions INDEXED BY sessions_unclosed"
     " WHERE state <> 'closed' AND state = 'active'"
 )
 _OF_ACTIVE_SESSIONS = (
     f"{SELECT_JOBS} INDEXED BY jobs_queued WHERE status = 'Queued' AND backend = ?"
-    f" AND session_id IN ({_ACTIVE_SESSIONS}) ORDER BY seq"
+    f" AND session_id IN ({_ACTIVE_SESSIONS})"
 )
+_NOT_THESE = " AND job_id NOT IN (SELECT value FROM json_each(?))"
+_FIRST = " ORDER BY seq LIMIT 1"
 # Steps from one backend to the next by the index, however many jobs each of them has.
 _BACKENDS = """
     WITH RECURSIVE waiting (backend) AS (
@@ -53,6 +54,21 @@ _HOLDERS = """
 """
 
 
+def _holds_none(_backend: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What may not run now: jobs of backends that are held, and some jobs by their ids."""
+
+    holds: Callable[[str], bool] = _holds_none
+    job_ids: tuple[str, ...] = ()
+
+
+NOTHING_HELD = Held()
+
+
 class QueueRows:
     """The queue of a database.
 
@@ -65,13 +81,14 @@ class QueueRows:
         self._database = database
         self._shared_backends = shared_backends
 
-    def next_job(self) -> Job | None:
+    def next_job(self, held: Held = NOTHING_HELD) -> Job | None:
         """Return the queued job that may run now and was submitted first, None if none may."""
-        backends = [row[0] for row in self._database.all(_BACKENDS)]
+        rows = self._database.all(_BACKENDS)
+        backends = [backend for (backend,) in rows if not held.holds(backend)]
         if not backends:
             return None
         holders = dict(self._database.all(_HOLDERS))
-        heads = [self._head(backend, holders.get(backend)) for backend in backends]
+        heads = [self._head(backend, holders.get(backend), held.job_ids) for backend in backends]
         return min((job for job in heads if job is not None), key=lambda job: job.seq, default=None)
 
     def length(self, backend: str) -> int:
@@ -83,19 +100,22 @@ class QueueRows:
         )
         return int(row[0])
 
-    def _head(self, backend: str, holder: str | None) -> Job | None:
+    def _head(self, backend: str, holder: str | None, without: tuple[str, ...]) -> Job | None:
         if backend in self._shared_backends:
-            first = self._first(f"{_OF_ACTIVE_SESSIONS} LIMIT 1", backend)
-            return first or self._first(f"{_ON_BACKEND} LIMIT 1", backend)
+            first = self._first(_OF_ACTIVE_SESSIONS, backend, without)
+            return first or self._first(_ON_BACKEND, backend, without)
         if holder is not None:
-            return self._first(f"{_OF_SESSION} LIMIT 1", holder)
-        job = self._first(f"{_ON_BACKEND} LIMIT 1", backend)
+            return self._first(_OF_SESSION, holder, without)
+        job = self._first(_ON_BACKEND, backend, without)
         if job is None or job.session_id is None or not self._is_dedicated(job.session_id):
             return job
         return None if self._is_busy(backend) else job
 
-    def _first(self, query: str, name: str) -> Job | None:
-        row = self._database.first(query, (name,))
+    def _first(self, query: str, name: str, without: tuple[str, ...]) -> Job | None:
+        if without:
+            row = self._database.first(query + _NOT_THESE + _FIRST, (name, json.dumps(without)))
+        else:
+            row = self._database.first(query + _FIRST, (name,))
         return None if row is None else Job.from_row(row)
 
     def _is_dedicated(self, session_id: str) -> bool:

@@ -49,6 +49,10 @@ class RateLimit:
             retry_after_s=wait_s,
         )
 
+    def clear(self) -> None:
+        """Forget what was submitted."""
+        self._accepted.clear()
+
     def note(self) -> None:
         """Count a submission that was accepted."""
         if self._most is not None:

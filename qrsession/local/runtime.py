@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from qrsession.local.bookkeeping import Books
+from qrsession.local.casting import Cast
 from qrsession.local.changes import Changes
 from qrsession.local.clock import Clock, start_clock
 from qrsession.local.config import RuntimeConfig
@@ -14,9 +15,12 @@ from qrsession.local.directing import Director
 from qrsession.local.idle import IdleWatch
 from qrsession.local.lanes import JobLane
 from qrsession.local.metering import Meter
+from qrsession.local.outages import Outages
 from qrsession.local.plans import Plan
 from qrsession.local.rate_limit import RateLimit
+from qrsession.local.scenario import Scenario
 from qrsession.local.scheduler import Scheduler
+from qrsession.local.stage import Stage
 from qrsession.local.store import Store
 from qrsession.local.tokens import Tokens
 
@@ -36,7 +40,7 @@ class Runtime:
     tokens: Tokens
     idle: IdleWatch
     rate_limit: RateLimit
-    director: Director
+    stage: Stage
 
     @classmethod
     def build(
@@ -53,6 +57,9 @@ class Runtime:
         clock = config.clock or start_clock(conditions.clock_rate, store.latest_moment())
         meter = Meter(store, conditions.allocation_s)
         books = Books(store, clock, changes, meter)
+        tokens = Tokens(config.secret)
+        stage = Stage(Director(), Cast(), Outages(), tokens, meter)
+        stage.play(config.scenario, clock.now())
         return cls(
             config=config,
             devices=devices,
@@ -61,17 +68,52 @@ class Runtime:
             meter=meter,
             changes=changes,
             books=books,
-            scheduler=Scheduler(books, lanes, clock, devices),
-            tokens=Tokens(config.secret),
+            scheduler=Scheduler(books, lanes, clock, devices, stage),
+            tokens=tokens,
             idle=IdleWatch(store, config.idle_timeout_s, config.on_idle),
             rate_limit=RateLimit(conditions.submissions_per_minute, clock),
-            director=Director(config.scenario),
+            stage=stage,
         )
 
     @property
     def plan(self) -> Plan:
         """The plan of the account."""
         return self.config.conditions.plan
+
+    @property
+    def director(self) -> Director:
+        """What plays the rules of requests."""
+        return self.stage.director
+
+    def play(self, scenario: Scenario) -> None:
+        """Begin a scenario in place of the one before, at once."""
+        self.stage.play(scenario, self.books.now())
+        self._look_again()
+
+    def add(self, scenario: Scenario) -> None:
+        """Add a scenario to the one that plays, at once."""
+        self.stage.add(scenario, self.books.now())
+        self._look_again()
+
+    def end_scenario(self) -> None:
+        """Let nothing go wrong from now; requests that are late still arrive."""
+        self.stage.clear(self.books.now())
+        self._look_again()
+
+    def reset(self) -> None:
+        """End the scenario, and forget all jobs, sessions and usage, as if they had never been."""
+        self.director.drop_late()
+        self.store.clear()
+        self.scheduler.drop_running()
+        self.meter.limit_instance(None, self.clock.now())
+        self.rate_limit.clear()
+        self.changes.notify_all()
+        self.end_scenario()
+
+    def _look_again(self) -> None:
+        # A limit may be reached by it, and jobs may run that could not.
+        self.books.now()
+        self.scheduler.dispatch()
 
     def start(self) -> None:
         """Take up what the last runtime left, and begin to warm the lanes up."""

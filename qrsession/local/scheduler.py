@@ -19,6 +19,8 @@ from qrsession.local.clock import Clock
 from qrsession.local.devices import Device
 from qrsession.local.job_rows import Ending, Job
 from qrsession.local.lanes import JobLane, LaneJob, LaneOutcome
+from qrsession.local.queue_rows import Held
+from qrsession.local.stage import Stage
 from qrsession.protocol import faults
 from qrsession.protocol.status import JobStatus
 
@@ -44,10 +46,12 @@ class Scheduler:
         lanes: Sequence[JobLane],
         clock: Clock,
         devices: Mapping[str, Device],
+        stage: Stage,
     ) -> None:
         self._books = books
         self._lanes = lanes
         self._devices = devices
+        self._stage = stage
         self._idle: deque[JobLane] = deque()
         self._running: dict[str, tuple[JobLane, float]] = {}
         self._killed: set[str] = set()
@@ -55,6 +59,7 @@ class Scheduler:
         self._said: set[str] = set()
         self._is_ending = False
         self._retry: asyncio.TimerHandle | None = None
+        self._next_due: asyncio.TimerHandle | None = None
         self._alarm = Alarm(clock, self.dispatch)
 
     def start(self) -> None:
@@ -68,8 +73,9 @@ class Scheduler:
         """Stop the lanes; jobs that run go back to the queue and run when a runtime is next up."""
         self._is_ending = True
         self._alarm.clear()
-        if self._retry is not None:
-            self._retry.cancel()
+        for timer in (self._retry, self._next_due):
+            if timer is not None:
+                timer.cancel()
         try:
             self._books.give_back()
         except StorageError:
@@ -87,8 +93,9 @@ class Scheduler:
         try:
             self._books.now()
             while self._idle:
-                claim = self._books.claim_next()
+                claim = self._books.claim_next(self._held())
                 if claim is None:
+                    self._look_again_in(self._stage.next_due_s())
                     return
                 lane = self._idle.popleft()
                 self._running[claim.job.job_id] = (lane, time.monotonic())
@@ -98,6 +105,25 @@ class Scheduler:
             if self._retry is None:
                 loop = asyncio.get_running_loop()
                 self._retry = loop.call_later(_STORAGE_RETRY_S, self._dispatch_again)
+
+    def drop_running(self) -> None:
+        """End what runs, and record nothing of it: its rows are gone."""
+        for job_id, (lane, _) in self._running.items():
+            self._killed.add(job_id)
+            self._stage.cast.drop(job_id)
+            lane.kill()
+
+    def _held(self) -> Held:
+        return Held(self._stage.outages.holds, self._stage.cast.waiting())
+
+    def _look_again_in(self, seconds: float | None) -> None:
+        """Look once more when what a scenario holds back is let go."""
+        if self._next_due is not None:
+            self._next_due.cancel()
+            self._next_due = None
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._next_due = loop.call_later(max(seconds, 0.0), self.dispatch)
 
     def _dispatch_again(self) -> None:
         self._retry = None
@@ -117,6 +143,7 @@ class Scheduler:
         if running is not None:
             self._killed.add(job.job_id)
             running[0].kill()
+        self._stage.cast.drop(job.job_id)
         self.dispatch()
         return True
 
@@ -164,7 +191,11 @@ class Scheduler:
             cost_s=job.cost_s,
             snapshot=device.snapshot,
         )
-        return ending_of(await lane.run(lane_job))
+
+        async def run() -> Ending:
+            return ending_of(await lane.run(lane_job))
+
+        return await self._stage.cast.perform(job, run)
 
     async def _record(self, job: Job, ending: Ending) -> None:
         while True:

@@ -68,6 +68,12 @@ class Store:
         )
         return None if latest_ms is None else from_ms(latest_ms)
 
+    def clear(self) -> None:
+        """Forget all jobs, sessions and usage; what the instance was given stays."""
+        with self._database.transaction():
+            for table in ("jobs", "sessions", "usage_days"):
+                self._database.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()

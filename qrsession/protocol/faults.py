@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # Codes that a client acts upon, or that the local runtime gives.
+BACKEND_NOT_AVAILABLE = 1004
 NOT_AUTHORIZED = 1200
 BAD_CREDENTIALS = 1201
 TOO_MANY_REQUESTS = 1202

@@ -1,9 +1,6 @@
-"""A scenario: which requests go wrong, how, and how often. Data and its reading, nothing else.
+"""Which requests go wrong, how, and how often.
 
-TOML or JSON: a ``seed`` and a list of ``rules``. The rules are tried in their order for each
-request, and the first that applies decides what becomes of it::
-
-    seed = 7
+The rules are tried in their order for each request, and the first that applies decides::
 
     [[rules]]               # the reply of the first submission is lost, though the job exists,
     method = "POST"         # and lists do not show the job for five seconds
@@ -11,26 +8,26 @@ request, and the first that applies decides what becomes of it::
     effect = "drop"
     when = "after"
     hide_s = 5
-
-All seconds are real time, whatever the runtime's clock does: a client's time-outs are too.
 """
 
-import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
-from qrsession.errors import InvalidTypeError, InvalidValueError
+from qrsession.errors import InvalidValueError
+from qrsession.local.scenario.reading import (
+    HOW_OFTEN,
+    LONGEST_DELAY_S,
+    check_meaning,
+    contradiction,
+    missing,
+    read_times,
+    write_times,
+)
 from qrsession.protocol.options import Field, Table, check_options
 
-ALWAYS = "always"
-_MOST_RULES = 1000
-_LARGEST_FILE_BYTES = 1024 * 1024
-_LONGEST_DELAY_S = 3600
 _LONGEST_HIDING_S = 86_400
 _LOWEST_STATUS, _HIGHEST_STATUS = 400, 599
 
@@ -114,37 +111,8 @@ class Rule:
             if value != _DEFAULTS.get(field):
                 written[_WRITTEN_AS.get(field, field)] = value
         if self.times is None:
-            written["times"] = ALWAYS
+            written["times"] = write_times(None)
         return written
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """Rules in their order, and the seed of their chances."""
-
-    rules: tuple[Rule, ...] = ()
-    seed: int = 0
-
-    @classmethod
-    def from_document(cls, document: Any) -> "Scenario":
-        """Read what a file or a request says.
-
-        Raises:
-            InvalidValueError: A field is unknown or out of bounds, or has no meaning for the
-                effect. ``details`` has its path: ``rules[2].status``.
-            InvalidTypeError: A field has the wrong type, likewise.
-        """
-        if not isinstance(document, Mapping):
-            raise InvalidTypeError("A scenario must be a table with a list of rules.")
-        check_options(document, _SCENARIO, "scenario")
-        listed = document.get("rules", [])
-        if not isinstance(listed, list) or len(listed) > _MOST_RULES:
-            raise InvalidTypeError(
-                f"scenario.rules must be a list of at most {_MOST_RULES} rules.",
-                details={"path": "rules"},
-            )
-        rules = tuple(_rule(entry, f"rules[{index}]") for index, entry in enumerate(listed))
-        return cls(rules, document.get("seed", 0))
 
 
 _DEFAULTS = asdict(Rule(Effect.HIDE))
@@ -152,17 +120,13 @@ del _DEFAULTS["effect"]
 _WRITTEN_AS = {"is_reset": "reset", "holds": "hold"}
 _READ_AS = {written: field for field, written in _WRITTEN_AS.items()}
 
-_SCENARIO: Table = {"seed": Field(int, low=0), "rules": Field(object)}
 _MATCHING: Table = {
-    "name": Field(str),
+    **HOW_OFTEN,
     "method": Field(str, choices=("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")),
     "path": Field(str),
     "path_regex": Field(str),
     "session_id": Field(str),
     "tag": Field(str),
-    "skip": Field(int, low=0),
-    "times": Field(object),
-    "probability": Field(float, low=0, high=1),
 }
 _REPLYING: Table = {
     "status": Field(int, low=_LOWEST_STATUS, high=_HIGHEST_STATUS),
@@ -170,7 +134,7 @@ _REPLYING: Table = {
     "message": Field(str),
     "retry_after_s": Field(int, low=0),
 }
-_DELAY: Table = {"delay_s": Field(float, low=0, high=_LONGEST_DELAY_S)}
+_DELAY: Table = {"delay_s": Field(float, low=0, high=LONGEST_DELAY_S)}
 _HIDING: Table = {"hide_s": Field(float, low=0, high=_LONGEST_HIDING_S)}
 _BEFORE_OR_AFTER: Table = {"when": Field(str, choices=(When.BEFORE, When.AFTER))}
 _EFFECT: Table = {"effect": Field(str, choices=tuple(Effect))}
@@ -190,10 +154,13 @@ _FIELDS_OF: dict[Effect, Table] = {
         **_HIDING,
         "reset": Field(bool),
         "hold": Field(bool),
-        "late_s": Field(float, low=0, high=_LONGEST_DELAY_S),
+        "late_s": Field(float, low=0, high=LONGEST_DELAY_S),
     },
     Effect.DELAY: {**_BEFORE_OR_AFTER, **_DELAY, **_HIDING},
     Effect.HIDE: {**_HIDING},
+}
+_EFFECT_FIELDS: Table = {
+    name: field for table in _FIELDS_OF.values() for name, field in table.items()
 }
 _NEEDED: dict[Effect, str] = {
     Effect.ANSWER: "status",
@@ -203,82 +170,35 @@ _NEEDED: dict[Effect, str] = {
 }
 
 
-def read_scenario(file: Path) -> Scenario:
-    """Read a scenario from a file: JSON where its name ends so, TOML else.
+def read_rule(entry: Mapping[str, Any], path: str) -> Rule:
+    """Read one rule.
 
     Raises:
-        InvalidValueError: It cannot be read, or is no scenario; the message names the file and,
-            where one is wrong, the field.
+        InvalidValueError: A field is unknown or out of bounds, or has no meaning for the effect.
+        InvalidTypeError: A field has the wrong type.
     """
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(_LARGEST_FILE_BYTES + 1)
-    except OSError as error:
-        raise InvalidValueError(f"The scenario {file} cannot be read: {error.strerror}.") from error
-    try:
-        return parse_scenario(data, is_toml=file.suffix.lower() != ".json")
-    except InvalidValueError as error:
-        raise type(error)(
-            f"The scenario {file} is not valid: {error.message}",
-            advice=error.advice,
-            details={**error.details, "file": str(file)},
-        ) from error
-
-
-def parse_scenario(data: bytes, *, is_toml: bool) -> Scenario:
-    """Read a scenario from TOML or JSON.
-
-    Raises:
-        InvalidValueError: It is neither that nor a scenario.
-    """
-    if len(data) > _LARGEST_FILE_BYTES:
-        raise InvalidValueError(f"It is larger than {_LARGEST_FILE_BYTES} bytes.")
-    try:
-        text = data.decode()
-        document = tomllib.loads(text) if is_toml else json.loads(text)
-    except (ValueError, RecursionError) as error:
-        form = "TOML" if is_toml else "JSON"
-        raise InvalidValueError(f"It is no {form}: {error}.") from error
-    return Scenario.from_document(document)
-
-
-def _rule(entry: Any, path: str) -> Rule:
-    if not isinstance(entry, Mapping):
-        raise InvalidTypeError(f"{path} must be a table.", details={"path": path})
     if "effect" not in entry:
-        raise _missing(path, "effect")
+        raise missing(path, "effect")
     check_options({"effect": entry["effect"]}, _EFFECT, path)
     effect = Effect(entry["effect"])
-    _check_meaning(entry, effect, path)
+    check_meaning(entry, _EFFECT_FIELDS, _FIELDS_OF[effect], path, f'the effect "{effect}"')
     check_options(entry, {**_EFFECT, **_MATCHING, **_FIELDS_OF[effect]}, path)
     needed = _NEEDED.get(effect)
     if needed is not None and needed not in entry:
-        raise _missing(path, needed)
+        raise missing(path, needed)
     _check_together(entry, path)
     fields: dict[str, Any] = {_READ_AS.get(str(name), str(name)): entry[name] for name in entry}
     fields["effect"] = effect
     if "when" in fields:
         fields["when"] = When(fields["when"])
     if "times" in fields:
-        fields["times"] = _times(fields["times"], f"{path}.times")
+        fields["times"] = read_times(fields["times"], f"{path}.times")
     return Rule(**fields)
-
-
-def _check_meaning(entry: Mapping[str, Any], effect: Effect, path: str) -> None:
-    """Refuse a field that rules have, but not those of this effect."""
-    known = {name for table in _FIELDS_OF.values() for name in table}
-    for name in entry:
-        if name in known and name not in _FIELDS_OF[effect]:
-            raise InvalidValueError(
-                f'{path}.{name} has no meaning for the effect "{effect}".',
-                advice=f"It may have: {', '.join(_FIELDS_OF[effect])}.",
-                details={"path": f"{path}.{name}"},
-            )
 
 
 def _check_together(entry: Mapping[str, Any], path: str) -> None:
     if "path" in entry and "path_regex" in entry:
-        raise _contradiction(path, "path", "path_regex")
+        raise contradiction(path, "path", "path_regex")
     if "path" in entry and not entry["path"].startswith("/"):
         raise InvalidValueError(
             f"{path}.path is {entry['path']!r}; it must begin with a slash.",
@@ -295,32 +215,10 @@ def _check_together(entry: Mapping[str, Any], path: str) -> None:
             ) from error
     if entry.get("when") == When.HALF and entry.get("reset"):
         # A reset may overtake what was sent, and then no half would arrive.
-        raise _contradiction(path, "when", "reset")
+        raise contradiction(path, "when", "reset")
     if "status" in entry and (entry.get("hold") or "reset" in entry):
-        raise _contradiction(path, "status", "hold" if entry.get("hold") else "reset")
+        raise contradiction(path, "status", "hold" if entry.get("hold") else "reset")
     if entry["effect"] == Effect.LATE and "status" not in entry:
         for name in ("code", "message", "retry_after_s"):
             if name in entry:
-                raise _missing(path, "status")
-
-
-def _times(value: Any, path: str) -> int | None:
-    if value == ALWAYS:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidValueError(
-            f'{path} is {value!r}; it must be a whole number of at least 1, or "{ALWAYS}".',
-            details={"path": path},
-        )
-    return value
-
-
-def _missing(path: str, name: str) -> InvalidValueError:
-    return InvalidValueError(f"{path}.{name} is missing.", details={"path": f"{path}.{name}"})
-
-
-def _contradiction(path: str, one: str, other: str) -> InvalidValueError:
-    return InvalidValueError(
-        f"{path}.{one} and {path}.{other} contradict each other.",
-        details={"path": f"{path}.{other}"},
-    )
+                raise missing(path, "status")
