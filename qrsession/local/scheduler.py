@@ -162,6 +162,7 @@ class Scheduler:
             seed=_seed(job.job_id),
             cost_s=job.cost_s,
             snapshot=device.snapshot,
+            is_noisy=device.is_noisy,
         )
         return ending_of(await lane.run(lane_job))
 
