@@ -28,7 +28,7 @@ class LaneJob:
 
     Attributes:
         job_id: The job's id, for its log.
-        program_id: ``sampler`` or ``estimator``.
+        program_id: ``sampler``, ``estimator`` or ``executor``.
         params_json: The object ``params`` as it was sent.
         backend: The name of the backend.
         seed: What all of the job's randomness comes from, unless its options have a seed.

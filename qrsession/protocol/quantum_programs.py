@@ -8,12 +8,15 @@ Source: schemas "executor" v1.0 to v2.0 of ibm-quantum-schemas.
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from qrsession.errors import InvalidTypeError, InvalidValueError, WireFormatError
 from qrsession.protocol.options import AUTO, Field, Table, check_options
 from qrsession.protocol.tensors import read_tensor_shape
 
+# The name of the program that runs these.
+EXECUTOR = "executor"
 NEWEST_SCHEMA = "v2.0"
 # What they differ in: before 2.0 tensors and circuits are not compressed.
 SCHEMAS = ("v1.0", "v1.1", NEWEST_SCHEMA)
@@ -106,7 +109,7 @@ def check_quantum_program(params: Mapping[str, Any]) -> None:
         raise _wrong(f"{path}.items", 'must all have the chunk_size "auto", or none of them')
 
 
-def item_points(item: Mapping[str, Any]) -> float:
+def item_points(item: Mapping[str, Any]) -> int:
     """Return how many times an item's circuit is bound, as far as that can be seen from outside.
 
     An item of a form that nothing takes counts for one.
@@ -116,13 +119,12 @@ def item_points(item: Mapping[str, Any]) -> float:
     samplex_arguments = item.get("samplex_arguments")
     if arguments is None and isinstance(samplex_arguments, Mapping):
         arguments = samplex_arguments.get("parameter_values")
-    try:
+    with suppress(WireFormatError):
         shapes.append(read_tensor_shape(arguments)[:-1])
-    except WireFormatError:
-        pass
     width = max(map(len, shapes))
     padded = [(1,) * (width - len(shape)) + shape for shape in shapes]
-    return math.prod(0 if 0 in sizes else max(sizes) for sizes in zip(*padded, strict=True))
+    sizes = (0 if 0 in axis else max(axis) for axis in zip(*padded, strict=True))
+    return math.prod(sizes)
 
 
 def _shape(value: Any) -> tuple[int, ...]:

@@ -68,7 +68,7 @@ class Tensor:
         if math.prod(shape) * max(num_bits // _BITS_OF_BYTE, 1) > LARGEST_ARRAY_BYTES:
             raise WireFormatError(f"A tensor holds more than {LARGEST_ARRAY_BYTES} bytes.")
         size_bytes = -(-math.prod(shape) * num_bits // _BITS_OF_BYTE)
-        data = inflate(body.get("data"), size_bytes) if is_compressed else _plain(body.get("data"))
+        data = packed_bytes(body.get("data"), size_bytes, is_compressed=is_compressed)
         if len(data) != size_bytes:
             raise WireFormatError("A tensor does not hold as much as its shape says.")
         return cls(data, shape, dtype)
@@ -101,6 +101,15 @@ def read_tensor_shape(body: Any) -> tuple[int, ...]:
     ):
         raise WireFormatError("A tensor has no shape that a tensor can have.")
     return tuple(shape)
+
+
+def packed_bytes(text: Any, largest_bytes: int, *, is_compressed: bool) -> bytes:
+    """Return what is packed into a string of base64.
+
+    Raises:
+        WireFormatError: It is damaged, or would grow beyond ``largest_bytes``.
+    """
+    return inflate(text, largest_bytes) if is_compressed else _plain(text)
 
 
 def _plain(text: Any) -> bytes:
