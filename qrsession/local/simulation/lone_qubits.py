@@ -4,11 +4,10 @@ Programs that twirl and change bases turn every qubit of a device at many random
 that no other one is joined with needs no simulator for that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, Parameter, ParameterExpression
 
 from qrsession.local.simulation.parts import Part
@@ -47,21 +46,23 @@ _ROTATIONS: dict[str, Callable[[_Amplitudes, _Angles], _Amplitudes]] = {
 }
 
 
-def chances_of_one(part: Part, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def chances_of_one(
+    part: Part, columns: Mapping[Parameter, int], values: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
     """Return how likely a lone qubit is measured as 1, at each point of a sweep.
 
     Args:
         part: The qubit, with what is done to it.
-        values: The values of the part's parameters: float64, shape ``(points, parameters)``.
+        columns: The position of each parameter in ``values``.
+        values: Values of parameters: float64, shape ``(points, parameters)``.
 
     Returns:
         Float64, shape ``(points,)``; None where the part is no single qubit that is turned by
         standard gates and then measured once.
     """
-    gates = _gates_before_measuring(part.circuit) if len(part.qubits) == 1 else None
+    gates = _gates_before_measuring(part.instructions) if len(part.qubits) == 1 else None
     if gates is None:
         return None
-    columns = {parameter: index for index, parameter in enumerate(part.circuit.parameters)}
     state = np.zeros((2, len(values)), dtype=complex)
     state[0] = 1
     for gate in gates:
@@ -78,8 +79,10 @@ def chances_of_one(part: Part, values: NDArray[np.float64]) -> NDArray[np.float6
     return chances
 
 
-def _gates_before_measuring(circuit: QuantumCircuit) -> list[CircuitInstruction] | None:
-    gates = [part for part in circuit.data if part.name not in _NOTHING]
+def _gates_before_measuring(
+    instructions: Sequence[CircuitInstruction],
+) -> list[CircuitInstruction] | None:
+    gates = [one for one in instructions if one.name not in _NOTHING]
     if not gates or gates.pop().name != "measure":
         return None
     return gates if all(map(_is_turn, gates)) else None

@@ -5,33 +5,43 @@ device; most of its qubits have nothing to do with each other. Noise belongs to 
 with noise, too, the outcomes of parts are independent of each other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, Clbit, ControlFlowOp, Qubit
 
-_JOINS_NOTHING = frozenset({"barrier"})
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """Qubits and bits of a circuit that nothing joins with others.
 
     Attributes:
-        circuit: What is done to them, on the whole circuit's qubits, so that qubit i is still the
-            device's qubit i.
+        whole: The circuit that it is a part of.
+        instructions: What is done to them, in order.
+        qubits: The positions of its qubits in the whole circuit.
         clbits: The positions of its clbits in the whole circuit.
-        columns: The positions of its parameters in those of the whole circuit.
-        qubits: The positions of the qubits that something is done to.
     """
 
-    circuit: QuantumCircuit
-    clbits: NDArray[np.intp]
-    columns: list[int]
-    qubits: tuple[int, ...]
+    whole: QuantumCircuit
+    instructions: Sequence[CircuitInstruction]
+    qubits: Sequence[int]
+    clbits: Sequence[int]
+
+    def circuit(self) -> tuple[QuantumCircuit, list[int]]:
+        """Return a circuit that does this alone, and where in it the part's clbits are.
+
+        It has all qubits of the whole circuit, so that qubit i is still the device's qubit i.
+        """
+        if any(isinstance(one.operation, ControlFlowOp) for one in self.instructions):
+            # Conditions may be on whole registers.
+            circuit, clbits = self.whole.copy_empty_like(), list(self.clbits)
+        else:
+            own = [self.whole.clbits[position] for position in self.clbits]
+            circuit, clbits = QuantumCircuit(self.whole.qubits, own), list(range(len(own)))
+        for instruction in self.instructions:
+            circuit._append(instruction)  # noqa: SLF001 - checked when it was appended first
+        return circuit, clbits
 
 
 def parts_of(circuit: QuantumCircuit) -> list[Part]:
@@ -40,51 +50,31 @@ def parts_of(circuit: QuantumCircuit) -> list[Part]:
     Args:
         circuit: What `prepared` returned.
     """
+    joining = [one for one in circuit.data if one.name != "barrier" and one.qubits]
     joined = _Joined()
-    for instruction in _joining(circuit):
+    for instruction in joining:
         joined.join((*instruction.qubits, *instruction.clbits))
-    instructions: dict[Qubit | Clbit, list[CircuitInstruction]] = {}
-    for instruction in _joining(circuit):
-        root = joined.root((*instruction.qubits, *instruction.clbits)[0])
-        instructions.setdefault(root, []).append(instruction)
-    positions = {parameter: index for index, parameter in enumerate(circuit.parameters)}
-    parts = []
-    for own in instructions.values():
-        clbits = {bit for instruction in own for bit in instruction.clbits}
-        if not clbits:
-            continue
-        part = _with_only(circuit, own, clbits)
-        qubits = {qubit for instruction in own for qubit in instruction.qubits}
-        parts.append(
-            Part(
-                circuit=part,
-                clbits=np.array([circuit.find_bit(bit).index for bit in part.clbits]),
-                columns=[positions[parameter] for parameter in part.parameters],
-                qubits=tuple(sorted(circuit.find_bit(qubit).index for qubit in qubits)),
-            )
+    parts: dict[Qubit | Clbit, list[CircuitInstruction]] = {}
+    for instruction in joining:
+        parts.setdefault(joined.root(instruction.qubits[0]), []).append(instruction)
+    place_of_qubit = {bit: place for place, bit in enumerate(circuit.qubits)}
+    place_of_clbit = {bit: place for place, bit in enumerate(circuit.clbits)}
+    found = (
+        Part(
+            whole=circuit,
+            instructions=own,
+            qubits=_places((one.qubits for one in own), place_of_qubit),
+            clbits=_places((one.clbits for one in own), place_of_clbit),
         )
-    return parts
-
-
-def _joining(circuit: QuantumCircuit) -> Iterator[CircuitInstruction]:
-    return (
-        instruction
-        for instruction in circuit.data
-        if instruction.name not in _JOINS_NOTHING and (instruction.qubits or instruction.clbits)
+        for own in parts.values()
     )
+    return [part for part in found if part.clbits]
 
 
-def _with_only(
-    circuit: QuantumCircuit, instructions: list[CircuitInstruction], clbits: set[Clbit]
-) -> QuantumCircuit:
-    if any(isinstance(instruction.operation, ControlFlowOp) for instruction in instructions):
-        # Conditions may be on whole registers.
-        part = circuit.copy_empty_like()
-    else:
-        part = QuantumCircuit(circuit.qubits, [bit for bit in circuit.clbits if bit in clbits])
-    for instruction in instructions:
-        part._append(instruction)  # noqa: SLF001 - checked when it was appended first
-    return part
+def _places(
+    bits: Iterable[Sequence[Qubit | Clbit]], place_of: dict[Qubit | Clbit, int]
+) -> list[int]:
+    return sorted({place_of[bit] for some in bits for bit in some})
 
 
 class _Joined:
@@ -96,12 +86,12 @@ class _Joined:
     def root(self, bit: Qubit | Clbit) -> Qubit | Clbit:
         """Return the bit that stands for all that are joined with this one."""
         parents = self._parents
-        while (parent := parents.setdefault(bit, bit)) != bit:
+        while (parent := parents.setdefault(bit, bit)) is not bit:
             parents[bit] = parents[parent]
             bit = parent
         return bit
 
-    def join(self, bits: tuple[Qubit | Clbit, ...]) -> None:
+    def join(self, bits: Sequence[Qubit | Clbit]) -> None:
         """Join these bits with each other."""
         first = self.root(bits[0])
         for bit in bits[1:]:

@@ -10,13 +10,14 @@ import qiskit
 
 from qrsession.local.frames import Frame
 from qrsession.local.simulation.estimating import estimate
+from qrsession.local.simulation.executing import execute
 from qrsession.local.simulation.failures import as_failure
 from qrsession.local.simulation.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 from qrsession.local.snapshots import Snapshot, read_document
 
-_PROGRAMS = {"sampler": sample, "estimator": estimate}
+_PROGRAMS = {"sampler": sample, "estimator": estimate, "executor": execute}
 _LONGEST_LOG = 100_000
 # What the metadata of a twin's result says of its noise.
 NO_NOISE = "none"
