@@ -1,12 +1,14 @@
 """Tensors of the program ``executor`` as numpy's arrays."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qrsession.errors import WireFormatError
+from qrsession.protocol.quantum_programs import UNCOMPRESSED_SCHEMAS
 from qrsession.protocol.tensors import Tensor, is_tensor
 
 _DEEPEST = 64
@@ -34,22 +36,28 @@ def array_to_tensor(array: NDArray[Any]) -> Tensor:
     return Tensor(data, array.shape, f"{kind}{width * _BITS_OF_BYTE}")
 
 
-def with_arrays(tree: Any, *, is_compressed: bool = True) -> Any:
-    """Return a document with an array in place of each tensor.
+def decode_program_result(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of a quantum program with an array in place of each tensor.
 
     Raises:
         WireFormatError: A tensor is damaged or too large, or the document is nested too deeply.
     """
-    return _with_arrays(tree, is_compressed, 0)
+    is_compressed = document.get("schema_version") not in UNCOMPRESSED_SCHEMAS
+    return {
+        name: _with_arrays(part, 1, is_compressed=is_compressed) for name, part in document.items()
+    }
 
 
-def _with_arrays(tree: Any, is_compressed: bool, depth: int) -> Any:  # noqa: FBT001 - as above
+def _with_arrays(tree: Any, depth: int, *, is_compressed: bool) -> Any:
     if depth > _DEEPEST:
         raise WireFormatError(f"The data is nested more than {_DEEPEST} levels deep.")
     if is_tensor(tree):
         return tensor_to_array(Tensor.from_wire(tree, is_compressed=is_compressed))
     if isinstance(tree, dict):
-        return {key: _with_arrays(part, is_compressed, depth + 1) for key, part in tree.items()}
+        return {
+            name: _with_arrays(part, depth + 1, is_compressed=is_compressed)
+            for name, part in tree.items()
+        }
     if isinstance(tree, list):
-        return [_with_arrays(part, is_compressed, depth + 1) for part in tree]
+        return [_with_arrays(part, depth + 1, is_compressed=is_compressed) for part in tree]
     return tree

@@ -61,7 +61,7 @@ class Tensor:
         shape = read_tensor_shape(body)
         dtype = body.get("dtype")
         known = _BITS_OF if is_compressed else _UNCOMPRESSED_DTYPES
-        if dtype not in known:
+        if not isinstance(dtype, str) or dtype not in known:
             raise WireFormatError(f"Tensors of type {str(dtype)[:20]!r} are not taken.")
         # Each element counts for a byte at least: that is what a boolean takes once it is used.
         num_bits = _BITS_OF[dtype]
