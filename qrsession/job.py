@@ -16,6 +16,7 @@ from qrsession.errors import (
 )
 from qrsession.going_on import after_end
 from qrsession.paying import settle
+from qrsession.program_results import is_program_result
 from qrsession.protocol import faults
 from qrsession.protocol.models import JobCreated, JobMetrics, JobRecord, JobRequest
 from qrsession.protocol.routes import LONGEST_HOLD_S
@@ -87,7 +88,7 @@ class RuntimeJob:
 
     @property
     def primitive(self) -> str:
-        """The program that it runs: ``sampler`` or ``estimator``."""
+        """The program that it runs: ``sampler``, ``estimator``, or what another client asked for."""
         return self._record.program_id
 
     @property
@@ -217,6 +218,10 @@ class RuntimeJob:
     ) -> Any:
         """Wait for its result and return it: for a primitive, Qiskit's ``PrimitiveResult``.
 
+        For the program ``executor`` it is the document of its schema, with an array of numpy in
+        place of each tensor; register ``c`` of item i is ``result["data"][i]["results"]["c"]``,
+        bool of shape ``(*shape of the item, shots, bits)``.
+
         Args:
             timeout: The longest to wait, in seconds.
             decoder: Makes the result of the service's text, in place of the job's own.
@@ -234,9 +239,12 @@ class RuntimeJob:
         decoder = decoder or self._decoder
         if decoder is not None:
             return decoder(text)
-        from qrsession.codec import decode  # noqa: PLC0415 - the room of Qiskit
+        from qrsession.codec import decode, decode_program_result  # noqa: PLC0415 - of Qiskit
 
-        return decode(json.loads(text))
+        document = json.loads(text)
+        if is_program_result(document):
+            return decode_program_result(document)
+        return decode(document)
 
     def _held_result(self, timeout: float | None) -> str | None:
         """Ask for the result straight away, of a service that holds the request until it is there.

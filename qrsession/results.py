@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from qrsession.errors import WireFormatError
+from qrsession.program_results import is_program_result, read_items
 from qrsession.protocol.fields import as_object, required
 from qrsession.protocol.typed import Array, BitSamples, join_counts, typed_value
 
@@ -55,15 +56,19 @@ Pub: TypeAlias = SampledPub | EstimatedPub
 
 
 def read_pubs(text: str) -> list[Pub]:
-    """Read the pubs of a primitive's result.
+    """Read the pubs of a primitive's result, or the items of a quantum program's as pubs.
 
     Raises:
-        WireFormatError: It is no typed result of a primitive.
+        WireFormatError: It is neither.
+        UsageError: It is raw data that is not meant to be read here.
     """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise WireFormatError("The result is no JSON.") from None
+    if is_program_result(document):
+        items = read_items(document)
+        return [SampledPub(sum(i.counts.values()), i.counts, i.registers) for i in items]
     result = as_object(typed_value(document, "PrimitiveResult"), "The result")
     return [_read_pub(pub) for pub in required(result, "pub_results", list)]
 

@@ -55,6 +55,7 @@ LIBRARY = (
         "transpilation",
         "prepared",
         "results",
+        "program_results",
     }
     | {"lookup", "once", "patience", "waiting", "opening", "closings", "settling", "overview"}
     | {"spending", "paying", "going_on", "usage", "estimating", "modes", "accounting"}
@@ -142,6 +143,7 @@ HEAVY = {
     "qiskit": QISKIT_ROOMS,
     "qiskit_aer": DECODERS,
     "qiskit_qasm3_import": set[str](),
+    "samplomatic": set[str](),
     "requests": {"client.exchange", "client.transport", "client.iam", "client.proving"},
     "rich": set[str](),
     "filelock": {"local"},

@@ -8,5 +8,6 @@ table. Source: ``RuntimeEncoder`` and ``RuntimeDecoder`` of qiskit-ibm-runtime 0
 from qrsession.codec.decoding import decode
 from qrsession.codec.encoding import encode
 from qrsession.codec.qpy import circuits_from_qpy, circuits_to_qpy
+from qrsession.codec.tensors import decode_program_result
 
-__all__ = ["circuits_from_qpy", "circuits_to_qpy", "decode", "encode"]
+__all__ = ["circuits_from_qpy", "circuits_to_qpy", "decode", "decode_program_result", "encode"]

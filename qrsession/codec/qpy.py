@@ -10,12 +10,32 @@ import warnings
 from json import JSONEncoder
 
 from qiskit import QuantumCircuit, qpy
+from qiskit.circuit import Annotation
+from qiskit.circuit.annotation import QPYSerializer
 from qiskit.exceptions import QiskitError
 
 from qrsession.errors import CircuitError
 from qrsession.protocol.qpy import MOST_CIRCUITS, NEWEST_SERVICE_VERSION, read_header
 
 _INNERMOST = re.compile(r"Error: ([^\x1b\n]+)")
+
+
+class _Unread(QPYSerializer):
+    """Takes annotations of boxes for what they are to whoever runs a circuit: words about it."""
+
+    def load_annotation(self, payload: bytes) -> Annotation:
+        """Return an annotation that says nothing."""
+        del payload
+        return Annotation()
+
+    def dump_annotation(self, namespace: str, annotation: Annotation) -> bytes:
+        """Write nothing: circuits with these go nowhere from here."""
+        del namespace, annotation
+        return b""
+
+
+# Of samplomatic, whose boxes tell what to randomize.
+_ANNOTATIONS = {"samplomatic": _Unread}
 
 
 def circuits_to_qpy(
@@ -46,7 +66,7 @@ def circuits_from_qpy(data: bytes, most_circuits: int = MOST_CIRCUITS) -> list[Q
         with warnings.catch_warnings():
             # The version is checked above; a newer minor release of Qiskit may be read.
             warnings.simplefilter("ignore")
-            loaded = qpy.load(io.BytesIO(data))
+            loaded = qpy.load(io.BytesIO(data), annotation_factories=_ANNOTATIONS)
     except Exception as error:
         # The reader raises whatever the damaged bytes lead it to, out of Python and Rust alike.
         raise CircuitError(f"The QPY data cannot be read: {_words(error)}") from error

@@ -97,6 +97,7 @@ class Device:
         backend_version: The version of the device.
         default_rep_delay_us: The delay between two shots, in microseconds; None where it has none.
         snapshot: Where the documents of a twin are.
+        is_noisy: Whether circuits on it have the noise of the device.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Device:
     backend_version: str = ""
     default_rep_delay_us: float | None = None
     snapshot: Snapshot | None = None
+    is_noisy: bool = False
 
 
 def load_simulators() -> dict[str, Device]:

@@ -28,12 +28,13 @@ class LaneJob:
 
     Attributes:
         job_id: The job's id, for its log.
-        program_id: ``sampler`` or ``estimator``.
+        program_id: ``sampler``, ``estimator`` or ``executor``.
         params_json: The object ``params`` as it was sent.
         backend: The name of the backend.
         seed: What all of the job's randomness comes from, unless its options have a seed.
         cost_s: Seconds that it may take; None or 0 for as long as the API allows any job.
         snapshot: Where the documents of the backend are, if it is a device's twin.
+        is_noisy: Whether that twin has the noise of its device.
     """
 
     job_id: str
@@ -43,6 +44,7 @@ class LaneJob:
     seed: int
     cost_s: int | None
     snapshot: Snapshot | None = None
+    is_noisy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ class Lane:
             "backend": job.backend,
             "seed": job.seed,
             "snapshot": None if job.snapshot is None else job.snapshot.to_json(),
+            "is_noisy": job.is_noisy,
         }
         try:
             async with asyncio.timeout(limit_s):

@@ -21,6 +21,7 @@ from qrsession.protocol.options import (
     Table,
     check_options,
 )
+from qrsession.protocol.quantum_programs import EXECUTOR, check_quantum_program
 
 _LONGEST_SESSION_ID = 36
 _LONGEST_CALIBRATION_ID = 100
@@ -34,6 +35,7 @@ _PARAMS_OF: dict[str, Table] = {
         "resilience_level": Field(int, low=RESILIENCE_LEVELS[0], high=RESILIENCE_LEVELS[-1]),
     },
 }
+_PROGRAMS = (*_PARAMS_OF, EXECUTOR)
 # The documentation's examples send the text, and it is taken.
 _VERSIONS = (2, "2")
 
@@ -101,13 +103,13 @@ def check_request(request: JobRequest) -> None:
         FaultError: With IBM's code, and the path of the field where there is one.
     """
     check_tags(request.tags)
-    if request.program_id not in _PARAMS_OF:
+    if request.program_id not in _PROGRAMS:
         raise FaultError(
             Fault(
                 404,
                 faults.BAD_REQUEST,
                 f"Program not found. Program ID: {request.program_id[:100]}",
-                f"Use one of {', '.join(_PARAMS_OF)}.",
+                f"Use one of {', '.join(_PROGRAMS)}.",
             )
         )
     if request.cost_s is not None and request.cost_s < 0:
@@ -139,6 +141,12 @@ def check_tags(tags: tuple[str, ...]) -> None:
 
 
 def _check_params(program_id: str, params: dict[str, Any]) -> None:
+    if program_id == EXECUTOR:
+        try:
+            check_quantum_program(params)
+        except InvalidValueError as error:
+            raise as_refusal(error) from error
+        return
     rest = dict(params)
     if not isinstance(rest.pop("pubs", None), list):
         raise bad_request("params.pubs must be a list of pubs.")

@@ -3,7 +3,7 @@
     2 s + (executions of a circuit) x (repetition time)
 
 The 2 s stand for setting a job up, as in IBM's guide "Workload usage". The repetition time is the
-delay between two shots: ``options.execution.rep_delay``, else the device's default, else 250
+delay between two shots: the ``rep_delay`` of the options, else the device's default, else 250
 microseconds; the circuit's own few microseconds are left out. How executions are counted:
 `qrsession.protocol.executions`.
 
@@ -24,7 +24,7 @@ def estimate_s(
     Params of a form that the lane will refuse count as little as they can.
 
     Args:
-        program_id: ``sampler`` or ``estimator``.
+        program_id: ``sampler``, ``estimator`` or ``executor``.
         params: The params of the submission.
         configuration: The device's, whose ``default_rep_delay`` is in microseconds.
     """

@@ -190,6 +190,7 @@ class Scheduler:
             seed=_seed(job.job_id),
             cost_s=job.cost_s,
             snapshot=device.snapshot,
+            is_noisy=device.is_noisy,
         )
 
         async def run() -> Ending:

@@ -4,7 +4,9 @@ A sampler executes each pub's circuit (points of its sweep) x shots times. An es
 (points) x (bases of the observables) x (shots for the precision) times, where the basis of a term
 is what is measured on each qubit and terms that agree share one; and all of that once for each
 noise factor where zero-noise extrapolation is on. The learning of noise, which mitigation adds, is
-left out. Source of the form of an estimate: IBM's guide "Workload usage" (estimate-job-run-time).
+left out. An executor does (points of the item) x shots times for each item, whatever its client
+means by them. Source of the form of an estimate: IBM's guide "Workload usage"
+(estimate-job-run-time).
 """
 
 import math
@@ -14,6 +16,7 @@ from typing import Any
 
 from qrsession.errors import WireFormatError
 from qrsession.protocol.options import DEFAULT_PRECISION, DEFAULT_SHOTS
+from qrsession.protocol.quantum_programs import EXECUTOR, item_points
 from qrsession.protocol.typed import read_array_shape
 
 # What the guide puts for setting a job up.
@@ -58,9 +61,11 @@ def count_pubs(program_id: str, params: Mapping[str, Any]) -> list[PubCount]:
     """Count the executions of each pub. Params of a form that no service takes count little.
 
     Args:
-        program_id: ``sampler`` or ``estimator``.
+        program_id: ``sampler``, ``estimator``, or ``executor``, whose items count as pubs.
         params: The params of the submission.
     """
+    if program_id == EXECUTOR:
+        return _of_program(_table(params.get("quantum_program")))
     options = _table(params.get("options"))
     count = _of_estimator if program_id == "estimator" else _of_sampler
     pubs = params.get("pubs")
@@ -72,7 +77,9 @@ def count_pubs(program_id: str, params: Mapping[str, Any]) -> list[PubCount]:
 
 def own_rep_delay_s(params: Mapping[str, Any]) -> float | None:
     """Return the delay between two shots that the options ask for, None where they do not."""
-    return _number(_table(_table(params.get("options")).get("execution")).get("rep_delay"))
+    options = _table(params.get("options"))
+    # An executor's options are those of the execution alone.
+    return _number(_table(options.get("execution", options)).get("rep_delay"))
 
 
 def default_rep_delay_s(configuration: Mapping[str, Any]) -> float | None:
@@ -87,13 +94,22 @@ def roughly_s(
     """Return roughly how long a job holds a device, in seconds: without its circuits' length.
 
     Args:
-        program_id: ``sampler`` or ``estimator``.
+        program_id: ``sampler``, ``estimator`` or ``executor``.
         params: The params of the submission.
         configuration: The device's, whose ``default_rep_delay`` is in microseconds.
     """
     executions = sum(pub.executions for pub in count_pubs(program_id, params))
     delay_s = own_rep_delay_s(params) or default_rep_delay_s(configuration) or DEFAULT_REP_DELAY_S
     return SETUP_S + min(executions, MOST_EXECUTIONS) * delay_s
+
+
+def _of_program(program: Mapping[str, Any]) -> list[PubCount]:
+    shots = _number(program.get("shots")) or 1
+    items = program.get("items")
+    return [
+        PubCount(min(item_points(_table(item)), MOST_EXECUTIONS), 1, shots)
+        for item in (items if isinstance(items, list) else ())
+    ]
 
 
 def _of_sampler(pub: list[Any], params: Mapping[str, Any], options: Mapping[str, Any]) -> PubCount:

@@ -46,6 +46,7 @@ def ask(
         "backend": "ibm_fez",
         "seed": 5,
         "snapshot": snapshot.to_json(),
+        "is_noisy": False,
     }
     reply, result = runner.run(head, body)
     return reply, json.loads(result or b"{}")

@@ -17,13 +17,13 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit
 
 from qrsession.codec import encode
-from qrsession.local.device_rules import DeviceRules
 from qrsession.local.simulation.grouping import Group, group_terms, letters_of, term_values
 from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import EstimatorPub, read_estimator_pub
 from qrsession.local.simulation.sampling import check_options, seed_of
 from qrsession.local.simulation.simulator import Outcomes, Simulator, derive_seed
+from qrsession.local.simulation.twin import Twin
 
 # What was done beyond measuring. Nothing needed to be: the backends are ideal.
 _METADATA = {
@@ -38,7 +38,7 @@ def estimate(
     params: Mapping[str, Any],
     simulator: Simulator,
     job_seed: int,
-    rules: DeviceRules | None = None,
+    twin: Twin | None = None,
 ) -> dict[str, Any]:
     """Run the program, and return its result as a tree for JSON.
 
@@ -50,12 +50,12 @@ def estimate(
     check_options(params)
     seed = seed_of(params, job_seed)
     pubs = [read_estimator_pub(pub, index, params) for index, pub in enumerate(params["pubs"])]
-    if rules is not None:
+    if twin is not None:
         for index, pub in enumerate(pubs):
-            check_isa(pub.circuit, pub.values, rules, index)
+            check_isa(pub.circuit, pub.values, twin.rules, index)
     results = []
     for index, pub in enumerate(pubs):
-        evs, stds = _Estimate(pub, simulator, derive_seed(seed, index)).run()
+        evs, stds = _Estimate(pub, simulator, derive_seed(seed, index), twin).run()
         metadata = {
             "shots": pub.shots,
             "target_precision": pub.precision,
@@ -72,9 +72,12 @@ def estimate(
 class _Estimate:
     """The estimate of one pub while it is put together."""
 
-    def __init__(self, pub: EstimatorPub, simulator: Simulator, seed: int) -> None:
+    def __init__(
+        self, pub: EstimatorPub, simulator: Simulator, seed: int, twin: Twin | None
+    ) -> None:
         self._pub = pub
         self._simulator = simulator
+        self._twin = twin
         self._seed = seed
         self._circuit = prepared(pub.circuit)
         self._values = columns_for(self._circuit, pub.circuit, pub.values)
@@ -113,10 +116,11 @@ class _Estimate:
     ) -> None:
         """Measure one group at the points of a task, and add what it gives to the estimate."""
         circuit, column_of = _measured(self._circuit, group.basis)
-        runs = self._simulator.run(circuit, self._values[task.points], self._pub.shots, seed)
+        values = self._values[task.points]
+        runs = self._simulator.run(circuit, values, self._pub.shots, seed, self._twin)
         for outcomes, (elements, faced) in zip(runs, task.elements, strict=True):
-            values = term_values(group.terms, outcomes.bits, column_of) @ weights
-            means, variances = _means_and_variances(values, outcomes, weights)
+            measured = term_values(group.terms, outcomes.bits, column_of) @ weights
+            means, variances = _means_and_variances(measured, outcomes, weights)
             self._evs[elements] += means[faced]
             self._variances[elements] += variances[faced]
 

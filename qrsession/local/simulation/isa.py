@@ -25,7 +25,11 @@ _SOLUTION = "Transpile the circuit to the target of the backend, and submit what
 
 
 def check_isa(
-    circuit: QuantumCircuit, values: NDArray[np.float64], rules: DeviceRules, index: int
+    circuit: QuantumCircuit,
+    values: NDArray[np.float64],
+    rules: DeviceRules,
+    index: int,
+    kind: str = "Pub",
 ) -> None:
     """Hold the circuit of a pub against what a device runs.
 
@@ -36,32 +40,34 @@ def check_isa(
         values: Values of its parameters: float64, shape ``(points, parameters)``.
         rules: What the device runs.
         index: The position of the pub, for the reason.
+        kind: What stands at that position, if it is no pub.
 
     Raises:
         JobFailedError: It does not fit; the code is 1517, and the reason says where.
     """
     if circuit.num_qubits > rules.num_qubits:
         raise _not_isa(
-            index, f"the circuit has {circuit.num_qubits} qubits, {rules.name} {rules.num_qubits}"
+            f"{kind} {index}",
+            f"the circuit has {circuit.num_qubits} qubits, {rules.name} {rules.num_qubits}",
         )
-    check = _Check(circuit, values, rules, index)
+    check = _Check(circuit, values, rules, f"{kind} {index}")
     check.block(circuit, {qubit: number for number, qubit in enumerate(circuit.qubits)})
 
 
-def _not_isa(index: int, reason: str) -> JobFailedError:
-    return failed(faults.NOT_ISA, f"Pub {index} is not an ISA circuit: {reason}.", _SOLUTION)
+def _not_isa(where: str, reason: str) -> JobFailedError:
+    return failed(faults.NOT_ISA, f"{where} is not an ISA circuit: {reason}.", _SOLUTION)
 
 
 class _Check:
     """The check of one circuit."""
 
     def __init__(
-        self, circuit: QuantumCircuit, values: NDArray[np.float64], rules: DeviceRules, index: int
+        self, circuit: QuantumCircuit, values: NDArray[np.float64], rules: DeviceRules, where: str
     ) -> None:
         self._columns = {parameter: i for i, parameter in enumerate(circuit.parameters)}
         self._values = values
         self._rules = rules
-        self._index = index
+        self._where = where
 
     def block(self, circuit: QuantumCircuit, numbers: Mapping[Qubit, int]) -> None:
         """Check a circuit or a block of one, whose qubits are these of the device."""
@@ -74,7 +80,7 @@ class _Check:
             if reason is None and instruction.name == "rzz":
                 reason = self._why_not_by(operation.params[0])
             if reason is not None:
-                raise _not_isa(self._index, f"{_words(instruction.name, qubits)}: {reason}")
+                raise _not_isa(self._where, f"{_words(instruction.name, qubits)}: {reason}")
             if isinstance(operation, ControlFlowOp):
                 for block in operation.blocks:
                     self.block(block, dict(zip(block.qubits, qubits, strict=True)))

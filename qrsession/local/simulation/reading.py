@@ -46,12 +46,21 @@ def read_circuit(value: Any, where: str) -> QuantumCircuit:
         raise not_valid(
             f"{where}: the circuit must be OpenQASM 3 text or a typed QuantumCircuit.",
         )
+    check_width(circuit, where)
+    return circuit
+
+
+def check_width(circuit: QuantumCircuit, where: str) -> None:
+    """Refuse a circuit that uses more qubits than any method takes.
+
+    Raises:
+        JobFailedError: It does.
+    """
     if circuit.num_qubits > MOST_QUBITS and len(active_qubits(circuit)) > MOST_QUBITS:
         raise not_valid(
             f"{where}: the circuit uses more than {MOST_QUBITS} qubits.",
             f"Use at most {MOST_QUBITS} qubits.",
         )
-    return circuit
 
 
 def _known_circuit(value: Any, where: str) -> Any:

@@ -8,15 +8,16 @@ from typing import Any
 
 import qiskit
 
-from qrsession.local.device_rules import DeviceRules
 from qrsession.local.frames import Frame
 from qrsession.local.simulation.estimating import estimate
+from qrsession.local.simulation.executing import execute
 from qrsession.local.simulation.failures import as_failure
 from qrsession.local.simulation.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
+from qrsession.local.simulation.twin import Twin
 from qrsession.local.snapshots import Snapshot, read_document
 
-_PROGRAMS = {"sampler": sample, "estimator": estimate}
+_PROGRAMS = {"sampler": sample, "estimator": estimate, "executor": execute}
 _LONGEST_LOG = 100_000
 # What the metadata of a twin's result says of its noise.
 NO_NOISE = "none"
@@ -35,7 +36,7 @@ class Runner:
 
     def __init__(self, memory_mb: int) -> None:
         self._simulator = Simulator(memory_mb)
-        self._rules: tuple[Snapshot, DeviceRules] | None = None
+        self._twin: tuple[Snapshot, Twin] | None = None
         for program_id, params in _WARM_UP_JOBS.items():
             _PROGRAMS[program_id](params, self._simulator, 1)
 
@@ -52,11 +53,11 @@ class Runner:
         with contextlib.redirect_stderr(log), contextlib.redirect_stdout(log):
             try:
                 params = json.loads(params_json)
-                rules = self._rules_of(head["snapshot"], head["backend"])
+                twin = self._twin_of(head)
                 program = _PROGRAMS[head["program_id"]]
-                tree = program(params, self._simulator, head["seed"], rules)
-                if rules is not None:
-                    _declare(tree, rules)
+                tree = program(params, self._simulator, head["seed"], twin)
+                if twin is not None:
+                    _declare(tree, twin)
                 result = json.dumps(tree, allow_nan=False).encode()
             except Exception as error:  # noqa: BLE001 - every fault ends with its job
                 code, reason, solution = as_failure(error)
@@ -70,23 +71,22 @@ class Runner:
         }
         return reply, result
 
-    def _rules_of(self, record: dict[str, Any] | None, backend: str) -> DeviceRules | None:
-        """Return what the twin of a snapshot runs; None for a simulator, which runs everything."""
-        if record is None:
+    def _twin_of(self, head: dict[str, Any]) -> Twin | None:
+        """Return the twin that a job runs on; None for a simulator."""
+        if head["snapshot"] is None:
             return None
-        snapshot = Snapshot.from_json(record)
-        if self._rules is None or self._rules[0] != snapshot:
-            # The jobs of a session are on one device, so the last one is all that is remembered.
-            configuration = read_document(snapshot.configuration)
-            properties = read_document(snapshot.properties)
-            rules = DeviceRules.of(backend, configuration, properties)
-            self._rules = (snapshot, rules)
-        return self._rules[1]
+        snapshot, is_noisy = Snapshot.from_json(head["snapshot"]), bool(head["is_noisy"])
+        known = self._twin
+        # The jobs of a session are on one device, so the last one is all that is remembered.
+        if known is None or known[0] != snapshot or known[1].is_noisy != is_noisy:
+            documents = read_document(snapshot.configuration), read_document(snapshot.properties)
+            known = self._twin = (snapshot, Twin.of(head["backend"], *documents, is_noisy=is_noisy))
+        return known[1]
 
 
-def _declare(tree: dict[str, Any], rules: DeviceRules) -> None:
+def _declare(tree: dict[str, Any], twin: Twin) -> None:
     """Say in a result that no device gave it, and that there was no noise."""
     tree.get("__value__", tree)["metadata"]["simulation"] = {
-        "twin_of": rules.name,
+        "twin_of": twin.rules.name,
         "noise": NO_NOISE,
     }

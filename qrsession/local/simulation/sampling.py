@@ -10,12 +10,12 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from qrsession.codec import encode
-from qrsession.local.device_rules import DeviceRules
 from qrsession.local.simulation.failures import failed, not_valid
 from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import SamplerPub, read_sampler_pub
 from qrsession.local.simulation.simulator import Outcomes, Simulator, derive_seed
+from qrsession.local.simulation.twin import Twin
 from qrsession.protocol import faults
 from qrsession.protocol.typed import LARGEST_ARRAY_BYTES
 
@@ -26,7 +26,7 @@ def sample(
     params: Mapping[str, Any],
     simulator: Simulator,
     job_seed: int,
-    rules: DeviceRules | None = None,
+    twin: Twin | None = None,
 ) -> dict[str, Any]:
     """Run the program, and return its result as a tree for JSON.
 
@@ -37,7 +37,7 @@ def sample(
         params: The parameters of the job.
         simulator: What runs it.
         job_seed: What its randomness comes from, unless its options have a seed.
-        rules: What the device runs, if it is one; simulators run everything.
+        twin: The device, if it is one; simulators run everything, without noise.
 
     Raises:
         JobFailedError: A pub is not valid, does not fit the device, or cannot be simulated.
@@ -45,13 +45,13 @@ def sample(
     check_options(params)
     seed = seed_of(params, job_seed)
     pubs = [read_sampler_pub(pub, index, params) for index, pub in enumerate(params["pubs"])]
-    if rules is not None:
+    if twin is not None:
         for index, pub in enumerate(pubs):
-            check_isa(pub.circuit, pub.values, rules, index)
+            check_isa(pub.circuit, pub.values, twin.rules, index)
     _check_size(pubs)
     results = []
     for index, pub in enumerate(pubs):
-        registers = _run(pub, simulator, derive_seed(seed, index))
+        registers = _run(pub, simulator, derive_seed(seed, index), twin)
         metadata = {"shots": pub.shots, "circuit_metadata": encode(pub.circuit.metadata or {})}
         results.append((registers, pub.shape, metadata))
     write = _typed if params.get("support_qiskit") else _plain
@@ -99,7 +99,9 @@ def _check_size(pubs: list[SamplerPub]) -> None:
         )
 
 
-def _run(pub: SamplerPub, simulator: Simulator, seed: int) -> dict[str, BitArray]:
+def _run(
+    pub: SamplerPub, simulator: Simulator, seed: int, twin: Twin | None
+) -> dict[str, BitArray]:
     plain = prepared(pub.circuit)
     values = columns_for(plain, pub.circuit, pub.values)
     positions = _positions(pub.circuit)
@@ -108,7 +110,7 @@ def _run(pub: SamplerPub, simulator: Simulator, seed: int) -> dict[str, BitArray
         for name, bits in positions.items()
     }
     rng = np.random.default_rng(derive_seed(seed, "order"))
-    for point, outcomes in enumerate(simulator.run(plain, values, pub.shots, seed)):
+    for point, outcomes in enumerate(simulator.run(plain, values, pub.shots, seed, twin)):
         # Aer counts outcomes. Shots are independent of each other, so any order of them is as
         # likely as any other, and one drawn at random makes them shots again.
         order = rng.permutation(np.repeat(np.arange(len(outcomes.counts)), outcomes.counts))

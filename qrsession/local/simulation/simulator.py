@@ -15,6 +15,7 @@ from qiskit_aer import AerSimulator
 from qrsession.local.simulation.failures import failed
 from qrsession.local.simulation.guarding import active_qubits, guarded, is_dynamic
 from qrsession.local.simulation.narrowing import narrowed
+from qrsession.local.simulation.twin import Twin
 from qrsession.protocol import faults
 
 # Points of a sweep that go to Aer at once: enough to share the cost of a call, few in memory.
@@ -67,7 +68,12 @@ class Simulator:
         self.execution_ns = 0
 
     def run(
-        self, circuit: QuantumCircuit, values: NDArray[np.float64], shots: int, seed: int
+        self,
+        circuit: QuantumCircuit,
+        values: NDArray[np.float64],
+        shots: int,
+        seed: int,
+        twin: Twin | None = None,
     ) -> Iterator[Outcomes]:
         """Run a circuit for each row of parameter values.
 
@@ -77,6 +83,7 @@ class Simulator:
                 ``circuit.parameters``.
             shots: Shots for each point.
             seed: What the randomness of all points comes from.
+            twin: The device whose noise it has; its qubit i is the circuit's qubit i.
 
         Raises:
             JobFailedError: It needs too much memory, or Aer cannot run it.
