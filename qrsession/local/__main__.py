@@ -90,6 +90,9 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
         "--usage-limit", type=float, metavar="S", help="refuse jobs once so much is used"
     )
     parser.add_argument(
+        "--engine", metavar="URL", help="run jobs on a Dask cluster: dask://HOST:PORT"
+    )
+    parser.add_argument(
         "--scenario", type=Path, metavar="FILE", help="which requests go wrong: TOML or JSON"
     )
 
@@ -101,6 +104,7 @@ def _conditions_of(parsed: argparse.Namespace) -> Conditions:
         scenario_file=parsed.scenario,
         plan_name=parsed.plan,
         usage_limit_s=parsed.usage_limit,
+        engine=parsed.engine,
     )
 
 

@@ -18,7 +18,7 @@ from qrsession.local.bookkeeping import Books, Claim
 from qrsession.local.clock import Clock
 from qrsession.local.devices import Device
 from qrsession.local.job_rows import Ending, Job
-from qrsession.local.lanes import JobLane, LaneJob, LaneOutcome
+from qrsession.local.lanes import Interruption, JobLane, LaneJob, LaneOutcome
 from qrsession.protocol import faults
 from qrsession.protocol.status import JobStatus
 
@@ -130,6 +130,7 @@ class Scheduler:
 
     async def _run(self, lane: JobLane, claim: Claim) -> None:
         job = claim.job
+        ending: Ending | Interruption | None = None
         if job.job_id not in self._killed:
             try:
                 ending = await self._ending(lane, claim)
@@ -140,6 +141,11 @@ class Scheduler:
             if not self._is_ending:
                 await self._record(job, ending)
         del self._running[job.job_id]
+        if isinstance(ending, Interruption):
+            self._killed.discard(job.job_id)
+            # It takes jobs again once there is a way to it.
+            self._spawn(self._warm_up(lane))
+            return
         if job.job_id in self._killed:
             # Its process has to start anew, so another idle lane is the better choice.
             self._killed.discard(job.job_id)
@@ -148,7 +154,7 @@ class Scheduler:
             self._idle.appendleft(lane)
         self.dispatch()
 
-    async def _ending(self, lane: JobLane, claim: Claim) -> Ending:
+    async def _ending(self, lane: JobLane, claim: Claim) -> Ending | Interruption:
         job = claim.job
         device = self._devices.get(job.backend)
         if device is None:
@@ -163,12 +169,16 @@ class Scheduler:
             cost_s=job.cost_s,
             snapshot=device.snapshot,
         )
-        return ending_of(await lane.run(lane_job))
+        outcome = await lane.run(lane_job)
+        return outcome if isinstance(outcome, Interruption) else ending_of(outcome)
 
-    async def _record(self, job: Job, ending: Ending) -> None:
+    async def _record(self, job: Job, ending: Ending | Interruption) -> None:
         while True:
             try:
-                self._books.end(job, ending)
+                if isinstance(ending, Interruption):
+                    self._books.interrupt(job, is_counted=ending.has_begun)
+                else:
+                    self._books.end(job, ending)
             except StorageError:
                 # A full disk: the outcome is kept here, and the lane with it, until it fits.
                 _LOGGER.exception("The outcome of job %s is not recorded yet", job.job_id)
