@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serving.serve(options)
     except QrsessionError as error:
-        sys.stderr.write(f"{error.message}\n{error.advice}\n")
+        # On one line: whoever started this in the background shows the log's last one.
+        sys.stderr.write(f"{error.message} {error.advice}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 130

@@ -45,6 +45,8 @@ class ClusterLostError(Exception):
 
 def new_client(address: str) -> Client:
     """Make a client of a scheduler; await it to connect."""
+    # Of a scheduler that is lost it logs tracebacks; what there is to say, we say.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     return Client(
         address,
         asynchronous=True,
@@ -79,19 +81,21 @@ class Cluster:
     async def connect(self) -> None:
         """Wait until the scheduler is there, or until the cluster is closed."""
         async with self._connecting:
-            wait_s = _FIRST_RETRY_S
+            wait_s, was_lost = _FIRST_RETRY_S, False
             while not self.is_up and self._closing is None:
                 try:
                     await self._connect_once()
-                except OSError as error:
-                    if wait_s == _FIRST_RETRY_S:
+                except OSError:
+                    if not was_lost:
                         _LOGGER.warning(
-                            "The Dask scheduler %s is out of reach (%s); jobs wait for it.",
+                            "The Dask scheduler %s is out of reach; jobs wait for it.",
                             self.address,
-                            type(error).__name__,
                         )
+                    was_lost = True
                     await asyncio.sleep(wait_s)
                     wait_s = min(2 * wait_s, _LONGEST_RETRY_S)
+            if was_lost and self.is_up:
+                _LOGGER.warning("The Dask scheduler %s is back.", self.address)
 
     async def _connect_once(self) -> None:
         await self._drop()

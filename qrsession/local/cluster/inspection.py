@@ -1,10 +1,13 @@
 """Looking at a Dask cluster before a runtime relies on it: who is there, and in which versions."""
 
 import asyncio
+import contextlib
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from qrsession import __version__
 from qrsession.errors import LocalRuntimeError
@@ -13,6 +16,9 @@ from qrsession.local.cluster.connection import new_client
 
 _LOGGER = logging.getLogger(__name__)
 _LIMIT_S = 30.0
+_KNOCK_LIMIT_S = 10.0
+# A scheduler passes on the words of a worker's error, and not its type.
+_MISSING = "No module named 'qrsession"
 _INSTALL = (
     f"Install it there: pip install 'qrsession[dask]=={__version__}', and start the cluster anew."
 )
@@ -39,6 +45,10 @@ def inspect(address: str) -> ClusterSize:
 
 
 async def _inspect(address: str) -> ClusterSize:
+    try:
+        await _knock(address)
+    except OSError as error:
+        raise _out_of_reach(address, error) from error
     client = new_client(address)
     try:
         async with asyncio.timeout(_LIMIT_S):
@@ -47,20 +57,37 @@ async def _inspect(address: str) -> ClusterSize:
             workers = await client.run(on_worker.describe, on_error="return")
             threads = await client.nthreads()
     except OSError as error:
-        raise LocalRuntimeError(
-            f"The Dask scheduler at {address} does not answer.",
-            advice="Check its address and that it is up: `dask scheduler` starts one.",
-        ) from error
+        raise _out_of_reach(address, error) from error
     finally:
         await client.close()
     _check({f"scheduler {address}": scheduler, **_named(workers)})
     return ClusterSize(len(threads), sum(threads.values()))
 
 
+async def _knock(address: str) -> None:
+    """Find out at once what Dask would find out after ten seconds: nobody listens there."""
+    parts = urlsplit(address)
+    async with asyncio.timeout(_KNOCK_LIMIT_S):
+        _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+def _out_of_reach(address: str, error: OSError) -> LocalRuntimeError:
+    why = f" ({os.strerror(error.errno)})" if error.errno else ""
+    return LocalRuntimeError(
+        f"The Dask scheduler at {address} does not answer{why}.",
+        advice="Check its address and that it is up: `dask scheduler` starts one.",
+    )
+
+
 async def _asked(question: Any) -> Any:
     try:
         return await question
-    except ImportError as error:
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is looked at with the workers' answers
         return error
 
 
@@ -71,7 +98,7 @@ def _named(workers: Mapping[str, Any]) -> dict[str, Any]:
 def _check(answers: Mapping[str, Any]) -> None:
     here = on_worker.describe()
     for who, answer in answers.items():
-        if isinstance(answer, ImportError):
+        if isinstance(answer, Exception) and _MISSING in str(answer):
             raise LocalRuntimeError(f"The Dask {who} has no qrsession.", advice=_INSTALL)
         if isinstance(answer, Exception):
             words = " ".join(str(answer).split())[:300]
