@@ -131,6 +131,6 @@ def until(holds: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
 def is_gone(pid: int) -> bool:
     """Tell whether a process has ended, whoever has not asked for its status yet."""
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True

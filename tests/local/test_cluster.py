@@ -78,6 +78,12 @@ def job(circuit: str, *, shots: int = 100, **changes: Any) -> LaneJob:
     return LaneJob(**(fields | changes))
 
 
+def submit(client: "Client", circuit: str, shots: int) -> str:
+    """Submit a job for the sampler over the wire, and return its id."""
+    params = {"pubs": [[circuit, None, shots]], "version": 2}
+    return client.submit(params=params, backend="aer_simulator")
+
+
 def flips(number: int) -> str:
     """Return a circuit of 5 qubits that measures this number."""
     gates = "".join(f"x q[{bit}];" for bit in range(5) if number >> bit & 1)
@@ -122,8 +128,8 @@ def test_a_worker_is_killed_while_jobs_run(
     runtime = start_runtime(is_real=True, other_lanes=lanes_of(shared, 2))
     client = connect(runtime)
     shared.settle()
-    slow = [client.submit([SLOW, None, SLOW_SHOTS], backend="aer_simulator") for _ in range(2)]
-    quick = [client.submit([flips(n), None, 10], backend="aer_simulator") for n in range(20)]
+    slow = [submit(client, SLOW, SLOW_SHOTS) for _ in range(2)]
+    quick = [submit(client, flips(number), 10) for number in range(20)]
     worker, lane_pid = shared.busy()
     shared.stop_worker(worker)
     killed_s = time.monotonic()
@@ -164,7 +170,7 @@ def test_a_cancelled_job_ends_its_lane_within_a_second(shared: DaskCluster) -> N
 
 
 def test_a_twin_comes_to_the_worker_once(shared: DaskCluster) -> None:
-    """Its documents do, for they are files of the runtime's machine; what does not fit is refused."""
+    """Its documents do, for they are files of the runtime's machine; what does not fit fails."""
     isa = f"{HEADER}bit[1] c; x $3; c[0] = measure $3;"
     twin: dict[str, Any] = {"snapshot": FEZ, "backend": "ibm_fez"}
 
@@ -250,7 +256,7 @@ def test_jobs_wait_for_a_scheduler_that_was_lost(
     """They are queued again, and run when it is back."""
     client = connect(start_runtime(is_real=True, other_lanes=lanes_of(cluster, 1)))
     cluster.settle()
-    ids = [client.submit([SLOW, None, SLOW_SHOTS], backend="aer_simulator") for _ in range(2)]
+    ids = [submit(client, SLOW, SLOW_SHOTS) for _ in range(2)]
     worker, _ = cluster.busy()
     cluster.stop_scheduler()
     assert client.wait(ids[0], "Queued")["state"]["status"] == "Queued"
@@ -267,12 +273,15 @@ RUNTIME = """
     from qrsession.local.cluster.lanes import make_cluster_lanes
     from qrsession.local.lanes import LaneJob
 
-    params = json.dumps({"pubs": [[%r, None, 10]]}).encode()
+    async def run(circuit):
+        params = json.dumps({"pubs": [[circuit, None, 10]]}).encode()
+        await lanes[0].run(LaneJob("j", "sampler", params, "aer_simulator", 1, None))
 
     async def main():
-        lane = lanes[0]
-        await lane.start()
-        await lane.run(LaneJob("j", "sampler", params, "aer_simulator", 1, None))
+        await lanes[0].start()
+        await run(%r)
+        print("warm", flush=True)
+        await run(%r)
 
     lanes = make_cluster_lanes(sys.argv[1], 1)
     asyncio.run(main())
@@ -283,8 +292,10 @@ RUNTIME = """
 def test_a_job_ends_with_its_runtime(cluster: DaskCluster) -> None:
     """The scheduler sees that the runtime is gone, and the worker ends what nobody waits for."""
     lanes_of(cluster, 1)
-    script = textwrap.dedent(RUNTIME) % ENDLESS
-    with subprocess.Popen([sys.executable, "-c", script, cluster.engine]) as runtime:
+    command = [sys.executable, "-c", textwrap.dedent(RUNTIME) % (flips(0), ENDLESS)]
+    with subprocess.Popen([*command, cluster.engine], stdout=subprocess.PIPE) as runtime:
+        assert runtime.stdout is not None
+        assert runtime.stdout.readline() == b"warm\n"
         _, lane_pid = cluster.busy()
         runtime.kill()
         runtime.wait()

@@ -149,7 +149,8 @@ class WorkerLanes(WorkerPlugin):
     async def teardown(self, worker: Any) -> None:  # noqa: ARG002 - the signature is Dask's
         """End all lanes: the worker closes."""
         await self.rest()
-        await asyncio.gather(*(lane.stop() for lane in self._running.values()))
+        running = (lane.stop() for lane in self._running.values())
+        await asyncio.gather(*running, *self._ending)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
