@@ -24,9 +24,10 @@ _WORKER = "from distributed.cli.dask_worker import main; main()"
 
 @dataclass
 class DaskCluster:
-    """The processes of one cluster."""
+    """The processes of one cluster; ``prelude`` is Python that each of them runs first."""
 
     folder: Path
+    prelude: str = ""
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     scheduler: subprocess.Popen[bytes] | None = None
     address: str = ""
@@ -42,7 +43,8 @@ class DaskCluster:
         file.unlink(missing_ok=True)
         where = ["--host", "127.0.0.1", "--port", str(port)]
         more = ["--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)]
-        self.scheduler = self._start("scheduler", prelude + _SCHEDULER, *where, *more)
+        code = self.prelude + prelude + _SCHEDULER
+        self.scheduler = self._start("scheduler", code, *where, *more)
         until(file.exists)
         self.address = json.loads(file.read_text())["address"]
 
@@ -56,7 +58,7 @@ class DaskCluster:
         """Start a worker with one slot; it is there a second later."""
         more = ["--no-nanny", "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
         more += ["--local-directory", str(self.folder)]
-        worker = self._start("workers", prelude + _WORKER, self.address, *more)
+        worker = self._start("workers", self.prelude + prelude + _WORKER, self.address, *more)
         self.workers.append(worker)
         return worker
 
@@ -115,8 +117,8 @@ class DaskCluster:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # Without it a worker would take what a test's own environment says for its own.
-                env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
+                # The user's own configuration of Dask is none of a test's business.
+                env={**os.environ, "HOME": str(self.folder)},
             )
 
 

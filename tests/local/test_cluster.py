@@ -9,8 +9,10 @@ import textwrap
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
+import dask
 import pytest
 
 from qrsession import __version__
@@ -341,6 +343,36 @@ def test_a_scheduler_without_the_package_is_refused(tmp_path: Path) -> None:
     try:
         with pytest.raises(LocalRuntimeError, match=r"The Dask scheduler .* has no qrsession"):
             make_cluster_lanes(cluster.engine, 1)
+    finally:
+        cluster.stop()
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(which("openssl") is None, reason="openssl makes the certificate")
+def test_a_cluster_that_is_secured_by_tls(tmp_path: Path) -> None:
+    """By the certificates of Dask's own configuration; in clear it does not answer."""
+    files = {name: str(tmp_path / name) for name in ("key", "certificate")}
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=dask"]
+    command += ["-keyout", files["key"], "-out", files["certificate"]]
+    subprocess.run(command, check=True, capture_output=True)
+    comm = "distributed.comm"
+    setting: dict[str, Any] = {f"{comm}.require-encryption": True, f"{comm}.default-scheme": "tls"}
+    setting[f"{comm}.tls.ca-file"] = files["certificate"]
+    for part in ("client", "scheduler", "worker"):
+        setting[f"{comm}.tls.{part}.key"] = files["key"]
+        setting[f"{comm}.tls.{part}.cert"] = files["certificate"]
+    cluster = DaskCluster(tmp_path, prelude=f"import dask; dask.config.set({setting!r}); ")
+    cluster.start_scheduler()
+
+    async def work(lanes: list[ClusterLane]) -> None:
+        assert samples_of(await lanes[0].run(job(flips(5)))) == {"0x5"}
+
+    try:
+        with dask.config.set(setting):
+            assert cluster.engine.startswith("tls://")
+            with_lanes(cluster, 1, work)
+        with pytest.raises(LocalRuntimeError, match="does not answer"):
+            make_cluster_lanes(cluster.engine.replace("tls:", "dask:"), 1)
     finally:
         cluster.stop()
 

@@ -28,7 +28,7 @@ def scheduler_address(engine: str) -> str:
         parts = urlsplit("")
     is_bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
     if not host or not port or not is_bare or parts.scheme not in _PROTOCOLS:
-        raise InvalidValueError("The engine is not the address of a Dask scheduler.", advice=_FORM)
+        raise InvalidValueError(f"{engine!r} is not the address of a Dask scheduler.", advice=_FORM)
     where = f"[{host}]" if ":" in host else host
     return f"{_PROTOCOLS[parts.scheme]}://{where}:{port}"
 

@@ -81,7 +81,10 @@ class Cluster:
     async def connect(self) -> None:
         """Wait until the scheduler is there, or until the cluster is closed."""
         async with self._connecting:
-            wait_s, was_lost = _FIRST_RETRY_S, False
+            wait_s = _FIRST_RETRY_S
+            was_lost = self._client is not None and not self.is_up
+            if was_lost:
+                _LOGGER.warning("The Dask scheduler %s was lost; jobs wait for it.", self.address)
             while not self.is_up and self._closing is None:
                 try:
                     await self._connect_once()
