@@ -138,7 +138,11 @@ QISKIT_ROOMS = {
     "primitives",
     *DECODERS,
 }
+# Loaded for `--engine` alone. The address is looked at by every runtime.
+CLUSTER_ROOMS = {"local.cluster.connection", "local.cluster.on_worker"}
 HEAVY = {
+    "dask": CLUSTER_ROOMS,
+    "distributed": CLUSTER_ROOMS,
     "numpy": QISKIT_ROOMS,
     "qiskit": QISKIT_ROOMS,
     "qiskit_aer": DECODERS,

@@ -22,6 +22,10 @@ UsageLimit = Annotated[
     float | None,
     typer.Option("--usage-limit", metavar="S", help="Seconds of usage in 28 days; open has 600."),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="URL", help="Run jobs on a Dask cluster: dask://HOST:PORT."),
+]
 ScenarioFile = Annotated[
     Path | None,
     typer.Option("--scenario", metavar="FILE", help="What goes wrong, and when: TOML or JSON."),

@@ -6,6 +6,7 @@ import typer
 
 from qrsession.cli.conditions import (
     ClockRate,
+    Engine,
     PlanName,
     ScenarioFile,
     SubmissionsPerMinute,
@@ -34,6 +35,7 @@ def start(
     submissions_per_minute: SubmissionsPerMinute = None,
     clock_rate: ClockRate = 1.0,
     scenario: ScenarioFile = None,
+    engine: Engine = None,
     ideal: Annotated[
         bool, typer.Option("--ideal", help="Offer twins of devices, simulated without noise.")
     ] = False,
@@ -50,7 +52,7 @@ def start(
     # Imported here because stop and status need none of it.
     from qrsession.local.conditions import Conditions  # noqa: PLC0415
 
-    conditions = Conditions(clock_rate, submissions_per_minute, scenario, plan, usage_limit)
+    conditions = Conditions(clock_rate, submissions_per_minute, scenario, plan, usage_limit, engine)
     address = daemon.ensure(
         context.settings, arguments=conditions.checked_arguments(), is_ideal=ideal
     )

@@ -7,6 +7,7 @@ import typer
 
 from qrsession.cli.conditions import (
     ClockRate,
+    Engine,
     PlanName,
     ScenarioFile,
     SubmissionsPerMinute,
@@ -33,6 +34,7 @@ def command(
     submissions_per_minute: SubmissionsPerMinute = None,
     clock_rate: ClockRate = 1.0,
     scenario: ScenarioFile = None,
+    engine: Engine = None,
     ideal: Annotated[
         bool, typer.Option("--ideal", help="Offer twins of devices, simulated without noise.")
     ] = False,
@@ -58,7 +60,7 @@ def command(
     settings = context.settings
     if data is not None:
         settings = serving.settings_under(settings, data)
-    conditions = Conditions(clock_rate, submissions_per_minute, scenario, plan, usage_limit)
+    conditions = Conditions(clock_rate, submissions_per_minute, scenario, plan, usage_limit, engine)
     serving.serve(
         serving.ServeOptions(
             settings,

@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except QrsessionError as error:
         if options.on_failed is not None:
             options.on_failed(error)
-        sys.stderr.write(f"{error.message}\n{error.advice}\n")
+        # On one line: whoever started this in the background shows the log's last one.
+        sys.stderr.write(f"{error.message} {error.advice}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -99,6 +100,9 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
         "--usage-limit", type=float, metavar="S", help="refuse jobs once so much is used"
     )
     parser.add_argument(
+        "--engine", metavar="URL", help="run jobs on a Dask cluster: dask://HOST:PORT"
+    )
+    parser.add_argument(
         "--scenario", type=Path, metavar="FILE", help="what goes wrong, and when: TOML or JSON"
     )
 
@@ -110,6 +114,7 @@ def _conditions_of(parsed: argparse.Namespace) -> Conditions:
         scenario_file=parsed.scenario,
         plan_name=parsed.plan,
         usage_limit_s=parsed.usage_limit,
+        engine=parsed.engine,
     )
 
 

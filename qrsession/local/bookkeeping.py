@@ -45,6 +45,12 @@ _TOO_MANY_ATTEMPTS = Ending(
     reason_code=faults.JOB_FAILED_TO_RUN,
     reason_solution="Make the job smaller: it may have taken all memory of the machine.",
 )
+_LANE_LOST = Ending(
+    JobStatus.FAILED,
+    reason=f"The way to the job's lane was lost while it ran, {MOST_ATTEMPTS} times.",
+    reason_code=faults.JOB_FAILED_TO_RUN,
+    reason_solution="Check the cluster that runs the jobs, and submit the job again.",
+)
 
 
 def _nobody_waits(_deadline: datetime) -> None:
@@ -173,6 +179,26 @@ class Books:
         self.now()
         if self._next_deadline is not None:
             self._on_deadline(self._next_deadline)
+
+    def interrupt(self, job: Job, *, is_counted: bool) -> None:
+        """Give a job back to the queue whose lane is out of reach, if it is still to be run.
+
+        ``is_counted`` says whether this run of it counts as an attempt. After the last one, or
+        where its session has closed, the job ends instead.
+        """
+        now = self.now()
+        with self._store.transaction():
+            if is_counted and job.attempts >= MOST_ATTEMPTS:
+                self._end(job, _LANE_LOST, now)
+            elif job.session_id is not None and self._load(job.session_id).is_closed:
+                self._end(job, _SESSION_ENDED, now)
+            elif self._is_same(job):
+                self._store.jobs.requeue(job, is_counted=is_counted)
+        self._changes.notify(job.job_id)
+
+    def _is_same(self, job: Job) -> bool:
+        found = self._store.jobs.get(job.job_id)
+        return found is not None and found.generation == job.generation
 
     def give_back(self) -> None:
         """Give the running jobs back to the queue: this runtime ends before they do."""

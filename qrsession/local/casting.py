@@ -14,6 +14,7 @@ from typing import Any
 
 from qrsession.local.counting import Turns
 from qrsession.local.job_rows import Ending, Job
+from qrsession.local.lanes import Interruption
 from qrsession.local.scenario.jobs import JobRule, Outcome
 from qrsession.protocol import faults
 from qrsession.protocol.models import JobRequest
@@ -109,7 +110,9 @@ class Cast:
         now_s = self._monotonic()
         return min((until_s - now_s for until_s in self._queued_until_s.values()), default=None)
 
-    async def perform(self, job: Job, run: Callable[[], Awaitable[Ending]]) -> Ending:
+    async def perform(
+        self, job: Job, run: Callable[[], Awaitable[Ending | Interruption]]
+    ) -> Ending | Interruption:
         """Say how a job ends, after the time that its part takes. ``run`` runs it for real.
 
         A job whose part is longer than it may run is cancelled at its limit, as in a lane.
@@ -121,6 +124,8 @@ class Cast:
         started_s = self._monotonic()
         try:
             ending = await run() if rule.outcome is Outcome.COMPLETED else _ending_of(rule)
+            if isinstance(ending, Interruption):
+                return ending
             held_s = min(rule.run_s, job.cost_s)
             left_s = started_s + held_s - self._monotonic()
             if left_s > 0:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qrsession.errors import InvalidValueError
+from qrsession.local.cluster.address import check_engine
 from qrsession.local.plans import PLANS, Plan, PlanName
 from qrsession.local.scenario import Scenario, read_scenario
 
@@ -24,6 +25,7 @@ class Conditions:
         scenario_file: What goes wrong; None for nothing.
         plan_name: The plan of the account.
         usage_limit_s: What the instance may use in 28 days, in place of what its plan allows.
+        engine: The Dask scheduler of the cluster that runs the jobs; None for this machine.
     """
 
     clock_rate: float = 1.0
@@ -31,6 +33,7 @@ class Conditions:
     scenario_file: Path | None = None
     plan_name: str = PlanName.LOCAL
     usage_limit_s: float | None = None
+    engine: str | None = None
 
     @property
     def plan(self) -> Plan:
@@ -47,6 +50,7 @@ class Conditions:
 
         Raises:
             InvalidValueError: One is out of bounds, or the scenario is not valid.
+            UsageError: The engine needs what is not installed.
         """
         rate = self.clock_rate
         if not (math.isfinite(rate) and SLOWEST_CLOCK <= rate <= FASTEST_CLOCK):
@@ -64,6 +68,8 @@ class Conditions:
             raise InvalidValueError(
                 f"The usage limit is {limit_s:g}; it must be more than 0 seconds."
             )
+        if self.engine is not None:
+            check_engine(self.engine)
         return Scenario() if self.scenario_file is None else read_scenario(self.scenario_file)
 
     def checked_arguments(self) -> tuple[str, ...]:
@@ -71,6 +77,7 @@ class Conditions:
 
         Raises:
             InvalidValueError: One is out of bounds, or the scenario is not valid.
+            UsageError: The engine needs what is not installed.
         """
         self.check()
         given: list[str] = []
@@ -85,4 +92,6 @@ class Conditions:
         if self.scenario_file is not None:
             # The runtime in the background works in another folder.
             given += ["--scenario", str(self.scenario_file.absolute())]
+        if self.engine is not None:
+            given += ["--engine", self.engine]
         return tuple(given)

@@ -20,6 +20,13 @@ def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
     return b"".join((_LENGTHS.pack(len(text), len(body)), text, body))
 
 
+def unpack(data: bytes) -> Frame:
+    """Take apart a frame that is here as a whole."""
+    head_bytes, body_bytes = _LENGTHS.unpack_from(data)
+    head_end = _LENGTHS.size + head_bytes
+    return json.loads(data[_LENGTHS.size : head_end]), data[head_end : head_end + body_bytes]
+
+
 async def read_frame(reader: asyncio.StreamReader) -> Frame:
     """Read a frame.
 

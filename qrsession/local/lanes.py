@@ -77,6 +77,16 @@ class LaneOutcome:
     qiskit_version: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """A job came back without an outcome: its lane is out of reach until it has started again.
+
+    ``has_begun`` tells whether the job may have run.
+    """
+
+    has_begun: bool
+
+
 _KILLED = Failure(faults.JOB_CANCELLED, "The job was ended while it ran.", "Submit it again.")
 
 
@@ -87,7 +97,7 @@ class JobLane(Protocol):
         """Get warm. Raises `LocalRuntimeError` where that is not possible."""
         ...
 
-    async def run(self, job: LaneJob) -> LaneOutcome:
+    async def run(self, job: LaneJob) -> LaneOutcome | Interruption:
         """Run a job to its end; whatever goes wrong is a failure in the outcome."""
         ...
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import sys
 from pathlib import Path
 
 # The rest is for the system, the runtime itself and what a lane holds beside Aer's state.
@@ -18,9 +19,13 @@ _OOM_SCORE = Path("/proc/self/oom_score_adj")
 _STATM = Path("/proc/self/statm")
 
 
-def share_mb(num_lanes: int) -> int:
-    """Return how many MiB Aer may use in each of so many lanes."""
-    return max(int(_available_bytes() * _FRACTION_FOR_LANES / num_lanes) >> 20, _LEAST_SHARE_MB)
+def share_mb(num_lanes: int, limit_bytes: int | None = None) -> int:
+    """Return how many MiB Aer may use in each of so many lanes.
+
+    ``limit_bytes`` is what they may have together, where that is less than there is.
+    """
+    there_bytes = min(_available_bytes(), limit_bytes or sys.maxsize)
+    return max(int(there_bytes * _FRACTION_FOR_LANES / num_lanes) >> 20, _LEAST_SHARE_MB)
 
 
 def _available_bytes() -> int:

@@ -18,7 +18,7 @@ from qrsession.local.bookkeeping import Books, Claim
 from qrsession.local.clock import Clock
 from qrsession.local.devices import Device
 from qrsession.local.job_rows import Ending, Job
-from qrsession.local.lanes import JobLane, LaneJob, LaneOutcome
+from qrsession.local.lanes import Interruption, JobLane, LaneJob, LaneOutcome
 from qrsession.local.queue_rows import Held
 from qrsession.local.stage import Stage
 from qrsession.protocol import faults
@@ -158,6 +158,7 @@ class Scheduler:
 
     async def _run(self, lane: JobLane, claim: Claim) -> None:
         job = claim.job
+        ending: Ending | Interruption | None = None
         if job.job_id not in self._killed:
             try:
                 ending = await self._ending(lane, claim)
@@ -168,6 +169,11 @@ class Scheduler:
             if not self._is_ending:
                 await self._record(job, ending)
         del self._running[job.job_id]
+        if isinstance(ending, Interruption):
+            self._killed.discard(job.job_id)
+            # It takes jobs again once there is a way to it.
+            self._spawn(self._warm_up(lane))
+            return
         if job.job_id in self._killed:
             # Its process has to start anew, so another idle lane is the better choice.
             self._killed.discard(job.job_id)
@@ -176,7 +182,7 @@ class Scheduler:
             self._idle.appendleft(lane)
         self.dispatch()
 
-    async def _ending(self, lane: JobLane, claim: Claim) -> Ending:
+    async def _ending(self, lane: JobLane, claim: Claim) -> Ending | Interruption:
         job = claim.job
         device = self._devices.get(job.backend)
         if device is None:
@@ -193,15 +199,19 @@ class Scheduler:
             is_noisy=device.is_noisy,
         )
 
-        async def run() -> Ending:
-            return ending_of(await lane.run(lane_job))
+        async def run() -> Ending | Interruption:
+            outcome = await lane.run(lane_job)
+            return outcome if isinstance(outcome, Interruption) else ending_of(outcome)
 
         return await self._stage.cast.perform(job, run)
 
-    async def _record(self, job: Job, ending: Ending) -> None:
+    async def _record(self, job: Job, ending: Ending | Interruption) -> None:
         while True:
             try:
-                self._books.end(job, ending)
+                if isinstance(ending, Interruption):
+                    self._books.interrupt(job, is_counted=ending.has_begun)
+                else:
+                    self._books.end(job, ending)
             except StorageError as error:
                 # A full disk: the outcome is kept here, and the lane with it, until it fits.
                 self._complain(f"The outcome of job {job.job_id} is not recorded yet", error)

@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -22,7 +22,7 @@ from qrsession.local.config import RuntimeConfig
 from qrsession.local.connections import server_config
 from qrsession.local.daemon import HOST, find, remembered_port, secret_of, write_address
 from qrsession.local.home import RuntimeFiles
-from qrsession.local.lanes import default_num_lanes, make_lanes
+from qrsession.local.lanes import JobLane, default_num_lanes, make_lanes
 from qrsession.local.scenario import Scenario
 from qrsession.local.starter import READY, TAKEN, Starter
 from qrsession.settings import Settings
@@ -93,7 +93,8 @@ def serve(options: ServeOptions) -> None:
     """Serve until told to end by a signal, or until nobody has needed the runtime for long.
 
     Raises:
-        LocalRuntimeError: The port is taken, or another runtime serves the home.
+        LocalRuntimeError: The port is taken, or another runtime serves the home, or the cluster
+            that is to run the jobs is out of reach.
         InvalidValueError: There is no such port, number of workers or condition.
         StorageError: A folder, file or the database of the home cannot be used.
         KeyboardInterrupt: It was interrupted.
@@ -194,7 +195,7 @@ def _run(
     def on_idle() -> None:
         server.should_exit = True
 
-    lanes = make_lanes(options.workers or default_num_lanes())
+    lanes = _make_lanes(options.conditions.engine, options.workers)
     app = create_app(replace(config, on_idle=on_idle), lanes, Catalogue.of(config))
     server = _Server(
         server_config(app, log_level="warning"),
@@ -208,6 +209,15 @@ def _run(
     if not server.has_started:
         raise LocalRuntimeError("The local runtime could not start; its log says why.")
     return received
+
+
+def _make_lanes(engine: str | None, workers: int | None) -> Sequence[JobLane]:
+    if engine is None:
+        return make_lanes(workers or default_num_lanes())
+    # Dask is loaded for those alone who ask for it.
+    from qrsession.local.cluster.lanes import make_cluster_lanes  # noqa: PLC0415
+
+    return make_cluster_lanes(engine, workers)
 
 
 @contextlib.contextmanager

@@ -127,6 +127,20 @@ def read_document(file: Path) -> dict[str, Any]:
         StorageError: The file cannot be read, is no file, or too large.
         WireFormatError: It is no JSON object.
     """
+    data = read_bytes_of(file)
+    try:
+        document = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise WireFormatError(f"{file} is not JSON.") from error
+    return as_object(document, str(file))
+
+
+def read_bytes_of(file: Path) -> bytes:
+    """Read a document as it is, without parsing it.
+
+    Raises:
+        StorageError: The file cannot be read, is no file, or too large.
+    """
     try:
         # Without a writer, a named pipe would keep whoever opens it waiting.
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -138,8 +152,4 @@ def read_document(file: Path) -> dict[str, Any]:
         raise StorageError(f"{file} cannot be read: {error.strerror}.") from error
     if len(data) > _LARGEST_DOCUMENT_BYTES:
         raise StorageError(f"{file} is larger than {_LARGEST_DOCUMENT_BYTES} bytes.")
-    try:
-        document = json.loads(data, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise WireFormatError(f"{file} is not JSON.") from error
-    return as_object(document, str(file))
+    return data

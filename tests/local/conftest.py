@@ -9,7 +9,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from qrsession.local.conditions import Conditions
 from qrsession.local.config import RuntimeConfig
 from qrsession.local.connections import server_config
 from qrsession.local.devices import Device
-from qrsession.local.lanes import Failure, LaneJob, LaneOutcome, make_lanes
+from qrsession.local.lanes import Failure, JobLane, LaneJob, LaneOutcome, make_lanes
 from qrsession.local.runtime import Runtime
 from qrsession.protocol.routes import API_KEY_GRANT, API_VERSION, VERSION_HEADER
 
@@ -308,7 +308,8 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
     """Give a function that starts a runtime; all of them are stopped at the end.
 
     ``is_real`` gives it the real lanes and devices in place of those of tests; with ``twins``, a
-    folder of snapshots, it has the real devices with these beside them.
+    folder of snapshots, it has the real devices with these beside them. ``other_lanes`` stand in
+    for the real ones.
     """
     started: list[RunningRuntime] = []
 
@@ -321,6 +322,7 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
         may_start: bool = True,
         is_real: bool = False,
         twins: Path | None = None,
+        other_lanes: Sequence[JobLane] | None = None,
     ) -> RunningRuntime:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
@@ -344,7 +346,8 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
         devices: Mapping[str, Device] = Catalogue.of(config)
         if not is_real and twins is None:
             devices = {name: make_device(name, 5) for name in ("test_device", "other_device")}
-        app = create_app(config, make_lanes(lanes) if is_real else scripted, devices)
+        real = other_lanes or make_lanes(lanes)
+        app = create_app(config, real if is_real else scripted, devices)
         server = ReadyServer(server_config(app, log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
