@@ -187,10 +187,14 @@ class Sessions(RuleBasedStateMachine):
     def _facts(self) -> Session:
         return replace(self.session, has_queued=self.queued > 0, has_running=self.running > 0)
 
+    def _is_at_rest(self) -> bool:
+        is_new_or_over = len(self.session.timestamps) == 1 or self.session.is_closed
+        return is_new_or_over and not self.queued and not self.running
+
     @rule(mode=st.sampled_from(SessionMode), max_ttl_s=st.integers(1, 500))
-    @precondition(lambda self: len(self.session.timestamps) == 1 and not self.queued)
+    @precondition(lambda self: self._is_at_rest())
     def begin(self, mode: SessionMode, max_ttl_s: int) -> None:
-        """Start over, in the other mode or with another maximum time."""
+        """Start over, in the other mode or with another maximum time, for nothing follows an end."""
         self.session = self.before = lifecycle.open_session("s", "b", mode, max_ttl_s, self.now)
         self.least_usage_s = 0.0
         self.qpu_s = 0.0
@@ -255,12 +259,14 @@ class Sessions(RuleBasedStateMachine):
         self._become(lifecycle.set_accepting(self._facts(), self.now, accepting=accepting))
 
     @rule()
+    @precondition(lambda self: len(self.session.timestamps) > 1 or self.queued)
     def cancel(self) -> None:
         """Cancel the session."""
         self.queued = 0
         self._become(lifecycle.cancel(self._facts(), self.now))
 
     @rule()
+    @precondition(lambda self: len(self.session.timestamps) > 1)
     def use_everything_up(self) -> None:
         """Let the instance reach its limit, which cancels what is queued."""
         self._become(lifecycle.reach_limit(self._facts(), self.now))
