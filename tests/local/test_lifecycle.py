@@ -194,7 +194,7 @@ class Sessions(RuleBasedStateMachine):
     @rule(mode=st.sampled_from(SessionMode), max_ttl_s=st.integers(1, 500))
     @precondition(lambda self: self._is_at_rest())
     def begin(self, mode: SessionMode, max_ttl_s: int) -> None:
-        """Start over, in the other mode or with another maximum time, for nothing follows an end."""
+        """Start over, with another mode and maximum time: nothing follows an end."""
         self.session = self.before = lifecycle.open_session("s", "b", mode, max_ttl_s, self.now)
         self.least_usage_s = 0.0
         self.qpu_s = 0.0

@@ -18,6 +18,7 @@ from qiskit.circuit import Clbit
 
 from qrsession.codec import encode
 from qrsession.local.device_rules import DeviceRules
+from qrsession.local.simulation.fitting import check_limits
 from qrsession.local.simulation.grouping import Group, group_terms, letters_of, term_values
 from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.preparing import columns_for, prepared
@@ -53,6 +54,7 @@ def estimate(
     if rules is not None:
         for index, pub in enumerate(pubs):
             check_isa(pub.circuit, pub.values, rules, index)
+        check_limits(rules, params)
     results = []
     for index, pub in enumerate(pubs):
         evs, stds = _Estimate(pub, simulator, derive_seed(seed, index)).run()
