@@ -88,7 +88,7 @@ class RuntimeJob:
 
     @property
     def primitive(self) -> str:
-        """The program that it runs: ``sampler``, ``estimator``, or what another client asked for."""
+        """The program that it runs: ``sampler``, ``estimator``, or another client's."""
         return self._record.program_id
 
     @property

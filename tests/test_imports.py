@@ -73,6 +73,7 @@ LIBRARY = (
         "__version__",
     }
     | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
+    | {"unmodified"}
 )
 ALLOWED = {
     "errors": set[str](),
@@ -110,10 +111,11 @@ ALLOWED = {
     "reports": DISK | {"tags", "spending"},
     "render": BASE
     | {"duration", "render", "reports", "account_reports", "results", "overview"}
-    | {"devices", "protocol.models", "usage", "estimating"},
+    | {"devices", "protocol.models", "usage", "estimating", "local.daemon"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.daemon", "local.identity"},
     "connection": LIBRARY | {"local.daemon", "local.identity"},
+    "unmodified": {"settings", "protocol", "local.daemon", "local.identity"},
     "local": WIRE | {"settings", "storage", "local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
     "testing": LIBRARY | {"local", "testing"},

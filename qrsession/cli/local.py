@@ -1,6 +1,6 @@
 """``qrsession local``: the local runtime in the background, by hand."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,17 +14,7 @@ from qrsession.cli.conditions import (
 )
 from qrsession.cli.context import Context
 from qrsession.local import daemon
-from qrsession.render.tables import Cell, Column, table_text
-from qrsession.render.terminal import Style, Terminal
-from qrsession.render.views import card_text
-
-_COLUMNS = (
-    Column("STATE"),
-    Column("URL"),
-    Column("PID", is_quantity=True),
-    Column("VERSION"),
-    Column("LOG"),
-)
+from qrsession.render.runtimes import runtime_data, runtime_text
 
 
 def start(
@@ -56,7 +46,8 @@ def start(
     address = daemon.ensure(
         context.settings, arguments=conditions.checked_arguments(), is_ideal=ideal
     )
-    context.show({"runtime": _document(address)}, lambda _terminal: address.url)
+    kept_s = daemon.time_kept_s(context.settings)
+    context.show({"runtime": runtime_data(address, kept_s)}, lambda _terminal: address.url)
 
 
 def stop(context: Context) -> None:
@@ -68,46 +59,22 @@ def stop(context: Context) -> None:
     """
     was_up = daemon.stop(context.settings)
     context.output.say("Stopped." if was_up else "It was not up.")
-    context.show({"runtime": _document(None), "was_up": was_up}, lambda _terminal: "")
+    context.show({"runtime": runtime_data(None), "was_up": was_up}, lambda _terminal: "")
 
 
 def status(context: Context) -> None:
-    """Show whether the local runtime is up, and where.
+    """Show whether the local runtime is up, where, and under which conditions it serves.
 
     Examples:
         qrsession local status
         qrsession local status --json
     """
     address = daemon.find(context.settings)
-    context.show({"runtime": _document(address)}, lambda terminal: _text(address, terminal))
+    kept_s = daemon.time_kept_s(context.settings)
+    context.show(
+        {"runtime": runtime_data(address, kept_s)},
+        lambda terminal: runtime_text(address, kept_s, terminal),
+    )
 
 
 COMMANDS = {"start": start, "stop": stop, "status": status}
-
-
-def _document(address: daemon.RuntimeAddress | None) -> dict[str, Any]:
-    if address is None:
-        nothing = dict.fromkeys(("url", "pid", "version", "log", "ideal"))
-        return {"state": "down", **nothing}
-    return {
-        "state": "up",
-        "url": address.url,
-        "pid": address.pid,
-        "version": address.version,
-        "log": str(address.log_file),
-        "ideal": address.is_ideal,
-    }
-
-
-def _text(address: daemon.RuntimeAddress | None, terminal: Terminal) -> str:
-    document = _document(address)
-    if not terminal.is_terminal:
-        row = [str(document[column.title.lower()] or "") for column in _COLUMNS]
-        return table_text(_COLUMNS, [row], terminal)
-    style = Style.FAINT if address is None else Style.GOOD
-    facts = [
-        (name, "yes" if value is True else str(value))
-        for name, value in document.items()
-        if value and name != "state"
-    ]
-    return card_text("local runtime", Cell(str(document["state"]), style), facts, terminal)

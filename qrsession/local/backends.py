@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from qrsession.local.devices import Device
 from qrsession.local.refusals import bad_request, not_found
-from qrsession.local.replies import bytes_reply, json_reply
+from qrsession.local.replies import bytes_reply, json_reply, moment_query
 from qrsession.local.runtime import Runtime, runtime_of
 
 _WAIT_TIME = "wait_time_seconds"
@@ -52,7 +52,11 @@ async def get_configuration(request: Request) -> Response:
 
 
 async def get_properties(request: Request) -> Response:
-    """``GET /backends/{backend}/properties``: empty for a device that has none."""
+    """``GET /backends/{backend}/properties``: empty for a device that has none.
+
+    There is one calibration of each device, which is given whatever time is asked for.
+    """
+    moment_query(request.query_params, "updated_before")
     return _document_reply(request, _properties(_DeviceKey(_device_of(request))))
 
 

@@ -254,7 +254,9 @@ class Books:
             settled = lifecycle.expire(session, now)
             self._save(session, settled)
             if settled.is_closed and settled.has_queued:
-                dropped = self._drop_queued(session.session_id, _SESSION_ENDED, now)
+                # At the moment of the deadline, however late the timer was.
+                ended_at = settled.closed_at or now
+                dropped = self._drop_queued(session.session_id, _SESSION_ENDED, ended_at)
         self._notify(dropped)
 
     def _load(self, session_id: str) -> Session:

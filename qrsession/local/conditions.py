@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qrsession.errors import InvalidValueError
 from qrsession.local.cluster.address import check_engine
+from qrsession.local.in_force import InForce
 from qrsession.local.plans import PLANS, Plan, PlanName
 from qrsession.local.scenario import Scenario, read_scenario
 
@@ -44,6 +45,17 @@ class Conditions:
     def allocation_s(self) -> float | None:
         """What the instance may use in 28 days, in seconds; None for any number."""
         return self.plan.allocation_s if self.usage_limit_s is None else self.usage_limit_s
+
+    @property
+    def in_force(self) -> InForce:
+        """These conditions, for whoever asks under which ones a runtime serves."""
+        return InForce(
+            plan=str(self.plan_name),
+            clock_rate=self.clock_rate,
+            usage_limit_s=self.allocation_s,
+            submissions_per_minute=self.submissions_per_minute,
+            scenario=None if self.scenario_file is None else str(self.scenario_file.absolute()),
+        )
 
     def check(self) -> Scenario:
         """Hold the conditions against their bounds, and return the scenario.

@@ -41,6 +41,7 @@ class RuntimeConfig:
         on_idle: Called once, in the event loop, to stop the server.
         is_ideal: Whether twins of devices are offered, whose circuits run without noise.
         twins_dir: The folder of the user's snapshots of devices; None for none.
+        keep_file: What says until when to stay up though idle; None for nothing.
     """
 
     data_dir: Path
@@ -54,3 +55,4 @@ class RuntimeConfig:
     on_idle: Callable[[], None] = _do_nothing
     is_ideal: bool = False
     twins_dir: Path | None = None
+    keep_file: Path | None = None

@@ -14,13 +14,21 @@ import socket
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from qrsession.errors import LocalRuntimeError, StorageError, UsageError
 from qrsession.local.home import RuntimeFiles
+from qrsession.local.in_force import InForce
+from qrsession.local.keeping import keep_up, kept_for_s
 from qrsession.settings import Settings
-from qrsession.storage import ensure_private_folder, locked, read_bytes, write_atomically
+from qrsession.storage import (
+    ensure_private_folder,
+    locked,
+    read_bytes,
+    remove_file,
+    write_atomically,
+)
 
 CHALLENGE_PATH = "/_qrsession/challenge"
 DEFAULT_IDLE_TIMEOUT_S = 600.0
@@ -42,7 +50,8 @@ _PORT_DIGITS = 5
 class RuntimeAddress:
     """A local runtime that is up. ``log_file`` is where it writes what goes wrong.
 
-    ``is_ideal`` tells whether it offers twins of devices, which run without noise.
+    ``is_ideal`` tells whether it offers twins of devices, which run without noise. ``in_force`` is
+    under which conditions it serves.
     """
 
     port: int
@@ -51,6 +60,7 @@ class RuntimeAddress:
     version: str
     log_file: Path
     is_ideal: bool = False
+    in_force: InForce = field(default_factory=InForce)
 
 
 def proof(secret: str, nonce: str, port: int) -> str:
@@ -139,11 +149,25 @@ def _read_address(files: RuntimeFiles) -> RuntimeAddress | None:
         return None
     if not 0 < port <= _HIGHEST_PORT or pid <= 1:
         return None
-    is_ideal = record.get("ideal") is True
-    return RuntimeAddress(port, pid, f"http://{HOST}:{port}", version, files.log, is_ideal)
+    return RuntimeAddress(
+        port=port,
+        pid=pid,
+        url=f"http://{HOST}:{port}",
+        version=version,
+        log_file=files.log,
+        is_ideal=record.get("ideal") is True,
+        in_force=InForce.from_record(record.get("conditions")),
+    )
 
 
-def write_address(files: RuntimeFiles, port: int, version: str, *, is_ideal: bool = False) -> None:
+def write_address(
+    files: RuntimeFiles,
+    port: int,
+    version: str,
+    *,
+    is_ideal: bool = False,
+    in_force: InForce | None = None,
+) -> None:
     """Say where the runtime in this process listens, and remember its port for the next one.
 
     Raises:
@@ -155,6 +179,7 @@ def write_address(files: RuntimeFiles, port: int, version: str, *, is_ideal: boo
         "pid": os.getpid(),
         "version": version,
         "ideal": is_ideal,
+        "conditions": (in_force or InForce()).to_record(),
     }
     # Neither outlives a crash of the machine to any use.
     write_atomically(files.address, f"{json.dumps(record)}\n".encode(), durable=False)
@@ -239,6 +264,27 @@ def ensure(
     return address
 
 
+def ensure_kept(settings: Settings) -> tuple[RuntimeAddress, float]:
+    """Return the home's runtime, started where it is not up, which stays up for twelve hours.
+
+    Whoever asks again has it stay for twelve hours from then.
+
+    Returns:
+        Where it is, and until when it stays, in seconds since the epoch.
+
+    Raises:
+        LocalRuntimeError: It did not start, and the message names its log.
+        StorageError: A folder or file of the home cannot be used.
+    """
+    address = ensure(settings)
+    return address, keep_up(RuntimeFiles.of(settings).keep)
+
+
+def time_kept_s(settings: Settings) -> float:
+    """Return for how many seconds more the home's runtime stays up, idle or not; 0 for none."""
+    return kept_for_s(RuntimeFiles.of(settings).keep)
+
+
 def already_up() -> LocalRuntimeError:
     """Say that conditions count at the start alone."""
     return LocalRuntimeError(
@@ -256,9 +302,12 @@ def stop(settings: Settings) -> bool:
     """
     from qrsession.local.starting import end  # noqa: PLC0415 - only one command stops it
 
+    files = RuntimeFiles.of(settings)
+    # Whoever ends it does not want that the next one stays up.
+    remove_file(files.keep, durable=False)
     address = find(settings)
     if address is None:
         return False
-    if not end(RuntimeFiles.of(settings), address):
+    if not end(files, address):
         raise LocalRuntimeError(f"The local runtime (process {address.pid}) does not end.")
     return True

@@ -5,10 +5,11 @@ The rules are those by which clients build the target that circuits are transpil
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qrsession.errors import WireFormatError
+from qrsession.local.device_limits import DeviceLimits
 from qrsession.protocol.fields import objects, optional, required, strings
 
 # Wider than any device; what claims to be would cost memory wherever it is listed.
@@ -36,6 +37,7 @@ class DeviceRules:
         control_flow: The names of control flow that it has.
         broken_qubits: Qubits that are out of order.
         broken_gates: Gates that are out of order, by name and qubits.
+        limits: How much and how fast it runs.
     """
 
     name: str
@@ -44,6 +46,7 @@ class DeviceRules:
     control_flow: frozenset[str]
     broken_qubits: frozenset[int]
     broken_gates: frozenset[tuple[str, tuple[int, ...]]]
+    limits: DeviceLimits = field(default_factory=DeviceLimits)
 
     @classmethod
     def of(
@@ -77,6 +80,7 @@ class DeviceRules:
                 for gate in objects(properties, "gates")
                 if _is_broken(objects(gate, "parameters"))
             ),
+            limits=DeviceLimits.of(configuration),
         )
 
     def why_not(self, instruction: str, qubits: tuple[int, ...]) -> str | None:

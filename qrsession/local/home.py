@@ -58,6 +58,11 @@ class RuntimeFiles:
         return self.run_dir / "runtime.json"
 
     @property
+    def keep(self) -> Path:
+        """Until when the runtime stays up though nobody uses it."""
+        return self.run_dir / "keep.json"
+
+    @property
     def start(self) -> Path:
         """What is locked by whoever starts a runtime."""
         return self.run_dir / "start"

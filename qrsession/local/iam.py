@@ -10,7 +10,8 @@ from qrsession.local.daemon import proof
 from qrsession.local.refusals import bad_request
 from qrsession.local.replies import json_reply
 from qrsession.local.runtime import runtime_of
-from qrsession.protocol.routes import API_KEY_GRANT, API_VERSIONS
+from qrsession.protocol.fields import without_nulls
+from qrsession.protocol.routes import API_KEY_GRANT, API_VERSIONS, SUNSET_DATES
 
 _NONCE = re.compile(r"[0-9a-f]{16,128}")
 _LONGEST_FORM_BYTES = 16_384
@@ -38,7 +39,14 @@ async def list_versions(_request: Request) -> Response:
     return json_reply(
         {
             "versions": [
-                {"version": version, "status": status} for version, status in API_VERSIONS.items()
+                without_nulls(
+                    {
+                        "version": version,
+                        "status": status,
+                        "sunset_date": SUNSET_DATES.get(version),
+                    }
+                )
+                for version, status in API_VERSIONS.items()
             ]
         }
     )

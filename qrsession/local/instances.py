@@ -51,9 +51,14 @@ async def get_instance(request: Request) -> Response:
         "backends": list(runtime.devices),
         "instance_limit": limit_s,
         "instance_limit_seconds": None if limit_s is None else str(limit_s),
-        "usage_allocation_seconds": None if allocation_s is None else f"{allocation_s:g}",
+        "usage_allocation_seconds": None if allocation_s is None else _digits(allocation_s),
     }
     return json_reply(without_nulls(record))
+
+
+def _digits(quantity_s: float) -> str:
+    """Write seconds as the reference does, and never as a power of ten."""
+    return str(int(quantity_s)) if quantity_s == int(quantity_s) else str(quantity_s)
 
 
 async def get_instance_configuration(request: Request) -> Response:

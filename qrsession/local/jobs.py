@@ -14,7 +14,7 @@ from qrsession.local.faulting import HIDE_KEY
 from qrsession.local.job_bodies import job_body, metrics_body, page_body
 from qrsession.local.job_rows import Job, Submission
 from qrsession.local.listing import JobFilter
-from qrsession.local.programs import check_request, check_tags, split_params
+from qrsession.local.programs import check_legacy, check_request, check_tags, split_params
 from qrsession.local.refusals import (
     NOT_CANCELLABLE,
     FaultError,
@@ -38,7 +38,7 @@ from qrsession.local.running_time import estimate_s
 from qrsession.local.runtime import runtime_of
 from qrsession.protocol.bounds import LONGEST_COST_S, MOST_TAGS
 from qrsession.protocol.faults import Fault
-from qrsession.protocol.fields import as_object, strings
+from qrsession.protocol.fields import as_object, required, strings
 from qrsession.protocol.models import JobCreated, JobRequest
 from qrsession.protocol.routes import (
     CLIENT_HEADER,
@@ -63,6 +63,7 @@ async def create_job(request: Request) -> Response:
     runtime.rate_limit.check()
     record, params_json = split_params(await request.body())
     wanted = read(JobRequest.from_wire, record)
+    check_legacy(record)
     check_request(wanted)
     if wanted.backend not in runtime.devices:
         raise unknown_backend(wanted.backend, runtime.devices)
@@ -204,7 +205,10 @@ async def set_job_tags(request: Request) -> Response:
     """``PUT /jobs/{job_id}/tags``: these in place of those that it has."""
     store = runtime_of(request).store
     job = _job_of(request)
-    tags = read(lambda body: strings(as_object(body, "The body"), "tags"), await read_json(request))
+    body = read(lambda found: as_object(found, "The body"), await read_json(request))
+    # Without them it would be taken for a wish to clear them all.
+    read(lambda found: required(found, "tags", list), body)
+    tags = read(lambda found: strings(found, "tags"), body)
     check_tags(tags)
     with store.transaction():
         store.jobs.set_tags(job, tags)

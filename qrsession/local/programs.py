@@ -96,6 +96,21 @@ def _split_params(text: str) -> tuple[dict[str, Any], bytes]:
     return record, params.encode()
 
 
+def check_legacy(record: dict[str, Any]) -> None:
+    """Refuse what submissions could ask for once: to open a session by its first job.
+
+    IBM's service has refused it since March 2024; ignored, the job would run outside of it.
+
+    Raises:
+        FaultError: It is asked for.
+    """
+    if record.get("start_session"):
+        raise bad_request(
+            "start_session is not supported any more.",
+            solution="Open a session first, and submit the job with its session_id.",
+        )
+
+
 def check_request(request: JobRequest) -> None:
     """Hold a submission against the bounds of the API, and its options against their table.
 

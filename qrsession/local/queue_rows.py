@@ -4,8 +4,11 @@ A dedicated session that is active holds its backend: its jobs are next, everybo
 Without a holder, jobs run in the order of submission; the first job of a dedicated session waits,
 in its place, until the backend is free of others' jobs.
 
-A simulator is no machine that one session could have to itself, so it is shared: jobs of sessions
-that are active come first there, and nobody waits for a session that does nothing.
+A simulator is no machine that one session could have to itself, so it is shared: jobs of dedicated
+sessions that are active come first there, and nobody waits for a session that does nothing.
+
+Backends take turns at the lanes, since each would be a machine of its own: a long queue for one
+keeps no session on another waiting, which would be charged for it.
 """
 
 import json
@@ -22,7 +25,7 @@ _OF_SESSION = (
 _ON_BACKEND = f"{SELECT_JOBS} INDEXED BY jobs_queued WHERE status = 'Queued' AND backend = ?"
 _ACTIVE_SESSIONS = (
     "SELECT session_id FROM sessions INDEXED BY sessions_unclosed"
-    " WHERE state <> 'closed' AND state = 'active'"
+    " WHERE state <> 'closed' AND state = 'active' AND mode = 'dedicated'"
 )
 _OF_ACTIVE_SESSIONS = (
     f"{SELECT_JOBS} INDEXED BY jobs_queued WHERE status = 'Queued' AND backend = ?"
@@ -80,16 +83,28 @@ class QueueRows:
     def __init__(self, database: Database, shared_backends: Container[str] = ()) -> None:
         self._database = database
         self._shared_backends = shared_backends
+        self._turns: dict[str, int] = {}
+        self._num_turns = 0
 
     def next_job(self, held: Held = NOTHING_HELD) -> Job | None:
-        """Return the queued job that may run now and was submitted first, None if none may."""
+        """Return the queued job that is next, None if none may run now.
+
+        It is the next one of the backend whose turn is longest ago; of two that had none, that of
+        the job that was submitted first.
+        """
         rows = self._database.all(_BACKENDS)
         backends = [backend for (backend,) in rows if not held.holds(backend)]
         if not backends:
             return None
         holders = dict(self._database.all(_HOLDERS))
         heads = [self._head(backend, holders.get(backend), held.job_ids) for backend in backends]
-        return min((job for job in heads if job is not None), key=lambda job: job.seq, default=None)
+        found = [job for job in heads if job is not None]
+        if not found:
+            return None
+        first = min(found, key=lambda job: (self._turns.get(job.backend, 0), job.seq))
+        self._num_turns += 1
+        self._turns[first.backend] = self._num_turns
+        return first
 
     def length(self, backend: str) -> int:
         """Return how many jobs wait for a backend or run on it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 
@@ -13,6 +14,7 @@ from qrsession.local.config import RuntimeConfig
 from qrsession.local.devices import Device
 from qrsession.local.directing import Director
 from qrsession.local.idle import IdleWatch
+from qrsession.local.keeping import kept_for_s
 from qrsession.local.lanes import JobLane
 from qrsession.local.metering import Meter
 from qrsession.local.outages import Outages
@@ -70,7 +72,7 @@ class Runtime:
             books=books,
             scheduler=Scheduler(books, lanes, clock, devices, stage),
             tokens=tokens,
-            idle=IdleWatch(store, config.idle_timeout_s, config.on_idle),
+            idle=_idle_watch(store, config),
             rate_limit=RateLimit(conditions.submissions_per_minute, clock),
             stage=stage,
         )
@@ -138,6 +140,13 @@ class _Simulators(Container[str]):
     def __contains__(self, name: object) -> bool:
         device = self.devices.get(name) if isinstance(name, str) else None
         return device is not None and device.is_simulator
+
+
+def _idle_watch(store: Store, config: RuntimeConfig) -> IdleWatch:
+    if config.keep_file is None:
+        return IdleWatch(store, config.idle_timeout_s, config.on_idle)
+    kept_for_s_now = partial(kept_for_s, config.keep_file)
+    return IdleWatch(store, config.idle_timeout_s, config.on_idle, kept_for_s_now)
 
 
 def runtime_of(request: Request) -> Runtime:

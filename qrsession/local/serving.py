@@ -124,6 +124,7 @@ def serve(options: ServeOptions) -> None:
             scenario=scenario,
             is_ideal=options.is_ideal,
             twins_dir=options.twins_dir or options.settings.data_dir / TWINS_FOLDER,
+            keep_file=files.keep,
         )
         received = _run(options, config, files, listener)
     if signal.SIGTERM in received:
@@ -188,7 +189,13 @@ def _run(
     """Run the server to its end, and return the signals that it got."""
 
     def on_ready() -> None:
-        write_address(files, config.port, __version__, is_ideal=options.is_ideal)
+        write_address(
+            files,
+            config.port,
+            __version__,
+            is_ideal=options.is_ideal,
+            in_force=options.conditions.in_force,
+        )
         if options.on_ready is not None:
             options.on_ready(f"http://{HOST}:{config.port}")
 

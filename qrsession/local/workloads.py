@@ -86,7 +86,6 @@ def _body_of(workload: Workload, request: Request) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": workload.workload_id,
         "created": write_moment(workload.created_at),
-        "backend": workload.backend,
         "instance": request.headers.get(CRN_HEADER, LOCAL_CRN),
         "user_id": LOCAL_USER_ID,
         "mode": workload.mode,
@@ -97,9 +96,12 @@ def _body_of(workload: Workload, request: Request) -> dict[str, Any]:
     }
     # These are null where they do not apply, and not absent.
     nullable = {
+        "backend": workload.backend,
         "ended": write_moment(workload.ended_at),
         "accepting_jobs": workload.accepting_jobs,
         "usage": usage,
+        # Deprecated, and there still.
+        "usage_seconds": None if usage is None else usage["qpu_charge_time_seconds"],
     }
     return {**without_nulls(record), **nullable}
 

@@ -20,6 +20,16 @@ API_VERSIONS = {
     API_VERSION: "live",
 }
 
+# When versions are to be served no longer, as IBM announced it.
+SUNSET_DATES = {
+    "2024-01-01": "2027-01-01",
+    "2025-01-01": "2027-01-01",
+    "2025-05-01": "2027-01-01",
+    "2026-02-01": "2027-02-01",
+    "2026-02-15": "2027-02-15",
+    "2026-03-15": "2027-03-15",
+}
+
 VERSION_HEADER = "IBM-API-Version"
 CRN_HEADER = "Service-CRN"
 CLIENT_HEADER = "X-Qx-Client-Application"

@@ -178,6 +178,8 @@ class Sessions(RuleBasedStateMachine):
         self.session = _opened()
         self.before = self.session
         self.least_usage_s = 0.0
+        self.qpu_s = 0.0
+        self.overtime_s = 0.0
 
     def _become(self, session: Session) -> None:
         self.before, self.session = self.session, session
@@ -185,12 +187,18 @@ class Sessions(RuleBasedStateMachine):
     def _facts(self) -> Session:
         return replace(self.session, has_queued=self.queued > 0, has_running=self.running > 0)
 
+    def _is_at_rest(self) -> bool:
+        is_new_or_over = len(self.session.timestamps) == 1 or self.session.is_closed
+        return is_new_or_over and not self.queued and not self.running
+
     @rule(mode=st.sampled_from(SessionMode), max_ttl_s=st.integers(1, 500))
-    @precondition(lambda self: len(self.session.timestamps) == 1 and not self.queued)
+    @precondition(lambda self: self._is_at_rest())
     def begin(self, mode: SessionMode, max_ttl_s: int) -> None:
-        """Start over, in the other mode or with another maximum time."""
+        """Start over, with another mode and maximum time: nothing follows an end."""
         self.session = self.before = lifecycle.open_session("s", "b", mode, max_ttl_s, self.now)
         self.least_usage_s = 0.0
+        self.qpu_s = 0.0
+        self.overtime_s = 0.0
 
     @rule(seconds=st.sampled_from((-30, 0, 0.5, 1, 7, 59, 60, 61, 300, 1799, 1800, 4000)))
     def pass_time(self, seconds: float) -> None:
@@ -224,7 +232,11 @@ class Sessions(RuleBasedStateMachine):
     def end_job(self, qpu_s: float) -> None:
         """End a running job."""
         self.running -= 1
+        self.qpu_s += qpu_s
         self._become(lifecycle.job_ended(self._facts(), self.now, qpu_s))
+        if self.session.closed_at is not None and not self.running:
+            until = max(self.now, self.before.updated_at)
+            self.overtime_s = (until - self.session.closed_at).total_seconds()
 
     @rule()
     @precondition(lambda self: self.running and not self.session.is_closed)
@@ -247,10 +259,65 @@ class Sessions(RuleBasedStateMachine):
         self._become(lifecycle.set_accepting(self._facts(), self.now, accepting=accepting))
 
     @rule()
+    @precondition(lambda self: len(self.session.timestamps) > 1 or self.queued)
     def cancel(self) -> None:
         """Cancel the session."""
         self.queued = 0
         self._become(lifecycle.cancel(self._facts(), self.now))
+
+    @rule()
+    @precondition(lambda self: len(self.session.timestamps) > 1)
+    def use_everything_up(self) -> None:
+        """Let the instance reach its limit, which cancels what is queued."""
+        self._become(lifecycle.reach_limit(self._facts(), self.now))
+        assert self.session.is_closed
+        if self.queued:
+            self.queued = 0
+            self._become(lifecycle.jobs_dropped(self._facts(), self.now))
+
+    @invariant()
+    def usage_is_that_of_its_windows(self) -> None:
+        """Reckoned anew: active time and what outlived the session, or the time of its jobs."""
+        session = self.session
+        until = session.updated_at
+        if session.mode is BATCH:
+            assert session.usage_s == pytest.approx(self.qpu_s)
+            return
+        moments = [*(when for _, when in session.timestamps), until]
+        active_s = sum(
+            (moments[number + 1] - when).total_seconds()
+            for number, (state, when) in enumerate(session.timestamps)
+            if state is SessionState.ACTIVE
+        )
+        if session.closed_at is not None and session.counting_since is not None:
+            active_s += (until - session.closed_at).total_seconds()
+        assert lifecycle.usage_at(session, until) == pytest.approx(active_s + self.overtime_s)
+
+    @invariant()
+    def it_says_why(self) -> None:
+        """Of what ended it, or made it wait; and it never outlives its maximum time."""
+        session = self.session
+        if session.state in {SessionState.INACTIVE, SessionState.CLOSED}:
+            assert session.state_reason
+        if session.is_cancelled:
+            assert not session.accepting_jobs
+        if session.closed_at is not None and session.max_ttl_ends_at is not None:
+            assert session.closed_at <= session.max_ttl_ends_at
+        left_s = lifecycle.active_time_left_s(session, self.now)
+        assert 0 <= left_s <= session.max_ttl_s + 30
+        assert left_s == 0 or not session.is_closed
+
+    @invariant()
+    def only_who_waits_falls_idle(self) -> None:
+        """Priority is lost with nothing to run, and kept for the interactive time at most."""
+        session = self.session
+        if session.state is SessionState.INACTIVE:
+            assert not self.running
+        if session.state is SessionState.ACTIVE and not (self.queued or self.running):
+            deadline = lifecycle.next_deadline(session)
+            assert session.idle_since is not None
+            assert deadline is not None
+            assert deadline <= session.idle_since + timedelta(seconds=session.interactive_ttl_s)
 
     @invariant()
     def transitions_are_allowed(self) -> None:

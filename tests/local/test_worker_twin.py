@@ -19,7 +19,12 @@ from qrsession.local.device_rules import DeviceRules
 from qrsession.local.simulation.narrowing import narrowed
 from qrsession.local.simulation.running import Runner
 from qrsession.local.snapshots import Snapshot, carried_folder, find_snapshots, read_document
-from qrsession.protocol.faults import JOB_NOT_VALID, NOT_ISA
+from qrsession.protocol.faults import (
+    JOB_NOT_VALID,
+    NOT_ISA,
+    REP_DELAY_OUT_OF_RANGE,
+    TOO_MANY_SHOTS,
+)
 from qrsession.target import build_target
 
 FOLDER = carried_folder()
@@ -376,6 +381,18 @@ def test_angles_of_fractional_gates_have_bounds(runner: Runner) -> None:
     assert ask(runner, good, snapshot=FRACTIONAL)[0]["failure"] is None
     bad = [rzz(2 * theta + 1), [[0.1], [0.9]], 10]
     assert "between 0 and pi/2, and is 2.8" in reason_of(runner, bad, snapshot=FRACTIONAL)
+
+
+def test_limits_of_the_device(runner: Runner) -> None:
+    """Shots and the delay between them; both programs look."""
+    reply, _ = ask(runner, [bell_on_fez(), None, 100_001])
+    assert reply["failure"]["code"] == TOO_MANY_SHOTS
+    assert "100001 shots are too many for ibm_fez" in reply["failure"]["reason"]
+    options = {"execution": {"rep_delay": 1.0}}
+    pub = [_without_bits(fez_circuit()), "Z" * 156]
+    for program, one in (("sampler", bell_on_fez()), ("estimator", pub)):
+        reply, _ = ask(runner, one, program=program, options=options)
+        assert reply["failure"]["code"] == REP_DELAY_OUT_OF_RANGE
 
 
 def test_a_snapshot_that_is_gone_fails_the_job_alone(runner: Runner, tmp_path: Any) -> None:

@@ -17,6 +17,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit
 
 from qrsession.codec import encode
+from qrsession.local.simulation.fitting import check_limits
 from qrsession.local.simulation.grouping import Group, group_terms, letters_of, term_values
 from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.preparing import columns_for, prepared
@@ -53,6 +54,7 @@ def estimate(
     if twin is not None:
         for index, pub in enumerate(pubs):
             check_isa(pub.circuit, pub.values, twin.rules, index)
+        check_limits(twin.rules, params)
     results = []
     for index, pub in enumerate(pubs):
         evs, stds = _Estimate(pub, simulator, derive_seed(seed, index), twin).run()

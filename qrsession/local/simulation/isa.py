@@ -15,6 +15,7 @@ from qiskit.circuit import CircuitInstruction, ControlFlowOp, ParameterExpressio
 from qrsession.errors import JobFailedError
 from qrsession.local.device_rules import DeviceRules
 from qrsession.local.simulation.failures import failed
+from qrsession.local.simulation.fitting import check_delay
 from qrsession.local.simulation.preparing import is_native, stands_for
 from qrsession.protocol import faults
 
@@ -43,7 +44,8 @@ def check_isa(
         kind: What stands at that position, if it is no pub.
 
     Raises:
-        JobFailedError: It does not fit; the code is 1517, and the reason says where.
+        JobFailedError: It does not fit; the code is 1517, or 8043 where a delay ends between two
+            steps, and the reason says where.
     """
     if circuit.num_qubits > rules.num_qubits:
         raise _not_isa(
@@ -81,6 +83,8 @@ class _Check:
                 reason = self._why_not_by(operation.params[0])
             if reason is not None:
                 raise _not_isa(self._where, f"{_words(instruction.name, qubits)}: {reason}")
+            if instruction.name == "delay":
+                check_delay(operation, self._rules, self._where)
             if isinstance(operation, ControlFlowOp):
                 for block in operation.blocks:
                     self.block(block, dict(zip(block.qubits, qubits, strict=True)))

@@ -11,6 +11,7 @@ from qiskit.primitives import BitArray
 
 from qrsession.codec import encode
 from qrsession.local.simulation.failures import failed, not_valid
+from qrsession.local.simulation.fitting import check_limits
 from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import SamplerPub, read_sampler_pub
@@ -49,6 +50,8 @@ def sample(
         for index, pub in enumerate(pubs):
             check_isa(pub.circuit, pub.values, twin.rules, index)
     _check_size(pubs)
+    if twin is not None:
+        check_limits(twin.rules, params, [(pub.shots, math.prod(pub.shape)) for pub in pubs])
     results = []
     for index, pub in enumerate(pubs):
         registers = _run(pub, simulator, derive_seed(seed, index), twin)
