@@ -93,7 +93,7 @@ class Bench:
         self, circuit: QuantumCircuit, number: int, factor: float, rng: np.random.Generator
     ) -> Iterator[_Form]:
         """Yield the distinct forms that are drawn."""
-        if self.natives is None or self.treatment is UNTREATED:
+        if self.natives is None or self.treatment == UNTREATED:
             yield _Form(circuit, np.zeros(circuit.num_clbits, dtype=bool), [*range(number)])
             return
         forms: dict[tuple[int, ...], _Form] = {}
