@@ -6,6 +6,7 @@ from typing import Any
 
 from qrsession.errors import InvalidTypeError, InvalidValueError
 from qrsession.protocol.bounds import LONGEST_COST_S, LONGEST_TAG, MOST_TAGS
+from qrsession.protocol.combinations import check_combination
 from qrsession.protocol.models import JobRequest
 from qrsession.protocol.options import (
     OPTIONS_OF,
@@ -129,6 +130,8 @@ class Options:
         """
         table = OPTIONS_OF[primitive]
         check_options(self.fields, table)
+        level = {} if self.resilience_level is None else {"resilience_level": self.resilience_level}
+        check_combination(primitive, {"options": self.fields, **level}, "options")
         known = {name: value for name, value in self.fields.items() if name != _EXPERIMENTAL}
         over = {name: value for name, value in self._experimental.items() if name in table}
         new = {

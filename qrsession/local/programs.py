@@ -12,6 +12,7 @@ from qrsession.errors import InvalidValueError
 from qrsession.local.refusals import FaultError, as_refusal, bad_request
 from qrsession.protocol import faults
 from qrsession.protocol.bounds import LONGEST_TAG, MOST_TAGS
+from qrsession.protocol.combinations import check_combination
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.models import JobRequest
 from qrsession.protocol.options import (
@@ -173,6 +174,7 @@ def _check_params(program_id: str, params: dict[str, Any]) -> None:
     try:
         check_options(rest, _PARAMS_OF[program_id], "params")
         check_options(options, OPTIONS_OF[program_id], "params.options")
+        check_combination(program_id, params, "params.options")
     except InvalidValueError as error:
         raise as_refusal(error) from error
 

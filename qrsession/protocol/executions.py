@@ -3,20 +3,22 @@
 A sampler executes each pub's circuit (points of its sweep) x shots times. An estimator does
 (points) x (bases of the observables) x (shots for the precision) times, where the basis of a term
 is what is measured on each qubit and terms that agree share one; and all of that once for each
-noise factor where zero-noise extrapolation is on. The learning of noise, which mitigation adds, is
-left out. An executor does (points of the item) x shots times for each item, whatever its client
-means by them. Source of the form of an estimate: IBM's guide "Workload usage"
-(estimate-job-run-time).
+noise factor where zero-noise extrapolation is on. Twirling rounds shots up to whole randomizations,
+and mitigation of measurements adds the circuits that it learns from, once for a job. The learning
+of layers, for PEC and PEA, is left out. An executor does (points of the item) x shots times for
+each item, whatever its client means by them. Source of the form of an estimate: IBM's guide
+"Workload usage" (estimate-job-run-time).
 """
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qrsession.errors import WireFormatError
 from qrsession.protocol.options import DEFAULT_PRECISION, DEFAULT_SHOTS
 from qrsession.protocol.quantum_programs import EXECUTOR, item_points
+from qrsession.protocol.treatment import UNTREATED, Treatment, treatment_of
 from qrsession.protocol.typed import read_array_shape
 
 # What the guide puts for setting a job up.
@@ -24,8 +26,6 @@ SETUP_S = 2.0
 DEFAULT_REP_DELAY_S = 250e-6
 # The guide's quick formula has 350 microseconds for an execution, the delay among them.
 ASSUMED_CIRCUIT_S = 100e-6
-_DEFAULT_NOISE_FACTORS = 3
-_ZNE_LEVEL = 2
 # Beyond, the rest is taken to need as many bases as these do, so that a submission stays quick.
 _MOST_TERMS_READ = 1000
 _BASIS_OF = {**dict.fromkeys("Z01", "Z"), **dict.fromkeys("X+-", "X"), **dict.fromkeys("Yrl", "Y")}
@@ -69,10 +69,43 @@ def count_pubs(program_id: str, params: Mapping[str, Any]) -> list[PubCount]:
     options = _table(params.get("options"))
     count = _of_estimator if program_id == "estimator" else _of_sampler
     pubs = params.get("pubs")
-    return [
+    treatment = _treatment(program_id, params)
+    counts = (
         count(pub if isinstance(pub, list) else [pub], params, options)
         for pub in (pubs if isinstance(pubs, list | tuple) else ())
-    ]
+    )
+    return [replace(one, shots=float(_in_all(treatment, one.shots))) for one in counts]
+
+
+def count_learning(program_id: str, params: Mapping[str, Any]) -> float:
+    """Count the executions from which a job learns the errors of its measurements.
+
+    Args:
+        program_id: ``sampler`` or ``estimator``.
+        params: The params of the submission.
+    """
+    treatment = _treatment(program_id, params)
+    counts = count_pubs(program_id, params)
+    if treatment.learning is None or not counts:
+        return 0.0
+    each = treatment.learning.shots_per_randomization
+    if each is None:
+        most = max(pub.shots for pub in counts)
+        each = treatment.split(max(math.ceil(most), 1))[1]
+    return min(float(treatment.learning.num_randomizations * each), MOST_EXECUTIONS)
+
+
+def _treatment(program_id: str, params: Mapping[str, Any]) -> Treatment:
+    try:
+        return treatment_of(program_id, params)
+    except (AttributeError, TypeError, ValueError):
+        # No service takes such options, so nothing will be done.
+        return UNTREATED
+
+
+def _in_all(treatment: Treatment, shots: float) -> int:
+    number, each = treatment.split(max(math.ceil(shots), 1))
+    return number * each
 
 
 def own_rep_delay_s(params: Mapping[str, Any]) -> float | None:
@@ -99,6 +132,7 @@ def roughly_s(
         configuration: The device's, whose ``default_rep_delay`` is in microseconds.
     """
     executions = sum(pub.executions for pub in count_pubs(program_id, params))
+    executions += count_learning(program_id, params)
     delay_s = own_rep_delay_s(params) or default_rep_delay_s(configuration) or DEFAULT_REP_DELAY_S
     return SETUP_S + min(executions, MOST_EXECUTIONS) * delay_s
 
@@ -114,7 +148,8 @@ def _of_program(program: Mapping[str, Any]) -> list[PubCount]:
 
 def _of_sampler(pub: list[Any], params: Mapping[str, Any], options: Mapping[str, Any]) -> PubCount:
     _, values, shots = _filled(pub, _SAMPLER_PARTS)
-    wanted = (shots, params.get("shots"), options.get("default_shots"), DEFAULT_SHOTS)
+    own_shots = _treatment("sampler", params).twirling.own_shots
+    wanted = (shots, params.get("shots"), own_shots, options.get("default_shots"), DEFAULT_SHOTS)
     chosen = next(n for n in map(_number, wanted) if n is not None)
     return PubCount(_size(_sweep_shape(values)), 1, chosen)
 
@@ -126,28 +161,24 @@ def _of_estimator(
     observables_shape = _shape(observables)
     elements = _size(_broadcast(_sweep_shape(values), observables_shape))
     bases = _bases(observables) / max(_size(observables_shape), 1)
-    settings = bases * _noise_factors(params, options)
+    settings = bases * _noise_factors(params)
     return PubCount(elements, settings, _shots_for(precision, params, options))
 
 
 def _shots_for(precision: Any, params: Mapping[str, Any], options: Mapping[str, Any]) -> float:
     given = _number(precision) or _number(params.get("precision"))
-    if given is None and (shots := _number(options.get("default_shots"))) is not None:
-        return shots
+    own_shots = _treatment("estimator", params).twirling.own_shots
+    for shots in (_number(own_shots), _number(options.get("default_shots"))):
+        if given is None and shots is not None:
+            return shots
     given = given or _number(options.get("default_precision")) or DEFAULT_PRECISION
     # Rounded first: 0.015625 asks for 4096 shots, and never for 4097.
     return math.ceil(round(max(given, _FINEST_PRECISION) ** -2, 6))
 
 
-def _noise_factors(params: Mapping[str, Any], options: Mapping[str, Any]) -> int:
-    resilience = _table(options.get("resilience"))
-    is_on = resilience.get("zne_mitigation")
-    if is_on is None:
-        is_on = params.get("resilience_level") == _ZNE_LEVEL
-    factors = _table(resilience.get("zne")).get("noise_factors")
-    if not is_on:
-        return 1
-    return len(factors) if isinstance(factors, list) and factors else _DEFAULT_NOISE_FACTORS
+def _noise_factors(params: Mapping[str, Any]) -> int:
+    zne = _treatment("estimator", params).zne
+    return 1 if zne is None else max(len(zne.noise_factors), 1)
 
 
 def _sweep_shape(values: Any) -> tuple[int, ...]:

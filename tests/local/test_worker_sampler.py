@@ -455,14 +455,11 @@ def test_numbers_of_shots_have_bounds(simulator: Simulator) -> None:
     assert code_of(failure(simulator, [ROTATE, sweep, MAX_SHOTS])) == TOO_MANY_SHOTS
 
 
-def test_what_is_not_simulated_is_refused(simulator: Simulator) -> None:
+def test_a_noise_model_of_the_users_own_is_refused(simulator: Simulator) -> None:
     """Rather than left out without a word."""
-    refused: list[dict[str, Any]] = [
-        {"simulator": {"noise_model": {}}},
-        {"execution": {"meas_type": "kerneled"}},
-    ]
-    for options in refused:
-        assert code_of(failure(simulator, [BELL], options=options)) == JOB_NOT_VALID
+    error = failure(simulator, [BELL], options={"simulator": {"noise_model": {}}})
+    assert code_of(error) == JOB_NOT_VALID
+    assert "choose a twin" in error.advice
 
 
 def test_instructions_without_a_definition_are_refused(simulator: Simulator) -> None:

@@ -35,6 +35,7 @@ class Calibration:
             measurement, such as ``measure_2``, are here too, with the probability of reading
             the wrong bit.
         gate_length_s: By name and qubits, how long an instruction takes; resets are here too.
+        alignment_dt: Pulses start at multiples of so many time steps.
     """
 
     dt_s: float | None
@@ -44,6 +45,7 @@ class Calibration:
     readout_length_s: tuple[float, ...]
     gate_error: Mapping[Placed, float]
     gate_length_s: Mapping[Placed, float]
+    alignment_dt: int = 1
 
     @classmethod
     def of(cls, configuration: Mapping[str, Any], properties: Mapping[str, Any]) -> "Calibration":
@@ -68,7 +70,13 @@ class Calibration:
             readout_length_s=tuple(qubit.time("readout_length", 0.0) for qubit in qubits),
             gate_error=errors,
             gate_length_s=lengths,
+            alignment_dt=_alignment_dt(configuration),
         )
+
+
+def _alignment_dt(configuration: Mapping[str, Any]) -> int:
+    constraints = optional(configuration, "timing_constraints", dict) or {}
+    return max(optional(constraints, "pulse_alignment", int) or 1, 1)
 
 
 def _gates(

@@ -5,34 +5,40 @@ put into groups that one basis serves, each group is measured with ``ceil(1 / pr
 at each point of the sweep, and the standard error comes from the spread of what was measured. So
 it counts the correlation of terms that were measured together, and shrinks where a state is nearly
 an eigenstate. A group has shots and randomness of its own.
+
+On a noisy twin all that the options ask for is done beside: see `treating`, `mitigating` and
+`extrapolating`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
-from qiskit.circuit import Clbit
 
 from qrsession.codec import encode
+from qrsession.local.simulation.combining import combine, extrapolate
+from qrsession.local.simulation.compatibility import check_compatible
+from qrsession.local.simulation.extrapolating import FALLBACK
 from qrsession.local.simulation.fitting import check_limits
-from qrsession.local.simulation.grouping import Group, group_terms, letters_of, term_values
+from qrsession.local.simulation.grouping import group_terms, letters_of
 from qrsession.local.simulation.isa import check_isa
+from qrsession.local.simulation.measuring import BATCHES, Measured, Setting, Terms, measure
+from qrsession.local.simulation.mitigating import Readout, in_paulis, learn
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import EstimatorPub, read_estimator_pub
+from qrsession.local.simulation.reporting import declared, done_to
 from qrsession.local.simulation.sampling import check_options, seed_of
-from qrsession.local.simulation.simulator import Outcomes, Simulator, derive_seed
+from qrsession.local.simulation.simulator import Simulator, derive_seed
+from qrsession.local.simulation.tasks import Task, tasks_of
+from qrsession.local.simulation.treating import Bench
 from qrsession.local.simulation.twin import Twin
+from qrsession.local.simulation.writing import write_estimates
+from qrsession.protocol.treatment import Extrapolation, treatment_of
 
-# What was done beyond measuring. Nothing needed to be: the backends are ideal.
-_METADATA = {
-    "dynamical_decoupling": {"enable": False},
-    "twirling": {"enable_gates": False, "enable_measure": False},
-    "resilience": {"measure_mitigation": False, "zne_mitigation": False, "pec_mitigation": False},
-    "version": 2,
-}
+# Numbers kept at once while an estimate is put together: tens of megabytes.
+_NUMBERS_AT_ONCE = 4_000_000
 
 
 def estimate(
@@ -49,171 +55,182 @@ def estimate(
         JobFailedError: A pub is not valid, does not fit the device, or cannot be simulated.
     """
     check_options(params)
+    asked = treatment_of("estimator", params)
     seed = seed_of(params, job_seed)
     pubs = [read_estimator_pub(pub, index, params) for index, pub in enumerate(params["pubs"])]
-    if twin is not None:
-        for index, pub in enumerate(pubs):
+    for index, pub in enumerate(pubs):
+        if twin is not None:
             check_isa(pub.circuit, pub.values, twin.rules, index)
+        check_compatible(pub.circuit, asked, twin, index)
+    if twin is not None:
         check_limits(twin.rules, params)
+    bench = Bench(simulator, twin, asked)
+    if bench.treatment.learning is not None:
+        pubs = [replace(pub, observables=[*map(in_paulis, pub.observables)]) for pub in pubs]
+    readout = _learn(bench, pubs, seed)
     results = []
     for index, pub in enumerate(pubs):
-        evs, stds = _Estimate(pub, simulator, derive_seed(seed, index), twin).run()
-        metadata = {
-            "shots": pub.shots,
-            "target_precision": pub.precision,
-            "circuit_metadata": encode(pub.circuit.metadata or {}),
-            "resilience": {},
-        }
-        # Without twirling there is one ensemble, and its error is the estimate's.
-        fields = {"evs": evs, "stds": stds, "ensemble_standard_error": stds}
-        results.append((fields, metadata))
-    write = _typed if params.get("support_qiskit") else _plain
-    return write(results)
+        estimated = _Estimate(pub, bench, readout, derive_seed(seed, index))
+        estimated.run(asked.zne)
+        results.append((estimated.fields, pub.shape, _metadata(pub, bench, estimated)))
+    metadata = done_to(bench.treatment) | declared("estimator", params, twin)
+    return write_estimates(results, metadata, is_typed=bool(params.get("support_qiskit")))
+
+
+def _metadata(pub: EstimatorPub, bench: Bench, estimated: "_Estimate") -> dict[str, Any]:
+    number, each = bench.treatment.split(pub.shots)
+    resilience = {"zne": {"extrapolator": estimated.extrapolators}} if bench.treatment.zne else {}
+    return {
+        "shots": number * each,
+        "target_precision": pub.precision,
+        "circuit_metadata": encode(pub.circuit.metadata or {}),
+        "resilience": resilience,
+        "num_randomizations": number,
+    }
+
+
+def _learn(bench: Bench, pubs: list[EstimatorPub], seed: int) -> Readout | None:
+    """Learn the errors of reading, once for all qubits that the job measures."""
+    learning = bench.treatment.learning
+    terms = [term for pub in pubs for observable in pub.observables for term in observable]
+    qubits = {qubit for term in set(terms) for qubit in letters_of(term)}
+    if learning is None or not qubits:
+        return None
+    shots = max(bench.treatment.split(pub.shots)[1] for pub in pubs)
+    return learn(bench, learning, qubits, shots, seed)
 
 
 class _Estimate:
-    """The estimate of one pub while it is put together."""
-
-    def __init__(
-        self, pub: EstimatorPub, simulator: Simulator, seed: int, twin: Twin | None
-    ) -> None:
-        self._pub = pub
-        self._simulator = simulator
-        self._twin = twin
-        self._seed = seed
-        self._circuit = prepared(pub.circuit)
-        self._values = columns_for(self._circuit, pub.circuit, pub.values)
-        self._evs = np.zeros(len(pub.point_of))
-        self._variances = np.zeros(len(pub.point_of))
-
-    def run(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return expectation values and standard errors, both with the pub's shape."""
-        for task in self._tasks():
-            observables = [self._pub.observables[o] for o in task.observables]
-            constants = np.array([_constant(observable) for observable in observables])
-            for elements, faced in task.elements:
-                self._evs[elements] += constants[faced]
-            terms = [term for observable in observables for term in observable]
-            for number, group in enumerate(group_terms(terms)):
-                seed = derive_seed(self._seed, task.points[0], number)
-                self._measure(group, task, _weights(group, observables), seed)
-        shape = self._pub.shape
-        return self._evs.reshape(shape), np.sqrt(self._variances).reshape(shape)
-
-    def _tasks(self) -> list["_Task"]:
-        elements_of: dict[int, list[int]] = {}
-        for element, point in enumerate(self._pub.point_of.tolist()):
-            elements_of.setdefault(point, []).append(element)
-        tasks: dict[tuple[int, ...], _Task] = {}
-        for point, elements in elements_of.items():
-            distinct, faced = np.unique(self._pub.observable_of[elements], return_inverse=True)
-            key = tuple(distinct.tolist())
-            task = tasks.setdefault(key, _Task(key))
-            task.points.append(point)
-            task.elements.append((np.array(elements), faced))
-        return list(tasks.values())
-
-    def _measure(
-        self, group: Group, task: "_Task", weights: NDArray[np.float64], seed: int
-    ) -> None:
-        """Measure one group at the points of a task, and add what it gives to the estimate."""
-        circuit, column_of = _measured(self._circuit, group.basis)
-        values = self._values[task.points]
-        runs = self._simulator.run(circuit, values, self._pub.shots, seed, self._twin)
-        for outcomes, (elements, faced) in zip(runs, task.elements, strict=True):
-            measured = term_values(group.terms, outcomes.bits, column_of) @ weights
-            means, variances = _means_and_variances(measured, outcomes, weights)
-            self._evs[elements] += means[faced]
-            self._variances[elements] += variances[faced]
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """Points of the sweep that face the same observables.
+    """The estimate of one pub while it is put together.
 
     Attributes:
-        observables: The positions of those observables.
-        points: The points.
-        elements: For each point, its elements of the result, and which of ``observables`` each
-            element is about.
+        fields: What the result has, by name: float64, each with the pub's shape first.
+        extrapolators: The extrapolator that was chosen: one for all values, or one for each.
     """
 
-    observables: tuple[int, ...]
-    points: list[int] = field(default_factory=list)
-    elements: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = field(default_factory=list)
+    def __init__(self, pub: EstimatorPub, bench: Bench, readout: Readout | None, seed: int) -> None:
+        self.fields: dict[str, NDArray[np.float64]] = {}
+        self.extrapolators: str | list[str] = []
+        self._pub = pub
+        self._bench = bench
+        self._readout = readout
+        self._seed = seed
+        self._zne = bench.treatment.zne
+        self._circuit = prepared(pub.circuit)
+        self._values = columns_for(self._circuit, pub.circuit, pub.values)
+
+    def run(self, asked: Extrapolation | None) -> None:
+        """Fill the fields in.
+
+        Args:
+            asked: The extrapolation that the options ask for, done or not.
+        """
+        for name in ("evs", "stds"):
+            self.fields[name] = np.zeros(len(self._pub.point_of))
+        for task in tasks_of(self._pub):
+            observables = [self._pub.observables[o] for o in task.observables]
+            terms = self._terms(observables)
+            constants = np.array([_constant(observable) for observable in observables])
+            for part in task.parts(self._points_at_once(terms)):
+                self._estimate(part, terms, constants)
+        if self._zne is not None:
+            self.extrapolators = self._named(self.fields.pop("chosen", None))
+        elif asked is not None:
+            self.fields.pop("ensemble_standard_error", None)
+            self.fields |= _repeated(self.fields["evs"], self.fields["stds"], asked)
+        else:
+            self.fields.setdefault("ensemble_standard_error", np.zeros(len(self._pub.point_of)))
+        shape = self._pub.shape
+        self.fields = {
+            name: values.reshape((*shape, *values.shape[1:]))
+            for name, values in self.fields.items()
+        }
+
+    def _terms(self, observables: list[Mapping[str, float]]) -> Terms:
+        groups = group_terms(term for observable in observables for term in observable)
+        labels = [term for group in groups for term in group.terms]
+        weights = np.array(
+            [[observable.get(term, 0.0) for observable in observables] for term in labels]
+        ).reshape(len(labels), len(observables))
+        learned = None
+        if self._readout is not None and labels:
+            learned = self._readout.factors(labels)
+        return Terms(groups, weights, learned)
+
+    def _points_at_once(self, terms: Terms) -> int:
+        runs = max(self._bench.treatment.split(self._pub.shots)[0], BATCHES)
+        if self._zne is not None:
+            runs *= len(self._zne.noise_factors)
+        return max(1, _NUMBERS_AT_ONCE // max(runs * sum(terms.weights.shape), 1))
+
+    def _estimate(self, task: Task, terms: Terms, constants: NDArray[np.float64]) -> None:
+        """Estimate the elements of a task."""
+        zne = self._zne
+        factors = (1.0,) if zne is None else zne.noise_factors
+        measured = [self._measure(task, terms, factor) for factor in factors]
+        values = [combine(terms, one) for one in measured]
+        if zne is None:
+            self._put(task, "evs", values[0].evs + constants)
+            self._put(task, "stds", values[0].stds)
+            self._put(task, "ensemble_standard_error", values[0].ensemble_stds)
+            return
+        found = extrapolate(terms, measured, zne)
+        ensemble = np.stack([one.ensemble_stds for one in values], -1)
+        spread = np.stack([one.stds for one in values], -1)
+        is_random = self._bench.treatment.twirling.is_on
+        self._put(task, "evs", found.evs + constants)
+        self._put(task, "stds", found.stds)
+        self._put(task, "evs_noise_factors", np.stack([one.evs + constants for one in values], -1))
+        self._put(task, "stds_noise_factors", spread if is_random else ensemble)
+        self._put(task, "ensemble_stds_noise_factors", ensemble)
+        self._put(task, "evs_extrapolated", found.evs_at + constants[:, None, None])
+        self._put(task, "stds_extrapolated", found.stds_at)
+        self._put(task, "chosen", found.chosen.astype(np.float64))
+
+    def _measure(self, task: Task, terms: Terms, factor: float) -> Measured:
+        place = (task.points[0],) if factor == 1 else (task.points[0], f"noise factor {factor}")
+        setting = Setting(
+            shots=self._pub.shots,
+            seed=derive_seed(self._seed, *place),
+            factor=factor,
+            in_batches=self._zne is not None,
+        )
+        return measure(self._bench, self._circuit, self._values[task.points], terms, setting)
+
+    def _put(self, task: Task, name: str, values: NDArray[np.float64]) -> None:
+        """Put values of a task's points and observables where they belong in a field."""
+        if name not in self.fields:
+            self.fields[name] = np.zeros((len(self._pub.point_of), *values.shape[2:]))
+        for point, (elements, faced) in enumerate(task.elements):
+            self.fields[name][elements] = values[point, faced]
+
+    def _named(self, chosen: NDArray[np.float64] | None) -> str | list[str]:
+        """Name the extrapolators that were chosen: one for all, or one for each value."""
+        known = (*(self._zne.extrapolators if self._zne is not None else ()), FALLBACK)
+        names = [known[int(position)] for position in ([] if chosen is None else chosen)]
+        return names[0] if len(set(names)) == 1 else names
 
 
 def _constant(observable: Mapping[str, float]) -> float:
     return sum(coeff for term, coeff in observable.items() if not letters_of(term))
 
 
-def _weights(group: Group, observables: list[Mapping[str, float]]) -> NDArray[np.float64]:
-    """Return the coefficients of a group's terms: float64, shape ``(terms, observables)``."""
-    table = [[observable.get(term, 0.0) for observable in observables] for term in group.terms]
-    return np.array(table)
-
-
-def _measured(
-    circuit: QuantumCircuit, basis: Mapping[int, str]
-) -> tuple[QuantumCircuit, dict[int, int]]:
-    """Return a circuit that ends by measuring, and which clbit each qubit is measured into."""
-    measured = circuit.copy()
-    first = measured.num_clbits
-    bits = [Clbit() for _ in basis]
-    measured.add_bits(bits)
-    for bit, (qubit, pauli) in zip(bits, basis.items(), strict=True):
-        if pauli == "Y":
-            measured.sdg(qubit)
-        if pauli != "Z":
-            measured.h(qubit)
-        measured.measure(qubit, bit)
-    return measured, {qubit: first + i for i, qubit in enumerate(basis)}
-
-
-def _means_and_variances(
-    values: NDArray[np.float64], outcomes: Outcomes, weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean of each observable's part, and the variance of that mean.
+def _repeated(
+    evs: NDArray[np.float64], stds: NDArray[np.float64], asked: Extrapolation
+) -> dict[str, NDArray[np.float64]]:
+    """Return the fields of an extrapolation where there is no noise: the same values throughout.
 
     Args:
-        values: What each outcome gave: float64, shape ``(outcomes, observables)``.
-        outcomes: The outcomes.
-        weights: Coefficients: float64, shape ``(terms, observables)``.
+        evs: The values: float64, shape ``(elements,)``.
+        stds: Their standard errors.
+        asked: The extrapolation.
     """
-    shots = int(outcomes.counts.sum())
-    means = outcomes.counts @ values / shots
-    if shots == 1:
-        # A single shot shows no spread, so the widest there can be is assumed.
-        return means, np.abs(weights).sum(axis=0) ** 2
-    spreads = outcomes.counts @ (values - means) ** 2 / (shots - 1)
-    return means, spreads / shots
-
-
-def _typed(results: list[tuple[dict[str, NDArray[np.float64]], Any]]) -> dict[str, Any]:
-    pub_results = []
-    for fields, metadata in results:
-        data = {
-            "field_names": list(fields),
-            "field_types": ["ndarray"] * len(fields),
-            "shape": list(fields["evs"].shape),
-            "fields": {name: encode(np.asarray(value)) for name, value in fields.items()},
-        }
-        value = {"data": {"__type__": "DataBin", "__value__": data}, "metadata": metadata}
-        pub_results.append({"__type__": "PubResult", "__value__": value})
+    factors = (1, len(asked.noise_factors))
+    places = (1, len(asked.extrapolators), len(asked.evaluated_at))
     return {
-        "__type__": "PrimitiveResult",
-        "__value__": {"pub_results": pub_results, "metadata": dict(_METADATA)},
-    }
-
-
-def _plain(results: list[tuple[dict[str, NDArray[np.float64]], Any]]) -> dict[str, Any]:
-    return {
-        "results": [
-            {
-                "data": {name: value.tolist() for name, value in fields.items()},
-                "metadata": metadata,
-            }
-            for fields, metadata in results
-        ],
-        "metadata": dict(_METADATA),
+        "evs_noise_factors": np.tile(evs[:, None], factors),
+        "stds_noise_factors": np.tile(stds[:, None], factors),
+        "ensemble_stds_noise_factors": np.tile(stds[:, None], factors),
+        "evs_extrapolated": np.tile(evs[:, None, None], places),
+        "stds_extrapolated": np.tile(stds[:, None, None], places),
     }

@@ -22,6 +22,7 @@ from qrsession.local.simulation.failures import (
 from qrsession.local.simulation.reading import read_circuit
 from qrsession.protocol import faults
 from qrsession.protocol.options import DEFAULT_PRECISION, DEFAULT_SHOTS
+from qrsession.protocol.treatment import treatment_of
 
 _SAMPLER_PARTS = 3
 _ESTIMATOR_PARTS = 4
@@ -89,6 +90,8 @@ def read_sampler_pub(pub: Any, index: int, params: Mapping[str, Any]) -> Sampler
     shape, table = _read_values(values, circuit, where)
     if shots is None:
         shots = params.get("shots")
+    if shots is None:
+        shots = treatment_of("sampler", params).twirling.own_shots
     if shots is None:
         shots = (params.get("options") or {}).get("default_shots", DEFAULT_SHOTS)
     return SamplerPub(circuit, shape, table, _checked_shots(shots, where))
@@ -214,8 +217,9 @@ def _precision_and_shots(
     options = params.get("options") or {}
     if precision is None:
         precision = params.get("precision")
-    if precision is None and options.get("default_shots"):
-        shots = _checked_shots(options["default_shots"], where)
+    own_shots = treatment_of("estimator", params).twirling.own_shots
+    if precision is None and (own_shots or options.get("default_shots")):
+        shots = _checked_shots(own_shots or options["default_shots"], where)
         return 1 / math.sqrt(shots), shots
     if precision is None:
         precision = options.get("default_precision") or DEFAULT_PRECISION

@@ -86,7 +86,8 @@ class Runner:
 
 def _declare(tree: dict[str, Any], twin: Twin) -> None:
     """Say in a result that no device gave it, and that there was no noise."""
-    tree.get("__value__", tree)["metadata"]["simulation"] = {
+    metadata = tree.get("__value__", tree)["metadata"]
+    metadata["simulation"] = metadata.get("simulation", {}) | {
         "twin_of": twin.rules.name,
         "noise": NO_NOISE,
     }

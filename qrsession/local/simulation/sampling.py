@@ -10,14 +10,19 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from qrsession.codec import encode
+from qrsession.local.simulation.compatibility import check_compatible
 from qrsession.local.simulation.failures import failed, not_valid
 from qrsession.local.simulation.fitting import check_limits
 from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import SamplerPub, read_sampler_pub
+from qrsession.local.simulation.reporting import declared
 from qrsession.local.simulation.simulator import Outcomes, Simulator, derive_seed
+from qrsession.local.simulation.treating import Bench
 from qrsession.local.simulation.twin import Twin
+from qrsession.local.simulation.writing import write_samples
 from qrsession.protocol import faults
+from qrsession.protocol.treatment import treatment_of
 from qrsession.protocol.typed import LARGEST_ARRAY_BYTES
 
 _BITS_OF_BYTE = 8
@@ -44,39 +49,46 @@ def sample(
         JobFailedError: A pub is not valid, does not fit the device, or cannot be simulated.
     """
     check_options(params)
+    asked = treatment_of("sampler", params)
     seed = seed_of(params, job_seed)
     pubs = [read_sampler_pub(pub, index, params) for index, pub in enumerate(params["pubs"])]
-    if twin is not None:
-        for index, pub in enumerate(pubs):
+    for index, pub in enumerate(pubs):
+        if twin is not None:
             check_isa(pub.circuit, pub.values, twin.rules, index)
+        check_compatible(pub.circuit, asked, twin, index)
     _check_size(pubs)
     if twin is not None:
         check_limits(twin.rules, params, [(pub.shots, math.prod(pub.shape)) for pub in pubs])
+    bench = Bench(simulator, twin, asked)
     results = []
     for index, pub in enumerate(pubs):
-        registers = _run(pub, simulator, derive_seed(seed, index), twin)
+        registers = _run(pub, bench, derive_seed(seed, index))
         metadata = {"shots": pub.shots, "circuit_metadata": encode(pub.circuit.metadata or {})}
+        if bench.treatment.twirling.is_on:
+            metadata["num_randomizations"] = bench.treatment.split(pub.shots)[0]
         results.append((registers, pub.shape, metadata))
-    write = _typed if params.get("support_qiskit") else _plain
-    return write(results)
+    return write_samples(
+        results,
+        {"version": 2} | declared("sampler", params, twin),
+        is_typed=bool(params.get("support_qiskit")),
+    )
 
 
 def check_options(params: Mapping[str, Any]) -> None:
-    """Refuse what would change the result on a device and is not simulated.
+    """Refuse a noise model of the user's own.
+
+    A service has no such thing: it is for clients that simulate by themselves. To leave it out
+    without a word would turn noise off.
 
     Raises:
-        JobFailedError: Such an option is set.
+        JobFailedError: There is one.
     """
     options = params.get("options") or {}
     if (options.get("simulator") or {}).get("noise_model") is not None:
         raise not_valid(
-            "options.simulator.noise_model is set, and this backend is ideal.",
-            "Leave the noise model out.",
-        )
-    if (options.get("execution") or {}).get("meas_type", "classified") != "classified":
-        raise not_valid(
-            "options.execution.meas_type asks for raw measurement data, which a simulator has not.",
-            "Use classified.",
+            "options.simulator.noise_model is set; here a twin of a device has that device's "
+            "noise, and a simulator none.",
+            "Leave the noise model out, and choose a twin for noise.",
         )
 
 
@@ -102,9 +114,7 @@ def _check_size(pubs: list[SamplerPub]) -> None:
         )
 
 
-def _run(
-    pub: SamplerPub, simulator: Simulator, seed: int, twin: Twin | None
-) -> dict[str, BitArray]:
+def _run(pub: SamplerPub, bench: Bench, seed: int) -> dict[str, BitArray]:
     plain = prepared(pub.circuit)
     values = columns_for(plain, pub.circuit, pub.values)
     positions = _positions(pub.circuit)
@@ -113,12 +123,19 @@ def _run(
         for name, bits in positions.items()
     }
     rng = np.random.default_rng(derive_seed(seed, "order"))
-    for point, outcomes in enumerate(simulator.run(plain, values, pub.shots, seed, twin)):
+    for point, randomizations in enumerate(bench.run(plain, values, pub.shots, seed)):
         # Aer counts outcomes. Shots are independent of each other, so any order of them is as
         # likely as any other, and one drawn at random makes them shots again.
-        order = rng.permutation(np.repeat(np.arange(len(outcomes.counts)), outcomes.counts))
+        orders = [
+            rng.permutation(np.repeat(np.arange(len(outcomes.counts)), outcomes.counts))
+            for outcomes in randomizations
+        ]
         for name, bits in positions.items():
-            arrays[name][point] = _pack(outcomes, bits)[order]
+            shots = [
+                _pack(one, bits)[order] for one, order in zip(randomizations, orders, strict=True)
+            ]
+            # The last randomization may have more shots than are wanted.
+            arrays[name][point] = np.concatenate(shots)[: pub.shots]
     return {
         name: BitArray(array.reshape(*pub.shape, *array.shape[1:]), len(positions[name]))
         for name, array in arrays.items()
@@ -138,54 +155,3 @@ def _pack(outcomes: Outcomes, bits: list[int]) -> NDArray[np.uint8]:
     if bits:
         table[:, -len(bits) :] = outcomes.bits[:, bits[::-1]]
     return np.packbits(table, axis=1)
-
-
-def _typed(results: list[tuple[dict[str, BitArray], tuple[int, ...], Any]]) -> dict[str, Any]:
-    pub_results = []
-    for registers, shape, metadata in results:
-        # Written out here, since Qiskit's own DataBin refuses some names that registers may have.
-        data = {
-            "field_names": list(registers),
-            "field_types": ["BitArray"] * len(registers),
-            "shape": list(shape),
-            "fields": {name: encode(bits) for name, bits in registers.items()},
-        }
-        pub_results.append(
-            {
-                "__type__": "SamplerPubResult",
-                "__value__": {
-                    "data": {"__type__": "DataBin", "__value__": data},
-                    "metadata": metadata,
-                },
-            }
-        )
-    return {
-        "__type__": "PrimitiveResult",
-        "__value__": {"pub_results": pub_results, "metadata": {"version": 2}},
-    }
-
-
-def _plain(results: list[tuple[dict[str, BitArray], tuple[int, ...], Any]]) -> dict[str, Any]:
-    return {
-        "results": [
-            {
-                "data": {
-                    name: {"samples": _hexadecimal(bits), "num_bits": bits.num_bits}
-                    for name, bits in registers.items()
-                },
-                "metadata": metadata,
-            }
-            for registers, _, metadata in results
-        ],
-        "metadata": {"version": 2},
-    }
-
-
-def _hexadecimal(bits: BitArray) -> list[Any]:
-    """Write samples as hexadecimal numbers, in lists nested as the sweep is."""
-    shape = bits.array.shape
-    rows = bits.array.reshape(math.prod(shape[:-1]), shape[-1])
-    numbers = np.empty(len(rows), dtype=object)
-    numbers[:] = [hex(int.from_bytes(row.tobytes(), "big")) for row in rows]
-    nested: list[Any] = numbers.reshape(shape[:-1]).tolist()
-    return nested
