@@ -49,6 +49,9 @@ def command(
     --ideal there are twins of devices beside the simulators: those of `backends snapshot`, and
     those that qiskit-ibm-runtime carries where it is installed.
 
+    With --engine jobs run on the workers of a Dask cluster, as many at once as it has threads
+    or --workers says.
+
     Examples:
         qrsession serve --port 0
         qrsession serve --data ./runtime --plan open --clock-rate 60

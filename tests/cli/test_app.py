@@ -117,7 +117,7 @@ def test_examples_work_as_they_stand(
             assert (done.returncode, done.stderr) == (0, ""), example
 
 
-FORBIDDEN = {"qiskit", "numpy", "requests", "sqlite3", "rich", "click", "pydantic"}
+FORBIDDEN = {"qiskit", "numpy", "requests", "sqlite3", "rich", "click", "pydantic", "distributed"}
 CHEAP = [
     ["--version"],
     ["--help"],

@@ -111,6 +111,7 @@ def test_the_background_serves_under_conditions(own_cli: Cli, fresh_home: Path) 
         (("--clock-rate", "0"), "0.01"),
         (("--usage-limit", "-1"), "more than 0"),
         (("--submissions-per-minute", "0"), "at least one"),
+        (("--engine", "node:1"), "'node:1' is not the address of a Dask scheduler"),
         (("--scenario", "nothing.toml"), "nothing.toml cannot be read"),
         (("--scenario", "wrong.toml"), "rules[0].effect"),
     ],

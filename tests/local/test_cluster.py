@@ -177,8 +177,8 @@ def test_a_twin_comes_to_the_worker_once(shared: DaskCluster) -> None:
     twin: dict[str, Any] = {"snapshot": FEZ, "backend": "ibm_fez"}
 
     async def work(lanes: list[ClusterLane]) -> None:
-        for _ in range(2):
-            outcome = await lanes[0].run(job(isa, **twin))
+        for is_noisy in (False, True):
+            outcome = await lanes[0].run(job(isa, **twin, is_noisy=is_noisy))
             assert isinstance(outcome, LaneOutcome)
             result = json.loads(outcome.result_json or b"{}")
             assert result["metadata"]["simulation"]["twin_of"] == "ibm_fez"

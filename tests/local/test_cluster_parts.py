@@ -27,6 +27,7 @@ from qrsession.local.cluster.parcel import (
     unpack_outcome,
 )
 from qrsession.local.conditions import Conditions
+from qrsession.local.config import MOST_ATTEMPTS
 from qrsession.local.lanes import Failure, Interruption, LaneJob, LaneOutcome
 from qrsession.local.memory import share_mb
 from qrsession.local.snapshots import Snapshot
@@ -184,26 +185,26 @@ def test_a_job_whose_lane_is_out_of_reach_is_queued_until_it_is_back(
 
 
 @pytest.mark.parametrize(("has_begun", "status"), [(True, "Failed"), (False, "Completed")])
-def test_a_job_is_lost_three_times_at_most(
+def test_a_job_is_lost_so_many_times_at_most(
     start_runtime: Callable[..., "RunningRuntime"],
     connect: "Connect",
     has_begun: bool,
     status: str,
 ) -> None:
     """Where it had begun: it may be what ends the cluster."""
-    lane = LosingLane(times=3, has_begun=has_begun)
+    lane = LosingLane(times=MOST_ATTEMPTS, has_begun=has_begun)
     runtime = start_runtime(is_real=True, other_lanes=[lane])
     client = connect(runtime)
     job_id = client.submit("count", backend="aer_simulator")
     deadline = threading.Event()
-    for left in (2, 1, 0):
+    for left in reversed(range(MOST_ATTEMPTS)):
         while lane.left > left or lane.may_start.is_set():
             assert not deadline.wait(0.005)
         lane.may_start.set()
     body = client.wait(job_id)
     assert body["state"]["status"] == status
     if has_begun:
-        assert "3 times" in body["state"]["reason"]
+        assert f"{MOST_ATTEMPTS} times" in body["state"]["reason"]
         assert body["usage"]["qpu_charge_time_seconds"] == 0
 
 

@@ -25,6 +25,7 @@ _LOGGER = logging.getLogger(__name__)
 _CONNECT_LIMIT_S = 10.0
 _FIRST_RETRY_S = 0.2
 _LONGEST_RETRY_S = 10.0
+_WARM_UP_LIMIT_S = 5.0
 # Workers that do not answer must not keep a runtime from ending.
 _FAREWELL_LIMIT_S = 2.0
 # A job's body goes to the scheduler with its task, or nobody could run it a second time.
@@ -109,8 +110,12 @@ class Cluster:
             await client.close()
             raise
         self._client = client
-        # The workers do it while the first jobs are on their way.
-        await client.run(on_worker.warm_up, self._lanes_per_worker, wait=False, on_error="ignore")
+        # The workers do it while the first jobs are on their way; one that hangs is not waited for.
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_WARM_UP_LIMIT_S):
+                await client.run(
+                    on_worker.warm_up, self._lanes_per_worker, wait=False, on_error="ignore"
+                )
 
     async def submit(self, job: LaneJob) -> Task:
         """Put a job on the cluster.

@@ -56,6 +56,11 @@ async def _inspect(address: str) -> ClusterSize:
             scheduler = await _asked(client.run_on_scheduler(on_worker.describe))
             workers = await client.run(on_worker.describe, on_error="return")
             threads = await client.nthreads()
+    except TimeoutError as error:
+        raise LocalRuntimeError(
+            f"The Dask scheduler at {address}, or one of its workers, hangs.",
+            advice="See their logs, and start anew what does not answer.",
+        ) from error
     except OSError as error:
         raise _out_of_reach(address, error) from error
     finally:
