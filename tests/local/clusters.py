@@ -45,14 +45,15 @@ class DaskCluster:
         more = ["--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)]
         code = self.prelude + prelude + _SCHEDULER
         self.scheduler = self._start("scheduler", code, *where, *more)
-        until(file.exists)
+        # It is written in place, and may be seen before it is whole.
+        until(lambda: file.exists() and file.read_text().endswith("}"))
         self.address = json.loads(file.read_text())["address"]
 
     def stop_scheduler(self) -> None:
         """End the scheduler as a crash would."""
-        assert self.scheduler is not None
-        self.scheduler.kill()
-        self.scheduler.wait()
+        if self.scheduler is not None:
+            self.scheduler.kill()
+            self.scheduler.wait()
 
     def start_worker(self, *, prelude: str = "") -> subprocess.Popen[bytes]:
         """Start a worker with one slot; it is there a second later."""

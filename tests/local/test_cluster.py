@@ -53,9 +53,11 @@ def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
 def started(folder: Path) -> Iterator[DaskCluster]:
     """Start a scheduler, and end it with all of its workers."""
     made = DaskCluster(folder)
-    made.start_scheduler()
-    yield made
-    made.stop()
+    try:
+        made.start_scheduler()
+        yield made
+    finally:
+        made.stop()
 
 
 def lanes_of(cluster: DaskCluster, num_workers: int) -> list[ClusterLane]:
@@ -233,7 +235,6 @@ def test_a_job_that_outlives_too_many_workers_fails_with_a_reason(tmp_path: Path
     """How many is the scheduler's own setting."""
     cluster = DaskCluster(tmp_path)
     setting = "distributed.scheduler.allowed-failures"
-    cluster.start_scheduler(prelude=f"import dask; dask.config.set({{{setting!r}: 1}}); ")
 
     async def work(lanes: list[ClusterLane]) -> None:
         running = asyncio.create_task(lanes[0].run(job(ENDLESS)))
@@ -246,6 +247,7 @@ def test_a_job_that_outlives_too_many_workers_fails_with_a_reason(tmp_path: Path
         assert samples_of(await lanes[0].run(job(flips(1)))) == {"0x1"}
 
     try:
+        cluster.start_scheduler(prelude=f"import dask; dask.config.set({{{setting!r}: 1}}); ")
         with_lanes(cluster, 1, work)
     finally:
         cluster.stop()
@@ -339,8 +341,8 @@ def refusal(cluster: DaskCluster) -> LocalRuntimeError | None:
 def test_a_scheduler_without_the_package_is_refused(tmp_path: Path) -> None:
     """It reads what tasks are made of, so it must know the names."""
     cluster = DaskCluster(tmp_path)
-    cluster.start_scheduler(prelude="import sys; sys.modules['qrsession'] = None; ")
     try:
+        cluster.start_scheduler(prelude="import sys; sys.modules['qrsession'] = None; ")
         with pytest.raises(LocalRuntimeError, match=r"The Dask scheduler .* has no qrsession"):
             make_cluster_lanes(cluster.engine, 1)
     finally:
@@ -362,12 +364,12 @@ def test_a_cluster_that_is_secured_by_tls(tmp_path: Path) -> None:
         setting[f"{comm}.tls.{part}.key"] = files["key"]
         setting[f"{comm}.tls.{part}.cert"] = files["certificate"]
     cluster = DaskCluster(tmp_path, prelude=f"import dask; dask.config.set({setting!r}); ")
-    cluster.start_scheduler()
 
     async def work(lanes: list[ClusterLane]) -> None:
         assert samples_of(await lanes[0].run(job(flips(5)))) == {"0x5"}
 
     try:
+        cluster.start_scheduler()
         with dask.config.set(setting):
             assert cluster.engine.startswith("tls://")
             with_lanes(cluster, 1, work)
