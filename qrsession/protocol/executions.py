@@ -5,7 +5,9 @@ A sampler executes each pub's circuit (points of its sweep) x shots times. An es
 is what is measured on each qubit and terms that agree share one; and all of that once for each
 noise factor where zero-noise extrapolation is on. Twirling rounds shots up to whole randomizations,
 and mitigation of measurements adds the circuits that it learns from, once for a job. The learning
-of layers, for PEC and PEA, is left out. Source of the form of an estimate: IBM's guide "Workload usage" (estimate-job-run-time).
+of layers, for PEC and PEA, is left out.
+
+Source of the form of an estimate: IBM's guide "Workload usage" (estimate-job-run-time).
 """
 
 import math
