@@ -1,6 +1,7 @@
 """Circuits twirled, folded and decoupled: they mean what they meant."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from qiskit.circuit.library import SXGate, XGate
+from qiskit.circuit.library import SXGate, U1Gate, U2Gate, U3Gate, XGate
 from qiskit.quantum_info import Operator, Statevector
 
 from qrsession.local.simulation.decoupling import decoupled
@@ -71,6 +72,26 @@ def test_a_twirled_and_folded_circuit_means_the_same(pair: str, strategy: Strate
         expected = Statevector(circuit).probabilities()
         circuit.measure_all()
         form = twirl(folded(circuit, 2.4, Amplifier.RANDOM, rng), strategy, seed)
+        assert probabilities(form.circuit, form.flips) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_oldest_devices_have_other_names_for_the_same() -> None:
+    """Turns by ``u1``, ``u2`` and ``u3``, in the circuit and for the Paulis."""
+    rules = replace(noisy.twin().rules, places={"u1": None, "u2": None, "u3": None, "cx": None})
+    natives = Natives.of(rules)
+    circuit = QuantumCircuit(2)
+    circuit.append(U2Gate(0.3, 0.4), [0])
+    circuit.append(U3Gate(0.5, 0.6, 0.7), [1])
+    circuit.cx(0, 1)
+    circuit.append(U1Gate(0.8), [0])
+    circuit.cx(1, 0)
+    circuit.append(U2Gate(0.9, 1.0), [0])
+    expected = Statevector(circuit).probabilities()
+    circuit.measure_all()
+    both = Twirling(True, True, None, None, Strategy.ALL)  # noqa: FBT003 - as declared
+    for seed in range(8):
+        form = twirled(circuit, both, natives, np.random.default_rng(seed))
+        assert set(form.circuit.count_ops()) <= {"u1", "u2", "u3", "cx", "measure", "barrier"}
         assert probabilities(form.circuit, form.flips) == pytest.approx(expected, abs=1e-9)
 
 
