@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from qiskit.circuit.library import SXGate, U1Gate, U2Gate, U3Gate, XGate
+from qiskit.circuit.library import U1Gate, U2Gate, U3Gate, XGate
 from qiskit.quantum_info import Operator, Statevector
 
 from qrsession.local.simulation.decoupling import decoupled
@@ -23,7 +23,7 @@ from tests.local import noisy
 
 pytestmark = pytest.mark.fast
 
-NATIVES = Natives(XGate(), SXGate(), has_rz=True)
+NATIVES = Natives(XGate(), has_rz=True)
 
 
 def random_circuit(rng: np.random.Generator, pair: str, num_qubits: int = 4) -> QuantumCircuit:

@@ -76,9 +76,9 @@ def test_defaults_of_what_is_on() -> None:
     zne = treatment_of("estimator", {"resilience_level": 2}).zne
     assert zne is not None
     assert zne.amplifier is Amplifier.RANDOM
-    assert zne.noise_factors == (1, 3, 5)
+    assert zne.noise_factors == (1.0, 3.0, 5.0)
     assert zne.extrapolators == ("exponential", "linear")
-    assert zne.evaluated_at == (0, 1, 3, 5)
+    assert zne.evaluated_at == (0.0, 1.0, 3.0, 5.0)
     learning = treatment_of("estimator", {}).learning
     assert learning is not None
     assert (learning.num_randomizations, learning.shots_per_randomization) == (32, None)
@@ -88,7 +88,7 @@ def test_defaults_of_what_is_on() -> None:
     pea = {"resilience": {"zne": {"amplifier": "pea"}}}
     amplified = treatment_of("estimator", {"resilience_level": 2, "options": pea}).zne
     assert amplified is not None
-    assert amplified.noise_factors == (1, 1.5, 2)
+    assert amplified.noise_factors == (1.0, 1.5, 2.0)
 
 
 def twirling(number: int | None, each: int | None, *, is_on: bool = True) -> Twirling:
