@@ -154,14 +154,14 @@ def test_decoupling_leaves_fresh_qubits_alone_where_asked(simulator: Simulator) 
 def z_scores(
     simulator: Simulator, device: Twin, pub: list[Any], truth: float, **params: Any
 ) -> NDArray[np.float64]:
-    """Return how far 60 estimates are from the truth, in their own standard errors."""
+    """Return how far 40 estimates are from the truth, in their own standard errors."""
     return np.array(list(_scores(simulator, device, pub, truth, params)))
 
 
 def _scores(
     simulator: Simulator, device: Twin, pub: list[Any], truth: float, params: dict[str, Any]
 ) -> Iterator[float]:
-    for seed in range(60):
+    for seed in range(40):
         data = data_of(estimated(simulator, pub, device, seed, **params))
         yield (data["evs"] - truth) / data["stds"]
 
@@ -249,6 +249,16 @@ def test_extrapolation_takes_most_of_the_noise_out(simulator: Simulator, extrapo
         [kept ** (7 * n) for n in (1, 3, 5)], abs=0.05
     )
     assert tree["results"][0]["metadata"]["resilience"]["zne"]["extrapolator"] == extrapolator
+
+
+@pytest.mark.deep
+def test_extrapolated_errors_are_honest(simulator: Simulator) -> None:
+    """Depolarizing errors decay as the exponential model does, so nothing else is left."""
+    device = noisy.twin(pair_error=0.01, readout=(0.03, 0.08))
+    options = {"resilience": {"zne": {"extrapolator": "exponential"}}}
+    pub = [chain(3), "IIXZ", None, 0.03]
+    scores = z_scores(simulator, device, pub, 1.0, resilience_level=2, options=options)
+    assert_honest(scores)
 
 
 @pytest.mark.parametrize("amplifier", ["gate_folding", "gate_folding_front", "gate_folding_back"])
