@@ -48,7 +48,12 @@ def outcomes_of(counts: Mapping[str, int] | None, width: int, shots: int) -> Out
         return Outcomes(np.zeros((1, width), dtype=bool), np.array([shots]))
     num_bytes = -(-width // 8)
     mask = (1 << width) - 1
-    packed = b"".join((int(key, 16) & mask).to_bytes(num_bytes, "little") for key in counts)
-    table = np.frombuffer(packed, dtype=np.uint8).reshape(len(counts), num_bytes)
+    merged: dict[int, int] = {}
+    for key, count in counts.items():
+        # With errors of readout, bits beyond the width may differ where all others are the same.
+        outcome = int(key, 16) & mask
+        merged[outcome] = merged.get(outcome, 0) + count
+    packed = b"".join(outcome.to_bytes(num_bytes, "little") for outcome in merged)
+    table = np.frombuffer(packed, dtype=np.uint8).reshape(len(merged), num_bytes)
     bits = np.unpackbits(table, axis=1, count=width, bitorder="little").astype(bool)
-    return Outcomes(bits, np.fromiter(counts.values(), dtype=np.int64, count=len(counts)))
+    return Outcomes(bits, np.fromiter(merged.values(), dtype=np.int64, count=len(merged)))
