@@ -92,7 +92,7 @@ def test_pubs_are_counted() -> None:
     assert (sampled.parameter_sets, sampled.shots, sampled.executions) == (3, 100, 300)
     pub = ["qasm", {"ZZ": 1.0, "XX": 1.0}, values, 0.1]
     (estimated,) = count_pubs("estimator", {"pubs": [pub]})
-    assert (estimated.parameter_sets, estimated.settings, estimated.shots) == (3, 2, 100)
+    assert (estimated.parameter_sets, estimated.settings, estimated.shots) == (3, 2, 128)
     assert count_pubs("sampler", {"pubs": "strange"}) == []
 
 

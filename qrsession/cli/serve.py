@@ -36,7 +36,7 @@ def command(
     scenario: ScenarioFile = None,
     engine: Engine = None,
     ideal: Annotated[
-        bool, typer.Option("--ideal", help="Offer twins of devices, simulated without noise.")
+        bool, typer.Option("--ideal", help="Simulate twins of devices without noise.")
     ] = False,
     twins: Annotated[
         Path | None,
@@ -45,9 +45,9 @@ def command(
 ) -> None:
     """Run the local runtime in the foreground; it prints its URL when it is ready.
 
-    With --data it has a home of its own, beside the one that commands start by themselves. With
-    --ideal there are twins of devices beside the simulators: those of `backends snapshot`, and
-    those that qiskit-ibm-runtime carries where it is installed.
+    With --data it has a home of its own, beside the one that commands start by themselves. Beside
+    the simulators there are twins of devices, with the noise of each: those of `backends snapshot`
+    or --twins, and those that qiskit-ibm-runtime carries where it is installed.
 
     With --engine jobs run on the workers of a Dask cluster, as many at once as it has threads
     or --workers says.

@@ -308,8 +308,8 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
     """Give a function that starts a runtime; all of them are stopped at the end.
 
     ``is_real`` gives it the real lanes and devices in place of those of tests; with ``twins``, a
-    folder of snapshots, it has the real devices with these beside them. ``other_lanes`` stand in
-    for the real ones.
+    folder of snapshots, it has the real devices with these beside them, without their noise
+    unless ``is_noisy``. ``other_lanes`` stand in for the real ones.
     """
     started: list[RunningRuntime] = []
 
@@ -323,6 +323,7 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
         is_real: bool = False,
         twins: Path | None = None,
         other_lanes: Sequence[JobLane] | None = None,
+        is_noisy: bool = False,
     ) -> RunningRuntime:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
@@ -340,7 +341,7 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
             conditions=conditions or Conditions(),
             clock=clock,
             on_idle=became_idle.set,
-            is_ideal=twins is not None,
+            is_ideal=not is_noisy,
             twins_dir=twins,
         )
         devices: Mapping[str, Device] = Catalogue.of(config)

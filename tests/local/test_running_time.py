@@ -19,8 +19,10 @@ def sampler_s(*pubs: Any, device: dict[str, Any] | None = None, **params: Any) -
     return estimate_s("sampler", {"pubs": list(pubs), **params}, device or {})
 
 
-def estimator_s(*pubs: Any, **params: Any) -> float:
-    return estimate_s("estimator", {"pubs": list(pubs), **params}, {})
+def estimator_s(*pubs: Any, resilience_level: int = 0, **params: Any) -> float:
+    return estimate_s(
+        "estimator", {"pubs": list(pubs), "resilience_level": resilience_level, **params}, {}
+    )
 
 
 def expected_s(executions: float, rep_s: float = REP_S) -> float:
@@ -93,9 +95,24 @@ def test_an_estimator() -> None:
     assert estimator_s(["qasm", "ZZ", array(6, 2), 0.01]) == expected_s(60_000)
     assert estimator_s(["qasm", ["ZZ", "XX"], array(2, 2), 0.01]) == expected_s(20_000)
     assert estimator_s(["qasm", [["ZZ"], ["XX"]], array(3, 2), 0.01]) == expected_s(60_000)
-    assert estimator_s(["qasm", "ZZ"], resilience_level=2) == expected_s(3 * 4096)
     options = {"resilience": {"zne_mitigation": True, "zne": {"noise_factors": [1, 2, 3, 4]}}}
     assert estimator_s(["qasm", "ZZ"], options=options) == expected_s(4 * 4096)
+
+
+@pytest.mark.fast
+def test_what_mitigation_adds() -> None:
+    """From level 1 the errors of measurements are learned; twirling rounds shots up."""
+    assert estimate_s("estimator", {"pubs": [["qasm", "ZZ"]]}, {}) == expected_s(2 * 4096)
+    assert estimator_s(["qasm", "ZZ"], ["qasm", "XX"], resilience_level=1) == expected_s(3 * 4096)
+    assert estimator_s(["qasm", "ZZ"], resilience_level=2) == expected_s((3 + 1) * 4096)
+    # 32 randomizations of 313 shots.
+    assert estimator_s(["qasm", "ZZ", None, 0.01], resilience_level=1) == expected_s(2 * 10_016)
+    learning = {"num_randomizations": 100, "shots_per_randomization": 400}
+    options = {"resilience": {"measure_noise_learning": learning}}
+    assert estimator_s(["qasm", "ZZ"], resilience_level=1, options=options) == expected_s(44_096)
+    twirling = {"enable_gates": True, "num_randomizations": 300, "shots_per_randomization": 70}
+    assert sampler_s(["qasm"], options={"twirling": twirling}) == expected_s(21_000)
+    assert estimator_s(["qasm", "ZZ"], options={"twirling": twirling}) == expected_s(21_000)
 
 
 @pytest.mark.fast

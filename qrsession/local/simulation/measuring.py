@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit
 
+from qrsession.local.simulation.basis_change import gates_before_measuring
 from qrsession.local.simulation.grouping import Group, term_values
-from qrsession.local.simulation.natives import Natives
 from qrsession.local.simulation.simulator import Outcomes, derive_seed
 from qrsession.local.simulation.treating import Bench, split_shots
+from qrsession.local.simulation.twin import Twin
 
 _Floats = NDArray[np.float64]
 # Where nothing is randomized, shots are put into so many batches, to see how they spread.
@@ -140,7 +141,7 @@ def measure(
     for number, group in enumerate(terms.groups):
         weights = terms.scaled[first : first + len(group.terms)]
         first += len(group.terms)
-        measured, column_of = with_measurements(circuit, group.basis, bench.natives)
+        measured, column_of = with_measurements(circuit, group.basis, bench.twin)
         seed = derive_seed(setting.seed, number)
         points = []
         runs = bench.run(measured, values, setting.shots, seed, setting.factor)
@@ -173,27 +174,21 @@ def _of_point(
 
 
 def with_measurements(
-    circuit: QuantumCircuit, basis: Mapping[int, str], natives: Natives | None
+    circuit: QuantumCircuit, basis: Mapping[int, str], twin: Twin | None
 ) -> tuple[QuantumCircuit, dict[int, int]]:
     """Return a circuit that ends by measuring, and which clbit each qubit is measured into.
 
     Args:
         circuit: The circuit.
         basis: The Pauli that each measured qubit is measured in.
-        natives: The gates of the device, if it is for one.
+        twin: The device that it is for, None where there is none.
     """
     measured = circuit.copy()
     first = measured.num_clbits
     bits = [Clbit() for _ in basis]
     measured.add_bits(bits)
     for bit, (qubit, pauli) in zip(bits, basis.items(), strict=True):
-        if natives is not None:
-            for gate in natives.turned_to_z(pauli):
-                measured.append(gate, [qubit])
-        else:
-            if pauli == "Y":
-                measured.sdg(qubit)
-            if pauli != "Z":
-                measured.h(qubit)
+        for gate in gates_before_measuring(pauli, None if twin is None else twin.rules):
+            measured.append(gate, [qubit])
         measured.measure(qubit, bit)
     return measured, {qubit: first + i for i, qubit in enumerate(basis)}

@@ -1,10 +1,10 @@
-"""Paulis and turns of the measured basis, in the gates that a device has."""
+"""Paulis, in the gates that a device has."""
 
 import math
 from dataclasses import dataclass
 
 from qiskit.circuit import Gate
-from qiskit.circuit.library import RZGate, SXGate, U1Gate, U2Gate, U3Gate, XGate
+from qiskit.circuit.library import RZGate, U1Gate, U3Gate, XGate
 
 from qrsession.local.device_rules import DeviceRules
 
@@ -15,20 +15,18 @@ class Natives:
 
     Attributes:
         x: A turn by pi about X.
-        sx: A turn by pi/2 about X.
         has_rz: Whether turns about Z are called ``rz``; on the oldest devices they are ``u1``.
     """
 
     x: Gate
-    sx: Gate
     has_rz: bool
 
     @classmethod
     def of(cls, rules: DeviceRules) -> "Natives":
         """Return those of a device."""
         if "x" in rules.places or "u3" not in rules.places:
-            return cls(XGate(), SXGate(), has_rz=True)
-        return cls(U3Gate(math.pi, 0, math.pi), U2Gate(-math.pi / 2, math.pi / 2), has_rz=False)
+            return cls(XGate(), has_rz=True)
+        return cls(U3Gate(math.pi, 0, math.pi), has_rz=False)
 
     def rz(self, angle: float) -> Gate:
         """Return a turn about Z, which takes no time and has no noise."""
@@ -37,9 +35,3 @@ class Natives:
     def pauli(self, *, x: bool, z: bool) -> list[Gate]:
         """Return the gates of a Pauli: none for the identity, two for Y."""
         return [self.rz(math.pi)] * z + [self.x] * x
-
-    def turned_to_z(self, pauli: str) -> list[Gate]:
-        """Return the gates after which a Pauli is measured as Z."""
-        if pauli == "Z":
-            return []
-        return [self.rz(math.pi / 2), self.sx] if pauli == "X" else [self.sx]
