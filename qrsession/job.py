@@ -88,7 +88,7 @@ class RuntimeJob:
 
     @property
     def primitive(self) -> str:
-        """The program that it runs: ``sampler``, ``estimator``, or what another client asked for."""
+        """The program that it runs: ``sampler``, ``estimator``, or one that another client uses."""
         return self._record.program_id
 
     @property

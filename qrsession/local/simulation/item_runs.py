@@ -144,22 +144,32 @@ class ItemRun:
         circuit, clbits = part.circuit()
         columns = [self._columns[parameter] for parameter in circuit.parameters]
         values = self._values[slice(*points), columns]
-        if len(part.qubits) > 1:
-            run = self._simulator.run(circuit, values, self._shots, seed, self._twin)
-            for point, outcomes in enumerate(run):
-                yield point, _shuffled(outcomes, clbits, rng)
-            return
-        # What a lone qubit is turned by is the same at many points, up to rounding: each kind of
-        # point is run once, for the shots of all that are alike.
-        rounded = np.round(values, DECIMALS_OF_SINGLE)
-        rows, row_of, counts = np.unique(rounded, axis=0, return_inverse=True, return_counts=True)
-        row_of = row_of.reshape(-1)
-        shots = self._shots * int(counts.max())
+        rows, row_of = _kinds(values, is_lone=len(part.qubits) == 1)
+        shots = self._shots * int(np.bincount(row_of).max())
         run = self._simulator.run(circuit, rows, shots, seed, self._twin)
         for row, outcomes in enumerate(run):
             shuffled = _shuffled(outcomes, clbits, rng)
             for turn, point in enumerate(np.flatnonzero(row_of == row).tolist()):
                 yield point, shuffled[turn * self._shots : (turn + 1) * self._shots]
+
+
+def _kinds(
+    values: NDArray[np.float64], *, is_lone: bool
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return different rows of values, and which of these each row is.
+
+    Points that are alike are run once, for the shots of all of them. What a lone qubit is turned by
+    is the same at many points, up to rounding; other circuits are replicated at most.
+    """
+    points, parameters = values.shape
+    if parameters == 0:
+        return values[:1], np.zeros(points, dtype=np.intp)
+    rounded = np.round(values, DECIMALS_OF_SINGLE) if is_lone else values
+    rows, row_of, counts = np.unique(rounded, axis=0, return_inverse=True, return_counts=True)
+    if not is_lone and len(rows) * counts.max() > points:
+        # Each kind is run as often as the most frequent one, so they would cost more than points.
+        return values, np.arange(points)
+    return rows, row_of.reshape(-1)
 
 
 def _positions(circuit: QuantumCircuit) -> dict[str, list[int]]:
