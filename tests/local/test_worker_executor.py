@@ -409,6 +409,8 @@ def test_samplexes_that_are_none_fail_with_a_reason(simulator: Simulator) -> Non
         code, reason, _ = failure(simulator, params_of([template], [broken]))
         assert code == faults.JOB_NOT_VALID
         assert "Item 0: the samplex cannot be read" in reason
+    other = {**good, "samplex": {**good["samplex"], "ssv": 3}}
+    assert "ssv is 3" in failure(simulator, params_of([template], [other]))[1]
     unknown = samplex_item(samplex, [2], nothing=True)
     assert "nothing" in failure(simulator, params_of([template], [unknown]))[1]
     endless = samplex_item(samplex, [10**6, 10**6])
@@ -513,6 +515,9 @@ def test_circuits_that_are_none_fail_with_a_reason(simulator: Simulator) -> None
     params = params_of([asymmetric()], [item()])
     params["quantum_program"]["circuits"]["b64_data"] = base64.b64encode(b"no").decode()
     assert "damaged" in failure(simulator, params)[1]
+    params = params_of([asymmetric()], [item()])
+    params["quantum_program"]["circuits"]["qpy_version"] = 14
+    assert "qpy_version is 14" in failure(simulator, params)[1]
     bare = QuantumCircuit(1)
     assert "no classical register" in failure(simulator, params_of([bare], [item()]))[1]
     angled = QuantumCircuit(1, 1)
