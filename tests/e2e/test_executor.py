@@ -54,4 +54,4 @@ def test_results_are_told_by_what_they_are(cli: Cli, shared_home: Path) -> None:
     assert cli.ok("result", sampled.job_id(), "--local") == "10\t100\n"
     error = cli.error(2, "result", estimated.job_id(), "--local")
     assert "estimator_v2" in error["message"]
-    assert "result()" in error["advice"]
+    assert f'job("{estimated.job_id()}").result()' in error["advice"]
