@@ -238,6 +238,8 @@ class RuntimeService:
     def least_busy(self, min_num_qubits: int = 0) -> str:
         """Return the name of the backend with the shortest queue, of those online and wide enough.
 
+        Where there are simulators it is one of them: noise is for who names a device, or its twin.
+
         Raises:
             BackendNotFoundError: There is none.
         """
@@ -250,7 +252,8 @@ class RuntimeService:
                 f"No backend of the account {self.account.name!r} is online"
                 + (f" with {min_num_qubits} qubits." if min_num_qubits else ".")
             )
-        return min(candidates, key=lambda backend: backend.queue_length).name
+        best = min(candidates, key=lambda one: (not one.is_simulator, one.queue_length))
+        return best.name
 
     def backend(self, name: str, *, use_fractional_gates: bool | None = False) -> "Backend":
         """Return a backend with its target.

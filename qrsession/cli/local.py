@@ -35,7 +35,7 @@ def start(
     clock_rate: ClockRate = 1.0,
     scenario: ScenarioFile = None,
     ideal: Annotated[
-        bool, typer.Option("--ideal", help="Offer twins of devices, simulated without noise.")
+        bool, typer.Option("--ideal", help="Simulate twins of devices without noise.")
     ] = False,
 ) -> None:
     """Start the local runtime, if it is not up, and print its URL.

@@ -34,7 +34,7 @@ def command(
     clock_rate: ClockRate = 1.0,
     scenario: ScenarioFile = None,
     ideal: Annotated[
-        bool, typer.Option("--ideal", help="Offer twins of devices, simulated without noise.")
+        bool, typer.Option("--ideal", help="Simulate twins of devices without noise.")
     ] = False,
     twins: Annotated[
         Path | None,
@@ -43,9 +43,9 @@ def command(
 ) -> None:
     """Run the local runtime in the foreground; it prints its URL when it is ready.
 
-    With --data it has a home of its own, beside the one that commands start by themselves. With
-    --ideal there are twins of devices beside the simulators: those of `backends snapshot`, and
-    those that qiskit-ibm-runtime carries where it is installed.
+    With --data it has a home of its own, beside the one that commands start by themselves. Beside
+    the simulators there are twins of devices, with the noise of each: those of `backends snapshot`
+    or --twins, and those that qiskit-ibm-runtime carries where it is installed.
 
     Examples:
         qrsession serve --port 0

@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_conditions(parser)
     parser.add_argument(
-        "--ideal", action="store_true", help="offer twins of devices, simulated without noise"
+        "--ideal", action="store_true", help="simulate twins of devices without noise"
     )
     parser.add_argument("--twins", type=Path, metavar="DIR", help="a folder of snapshots")
     parser.add_argument("--daemon", action="store_true", help="run in the background")

@@ -35,13 +35,8 @@ class Catalogue(Mapping[str, Device]):
 
     @classmethod
     def of(cls, config: RuntimeConfig) -> "Catalogue":
-        """Return the backends that a runtime offers.
-
-        Twins run without noise so far, and only where this was asked for.
-        """
-        index = TwinIndex(config.data_dir / _INDEX_NAME)
-        if not config.is_ideal:
-            return cls(None, None, index)
+        """Return the backends that a runtime offers."""
+        index = TwinIndex(config.data_dir / _INDEX_NAME, is_noisy=not config.is_ideal)
         return cls(config.twins_dir, carried_folder(), index)
 
     def __getitem__(self, name: str) -> Device:

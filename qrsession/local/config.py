@@ -38,7 +38,7 @@ class RuntimeConfig:
         clock: What rules sessions and time limits; None for one of the rate in ``conditions``.
         version: The version of the package, for whoever asks what runs here.
         on_idle: Called once, in the event loop, to stop the server.
-        is_ideal: Whether twins of devices are offered, whose circuits run without noise.
+        is_ideal: Whether circuits on twins of devices run without the noise of these.
         twins_dir: The folder of the user's snapshots of devices; None for none.
     """
 

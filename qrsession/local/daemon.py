@@ -42,7 +42,7 @@ _PORT_DIGITS = 5
 class RuntimeAddress:
     """A local runtime that is up. ``log_file`` is where it writes what goes wrong.
 
-    ``is_ideal`` tells whether it offers twins of devices, which run without noise.
+    ``is_ideal`` tells whether its twins of devices run without the noise of these.
     """
 
     port: int
@@ -214,12 +214,12 @@ def ensure(
         idle_timeout_s: Seconds without session, job and request after which a runtime started
             here ends; None for never.
         arguments: The conditions to start it under, as its command line has them.
-        is_ideal: Whether it must offer twins of devices, which run without noise.
+        is_ideal: Whether its twins of devices must run without the noise of these.
 
     Raises:
         LocalRuntimeError: It did not start, and the message names its log; or it is up already
             and was not started with these arguments.
-        UsageError: One is up that offers no twins, and they must be there.
+        UsageError: One is up whose twins have noise, and they must have none.
         StorageError: A folder or file of the home cannot be used.
     """
     address = find(settings)

@@ -47,7 +47,7 @@ class ServeOptions:
         workers: How many jobs run at once, or None for as many as suit the machine.
         idle_timeout_s: Seconds of idleness after which the runtime ends; None for never.
         conditions: How the service behaves.
-        is_ideal: Whether twins of devices are offered, which run without noise.
+        is_ideal: Whether circuits on twins of devices run without the noise of these.
         twins_dir: Where snapshots of devices are; None for the home's own.
         on_ready: Called with the URL once requests are answered.
         on_taken: Called when another runtime serves the home already.
@@ -151,17 +151,11 @@ def _check(options: ServeOptions) -> Scenario:
         raise InvalidValueError(f"{options.port} is not a port; use 0 to {_HIGHEST_PORT}.")
     if options.workers is not None and options.workers < 1:
         raise InvalidValueError("There must be at least one worker.")
-    if options.twins_dir is not None:
-        if not options.is_ideal:
-            raise InvalidValueError(
-                "Twins run without noise so far, and only where that is asked for.",
-                advice="Add --ideal.",
-            )
-        if not options.twins_dir.is_dir():
-            raise InvalidValueError(
-                f"{options.twins_dir} is not a folder.",
-                advice="Name a folder that holds one for each device.",
-            )
+    if options.twins_dir is not None and not options.twins_dir.is_dir():
+        raise InvalidValueError(
+            f"{options.twins_dir} is not a folder.",
+            advice="Name a folder that holds one for each device.",
+        )
     return options.conditions.check()
 
 

@@ -27,8 +27,6 @@ _PAIR = 2
 # Those of IBM's client name two hundred characters at most, and nobody reads more.
 _LONGEST_REASON = 200
 
-STATUS_REASON = "available, simulated without noise"
-
 
 @dataclass
 class TwinIndex:
@@ -36,9 +34,11 @@ class TwinIndex:
 
     Args:
         file: Where it is kept from one runtime to the next.
+        is_noisy: Whether the devices are simulated with their noise.
     """
 
     file: Path
+    is_noisy: bool = True
     _entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     _damaged: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _devices: dict[tuple[str, tuple[int, ...]], Device] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class TwinIndex:
         key = (str(snapshot.configuration), snapshot.stamp)
         device = self._devices.get(key)
         if device is None:
-            device = self._devices[key] = twin_of(snapshot, entry["facts"])
+            device = self._devices[key] = twin_of(snapshot, entry["facts"], is_noisy=self.is_noisy)
         return device
 
     def _load(self) -> None:
@@ -135,14 +135,13 @@ def facts_of(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def twin_of(snapshot: Snapshot, facts: Mapping[str, Any]) -> Device:
-    """Return the device of a snapshot, given its facts."""
+def twin_of(snapshot: Snapshot, facts: Mapping[str, Any], *, is_noisy: bool = True) -> Device:
+    """Return the device of a snapshot, given its facts, simulated with or without its noise."""
     name: str = facts["name"]
     clops = facts["clops"]
     day = facts["taken"][: len("2026-01-01")]
-    description = f"Twin of {name}, simulated without noise" + (
-        f", from a snapshot of {day}" if day else ""
-    )
+    simulated = f"simulated {'with' if is_noisy else 'without'} noise"
+    description = f"Twin of {name}, {simulated}" + (f", from a snapshot of {day}" if day else "")
 
     def configuration() -> dict[str, Any]:
         document = read_document(snapshot.configuration)
@@ -157,7 +156,7 @@ def twin_of(snapshot: Snapshot, facts: Mapping[str, Any]) -> Device:
         summary=without_nulls(
             {
                 "name": name,
-                "status": {"name": "online", "reason": STATUS_REASON},
+                "status": {"name": "online", "reason": f"available, {simulated}"},
                 "is_simulator": False,
                 "qubits": facts["qubits"],
                 "clops": None if clops is None else {"type": "hardware", "value": clops},
@@ -171,6 +170,7 @@ def twin_of(snapshot: Snapshot, facts: Mapping[str, Any]) -> Device:
         backend_version=facts["backend_version"],
         default_rep_delay_us=facts["default_rep_delay"],
         snapshot=snapshot,
+        is_noisy=is_noisy,
     )
 
 

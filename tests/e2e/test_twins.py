@@ -15,10 +15,9 @@ pytestmark = pytest.mark.timeout(180)
 
 def test_circuits_run_on_a_twin_of_the_users_own(own_cli: Cli, fresh_home: Path) -> None:
     """It lies where `backends snapshot` puts it, and is found without a restart."""
-    runtime = own_cli.data("local", "start", "--ideal")["runtime"]
-    assert runtime["ideal"] is True
-    assert own_cli.data("local", "start", "--ideal")["runtime"] == runtime
-    assert own_cli.data("local", "status")["runtime"]["ideal"] is True
+    runtime = own_cli.data("local", "start")["runtime"]
+    assert runtime["ideal"] is False
+    assert own_cli.data("local", "status")["runtime"] == runtime
     carried = carried_folder()
     assert carried is not None
     folder = fresh_home / "data" / "twins" / "my_fez"
@@ -29,31 +28,32 @@ def test_circuits_run_on_a_twin_of_the_users_own(own_cli: Cli, fresh_home: Path)
     names = {entry["name"] for entry in own_cli.data("backends", "--local")["backends"]}
     assert {"aer_simulator", "my_fez", "ibm_fez", "ibmq_quito"} <= names
     own_cli.ok("open", "--local", "--backend", "my_fez")
-    ran = own_cli.data("run", "@bell", "--shots", "1000")
+    ran = own_cli.data("run", "@bell", "--shots", "10000")
     assert ran["job"]["backend"] == "my_fez"
-    assert set(ran["pubs"][0]["counts"]) == {"00", "11"}
+    # Its readout alone errs in one of a hundred; that many shots show it beyond all doubt.
+    assert set(ran["pubs"][0]["counts"]) == {"00", "01", "10", "11"}
     # What the twin would refuse is not even sent.
     error = own_cli.error(2, "run", "@bell", "--no-transpile", "--quiet")
     assert error["code"] == "invalid_circuit"
     assert "no such instruction" in error["message"]
 
 
-def test_a_runtime_without_twins_is_not_taken_for_one_with_them(own_cli: Cli) -> None:
-    """Who asks for twins gets them or an error, and no running jobs are lost for it."""
+def test_a_runtime_with_noise_is_not_taken_for_one_without(own_cli: Cli) -> None:
+    """Who asks for none gets none or an error, and no running jobs are lost for it."""
     assert own_cli.data("local", "start")["runtime"]["ideal"] is False
     error = own_cli.error(2, "local", "start", "--ideal")
     assert "--ideal" in error["message"]
     assert "qrsession local stop" in error["advice"]
     own_cli.ok("local", "stop")
-    assert own_cli.data("local", "start", "--ideal")["runtime"]["ideal"] is True
+    runtime = own_cli.data("local", "start", "--ideal")["runtime"]
+    assert runtime["ideal"] is True
+    assert own_cli.data("local", "start", "--ideal")["runtime"] == runtime
+    assert own_cli.data("local", "status")["runtime"]["ideal"] is True
 
 
 def test_folders_of_twins_are_checked_before_anything_starts(cli: Cli, tmp_path: Path) -> None:
     serve = ("serve", "--port", "0", "--data", str(tmp_path / "own"))
-    done = cli.run(*serve, "--twins", str(tmp_path))
-    assert done.returncode == 2
-    assert "Add --ideal." in done.stderr
-    done = cli.run(*serve, "--ideal", "--twins", str(tmp_path / "nowhere"))
+    done = cli.run(*serve, "--twins", str(tmp_path / "nowhere"))
     assert done.returncode == 2
     assert "not a folder" in done.stderr
     assert not (tmp_path / "own").exists()
@@ -68,7 +68,7 @@ def test_serve_offers_the_twins_of_a_folder(cli: Cli, tmp_path: Path) -> None:
     home = tmp_path / "home"
     environ = {**dict(cli.environ), "QRSESSION_HOME": str(home), "PATH": str(COMMAND.parent)}
     with subprocess.Popen(
-        [str(COMMAND), "serve", "--port", "0", "--ideal", "--twins", str(tmp_path / "twins")],
+        [str(COMMAND), "serve", "--port", "0", "--twins", str(tmp_path / "twins")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environ,

@@ -308,7 +308,8 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
     """Give a function that starts a runtime; all of them are stopped at the end.
 
     ``is_real`` gives it the real lanes and devices in place of those of tests; with ``twins``, a
-    folder of snapshots, it has the real devices with these beside them.
+    folder of snapshots, it has the real devices with these beside them, without their noise
+    unless ``is_noisy``.
     """
     started: list[RunningRuntime] = []
 
@@ -321,6 +322,7 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
         may_start: bool = True,
         is_real: bool = False,
         twins: Path | None = None,
+        is_noisy: bool = False,
     ) -> RunningRuntime:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
@@ -338,7 +340,7 @@ def start_runtime(tmp_path: Path) -> Iterator[Callable[..., RunningRuntime]]:
             conditions=conditions or Conditions(),
             clock=clock,
             on_idle=became_idle.set,
-            is_ideal=twins is not None,
+            is_ideal=not is_noisy,
             twins_dir=twins,
         )
         devices: Mapping[str, Device] = Catalogue.of(config)

@@ -38,14 +38,15 @@ def twins(tmp_path: Path) -> Path:
     return tmp_path / "twins"
 
 
-def test_none_are_offered_unless_asked_for(start_runtime: StartRuntime, connect: "Connect") -> None:
-    """They run without noise, so nobody meets one by chance."""
-    client = connect(start_runtime(is_real=True))
-    names = [entry["name"] for entry in client.get("/backends").json()["devices"]]
-    assert names == ["aer_simulator", "ibmq_qasm_simulator"]
-    assert client.get("/backends/ibm_fez/configuration").status_code == 404
-    body = {"program_id": "sampler", "backend": "ibm_fez", "params": {"pubs": [], "version": 2}}
-    assert client.post("/jobs", json=body).status_code == 400
+def test_they_say_whether_they_have_noise(
+    start_runtime: StartRuntime, connect: "Connect", twins: Path
+) -> None:
+    """As they do unless somebody asks for none."""
+    client = connect(start_runtime(twins=twins, is_noisy=True))
+    entries = {entry["name"]: entry for entry in client.get("/backends").json()["devices"]}
+    assert entries[TWIN]["status"]["reason"] == "available, simulated with noise"
+    configuration = client.get(f"/backends/{TWIN}/configuration").json()
+    assert configuration["description"].startswith(f"Twin of {TWIN}, simulated with noise, from")
 
 
 def test_a_list_tells_what_they_are(
@@ -180,4 +181,4 @@ def test_a_job_for_a_twin_that_is_gone_fails_and_says_so(
         state = second.wait(job_id)["state"]
         assert (state["status"], state["reason_code"]) == ("Failed", 5203)
         assert state["reason"] == f"The backend {TWIN} is not offered any more."
-        assert "--ideal" in state["reason_solution"]
+        assert "--twins" in state["reason_solution"]

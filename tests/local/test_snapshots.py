@@ -59,7 +59,7 @@ def test_both_layouts_are_found(tmp_path: Path) -> None:
         assert device.properties()["backend_name"] == name
         assert device.num_qubits == 2
         assert not device.is_simulator
-    assert "without noise" in found["fez"].configuration()["description"]
+    assert "with noise" in found["fez"].configuration()["description"]
     assert "2026-01-02" in found["fez"].configuration()["description"]
 
 

@@ -17,6 +17,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit
 
 from qrsession.codec import encode
+from qrsession.local.simulation.basis_change import gates_before_measuring
 from qrsession.local.simulation.grouping import Group, group_terms, letters_of, term_values
 from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.preparing import columns_for, prepared
@@ -115,7 +116,7 @@ class _Estimate:
         self, group: Group, task: "_Task", weights: NDArray[np.float64], seed: int
     ) -> None:
         """Measure one group at the points of a task, and add what it gives to the estimate."""
-        circuit, column_of = _measured(self._circuit, group.basis)
+        circuit, column_of = _measured(self._circuit, group.basis, self._twin)
         values = self._values[task.points]
         runs = self._simulator.run(circuit, values, self._pub.shots, seed, self._twin)
         for outcomes, (elements, faced) in zip(runs, task.elements, strict=True):
@@ -152,7 +153,7 @@ def _weights(group: Group, observables: list[Mapping[str, float]]) -> NDArray[np
 
 
 def _measured(
-    circuit: QuantumCircuit, basis: Mapping[int, str]
+    circuit: QuantumCircuit, basis: Mapping[int, str], twin: Twin | None
 ) -> tuple[QuantumCircuit, dict[int, int]]:
     """Return a circuit that ends by measuring, and which clbit each qubit is measured into."""
     measured = circuit.copy()
@@ -160,10 +161,8 @@ def _measured(
     bits = [Clbit() for _ in basis]
     measured.add_bits(bits)
     for bit, (qubit, pauli) in zip(bits, basis.items(), strict=True):
-        if pauli == "Y":
-            measured.sdg(qubit)
-        if pauli != "Z":
-            measured.h(qubit)
+        for gate in gates_before_measuring(pauli, None if twin is None else twin.rules):
+            measured.append(gate, [qubit])
         measured.measure(qubit, bit)
     return measured, {qubit: first + i for i, qubit in enumerate(basis)}
 

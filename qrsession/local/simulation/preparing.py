@@ -132,7 +132,9 @@ def stands_for(instruction: CircuitInstruction) -> Measure | Reset | None:
     variant = _VARIANT.fullmatch(instruction.name)
     if variant is None or type(operation) is not Instruction or operation.definition is not None:
         return None
-    plain = Measure() if variant[1] == "measure" else Reset()
+    # By the label the noise of a device tells it from the usual one.
+    name = instruction.name
+    plain = Measure(label=name) if variant[1] == "measure" else Reset(label=name)
     is_alike = (operation.num_qubits, operation.num_clbits) == (plain.num_qubits, plain.num_clbits)
     return plain if is_alike else None
 

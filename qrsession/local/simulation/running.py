@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import traceback
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import qiskit
@@ -12,6 +13,7 @@ from qrsession.local.frames import Frame
 from qrsession.local.simulation.estimating import estimate
 from qrsession.local.simulation.executing import execute
 from qrsession.local.simulation.failures import as_failure
+from qrsession.local.simulation.noisy import Noise, Way
 from qrsession.local.simulation.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
@@ -19,8 +21,6 @@ from qrsession.local.snapshots import Snapshot, read_document
 
 _PROGRAMS = {"sampler": sample, "estimator": estimate, "executor": execute}
 _LONGEST_LOG = 100_000
-# What the metadata of a twin's result says of its noise.
-NO_NOISE = "none"
 
 # A circuit from text, a parameter, both programs: all the parts that load when first used.
 _WARM_UP_QASM = """OPENQASM 3.0; include "stdgates.inc";
@@ -48,6 +48,7 @@ class Runner:
     def run(self, head: dict[str, Any], params_json: bytes) -> Frame:
         """Run one job and return the reply; nothing that a job does makes this raise."""
         self._simulator.execution_ns = 0
+        self._simulator.ways.clear()
         log = io.StringIO()
         result, failure = b"", None
         with contextlib.redirect_stderr(log), contextlib.redirect_stdout(log):
@@ -57,7 +58,7 @@ class Runner:
                 program = _PROGRAMS[head["program_id"]]
                 tree = program(params, self._simulator, head["seed"], twin)
                 if twin is not None:
-                    _declare(tree, twin)
+                    _declare(tree, twin, self._simulator.ways)
                 result = json.dumps(tree, allow_nan=False).encode()
             except Exception as error:  # noqa: BLE001 - every fault ends with its job
                 code, reason, solution = as_failure(error)
@@ -84,9 +85,16 @@ class Runner:
         return known[1]
 
 
-def _declare(tree: dict[str, Any], twin: Twin) -> None:
-    """Say in a result that no device gave it, and that there was no noise."""
-    tree.get("__value__", tree)["metadata"]["simulation"] = {
-        "twin_of": twin.rules.name,
-        "noise": NO_NOISE,
-    }
+def _declare(tree: dict[str, Any], twin: Twin, ways: AbstractSet[Way]) -> None:
+    """Say in a result that no device gave it, and what it has of the device's noise.
+
+    Where its circuits differ in that, the least that holds for all of them is said.
+    """
+    noise = Noise.EXACT if twin.is_noisy else Noise.NONE
+    if any(way.noise is Noise.PAULI_TWIRLED for way in ways):
+        noise = Noise.PAULI_TWIRLED
+    methods = sorted({way.method.value for way in ways if way.method is not None})
+    said: dict[str, Any] = {"twin_of": twin.rules.name, "noise": noise.value}
+    if twin.is_noisy:
+        said["methods"] = methods
+    tree.get("__value__", tree)["metadata"]["simulation"] = said

@@ -1,10 +1,8 @@
 """Qiskit Aer, as the programs use it: circuits in, outcomes with their counts out."""
 
-import hashlib
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,38 +13,18 @@ from qiskit_aer import AerSimulator
 from qrsession.local.simulation.failures import failed
 from qrsession.local.simulation.guarding import active_qubits, guarded, is_dynamic
 from qrsession.local.simulation.narrowing import narrowed
+from qrsession.local.simulation.noising import Method, NoisyCircuit
+from qrsession.local.simulation.noisy import NoisyRuns, Way
+from qrsession.local.simulation.outcomes import Outcomes, derive_seed, outcomes_of
 from qrsession.local.simulation.twin import Twin
 from qrsession.protocol import faults
+
+__all__ = ["Outcomes", "Simulator", "derive_seed"]
 
 # Points of a sweep that go to Aer at once: enough to share the cost of a call, few in memory.
 _POINTS_AT_ONCE = 500
 _BYTES_OF_AMPLITUDE = 16
-_SEED_BYTES = 7
 _NO_MEMORY = re.compile(r"Insufficient memory .* using the (\w+) simulator")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What one point of a sweep gave.
-
-    Attributes:
-        bits: The distinct outcomes: bool, shape ``(outcomes, clbits)``; column i is the circuit's
-            clbit i.
-        counts: How often each occurred: int64, shape ``(outcomes,)``.
-    """
-
-    bits: NDArray[np.bool_]
-    counts: NDArray[np.int64]
-
-
-def derive_seed(seed: int, *path: int | str) -> int:
-    """Return a seed for one part of a job, unrelated to those of all other parts.
-
-    Aer seeds each shot by adding one to the circuit's seed, and each point of a sweep by adding
-    2113: neighbouring seeds would give different parts the same shots.
-    """
-    digest = hashlib.sha256(repr((seed, *path)).encode()).digest()
-    return int.from_bytes(digest[:_SEED_BYTES], "big")
 
 
 class Simulator:
@@ -54,6 +32,7 @@ class Simulator:
 
     Attributes:
         execution_ns: Nanoseconds spent in Aer since the caller set it to 0.
+        ways: How circuits with noise were simulated since the caller cleared it.
     """
 
     def __init__(self, memory_mb: int) -> None:
@@ -64,6 +43,8 @@ class Simulator:
         # in a loop the end comes before the start again, and gates were dropped that matter.
         self._whole = AerSimulator(**options, enable_truncation=False)
         self.execution_ns = 0
+        self.ways: set[Way] = set()
+        self._noisy = NoisyRuns(self._execute_noisy, memory_mb)
 
     def run(
         self,
@@ -86,6 +67,11 @@ class Simulator:
         Raises:
             JobFailedError: It needs too much memory, or Aer cannot run it.
         """
+        if twin is not None and twin.is_noisy:
+            for way, outcomes in self._noisy.run(circuit, values, shots, seed, twin):
+                self.ways.add(way)
+                yield outcomes
+            return
         aer, width = self._aer, circuit.num_clbits
         circuit = narrowed(circuit)
         one_by_one = is_dynamic(circuit)
@@ -112,7 +98,20 @@ class Simulator:
                         for i, row in enumerate(rows)
                     ]
             for result in results:
-                yield _outcomes(getattr(result.data, "counts", None), width, shots)
+                yield outcomes_of(getattr(result.data, "counts", None), width, shots)
+
+    def _execute_noisy(
+        self,
+        noisy: NoisyCircuit,
+        binds: dict[Any, NDArray[np.float64]] | None,
+        shots: int,
+        seed: int,
+        method: Method,
+    ) -> Sequence[Any]:
+        options: dict[str, Any] = {"method": method.value}
+        if noisy.model is not None:
+            options["noise_model"] = noisy.model
+        return self._execute(self._whole, noisy.circuit, binds, shots, seed, **options)
 
     def _execute(
         self,
@@ -121,6 +120,7 @@ class Simulator:
         binds: dict[Any, NDArray[np.float64]] | None,
         shots: int,
         seed: int,
+        **options: Any,
     ) -> Sequence[Any]:
         started_ns = time.perf_counter_ns()
         try:
@@ -129,6 +129,7 @@ class Simulator:
                 shots=shots,
                 seed_simulator=seed,
                 parameter_binds=None if binds is None else [binds],
+                **options,
             ).result()
         finally:
             self.execution_ns += time.perf_counter_ns() - started_ns
@@ -172,15 +173,3 @@ def _size(size_bytes: int) -> str:
         return f"2^{size_bytes.bit_length() - 1} bytes"
     unit = ("MiB", "GiB", "TiB", "PiB")[exponent - 2]
     return f"{size_bytes / 2 ** (10 * exponent):.3g} {unit}"
-
-
-def _outcomes(counts: dict[str, int] | None, width: int, shots: int) -> Outcomes:
-    if not counts or not width:
-        # Nothing was measured: all bits are 0 as they were.
-        return Outcomes(np.zeros((1, width), dtype=bool), np.array([shots]))
-    num_bytes = -(-width // 8)
-    mask = (1 << width) - 1
-    packed = b"".join((int(key, 16) & mask).to_bytes(num_bytes, "little") for key in counts)
-    table = np.frombuffer(packed, dtype=np.uint8).reshape(len(counts), num_bytes)
-    bits = np.unpackbits(table, axis=1, count=width, bitorder="little").astype(bool)
-    return Outcomes(bits, np.fromiter(counts.values(), dtype=np.int64, count=len(counts)))
