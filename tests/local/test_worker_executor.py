@@ -30,6 +30,7 @@ from qrsession.errors import QrsessionError
 from qrsession.local.simulation.executing import execute
 from qrsession.local.simulation.failures import as_failure
 from qrsession.local.simulation.lone_qubits import chances_of_one
+from qrsession.local.simulation.noise import DeviceNoise
 from qrsession.local.simulation.parts import parts_of
 from qrsession.local.simulation.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
@@ -536,3 +537,64 @@ def test_angles_drawn_in_single_precision_still_fit(simulator: Simulator, device
     entry = samplex_item(samplex, [], parameter_values=values.model_dump(mode="json"))
     params = params_of([template], [entry])
     assert run(simulator, params, device).data[0].results["c"].shape == [SHOTS, 1]
+
+
+@pytest.fixture(scope="module")
+def noisy() -> Twin:
+    """Return a device of 156 qubits with its noise."""
+    folder = carried_folder()
+    assert folder is not None
+    (found,) = (one for one in find_snapshots(folder) if one.configuration.parent.name == "fez")
+    documents = read_document(found.configuration), read_document(found.properties)
+    return Twin.of("ibm_fez", *documents, is_noisy=True)
+
+
+def test_lone_qubits_have_the_noise_that_the_simulator_gives_them(
+    simulator: Simulator, noisy: Twin
+) -> None:
+    """Turns, delays of a fraction of T1 and readout: the chances against the simulator's counts."""
+    shots, angle = 40_000, Parameter("a")
+    noise = DeviceNoise(noisy.calibration)
+    squares = []
+    for qubit in range(12):
+        circuit = QuantumCircuit(156, 1)
+        circuit.rz(angle, qubit)
+        circuit.sx(qubit)
+        circuit.rz(0.7 * qubit, qubit)
+        circuit.delay(30 + 5 * qubit, qubit, unit="us")
+        circuit.sx(qubit)
+        circuit.x(qubit)
+        circuit.measure(qubit, 0)
+        values = np.array([[0.4 * qubit]])
+        (part,) = parts_of(circuit)
+        known = chances_of_one(part, {angle: 0}, values, noise)
+        assert known is not None
+        (outcomes,) = simulator.run(part.circuit()[0], values, shots, 100 + qubit, noisy)
+        ones = int(outcomes.counts[outcomes.bits[:, 0]].sum())
+        squares.append((ones - shots * known[0]) ** 2 / (shots * known[0] * (1 - known[0])))
+        ideal = chances_of_one(part, {angle: 0}, values)
+        assert ideal is not None
+        # Without this the test would not tell noise from none.
+        assert abs(ideal[0] - known[0]) > 1e-3
+    assert sum(squares) < chi_squared_bound(len(squares), ALPHA)
+
+
+def test_a_noisy_twin_gives_what_the_sampler_gives_on_it(simulator: Simulator, noisy: Twin) -> None:
+    """A pair and a lone qubit, as one circuit and taken apart: the same distribution."""
+    shots = 40_000
+    circuit = QuantumCircuit(QuantumRegister(156), ClassicalRegister(3, "c"))
+    for qubit in (0, 1, 10):
+        circuit.rz(math.pi / 2, qubit)
+        circuit.sx(qubit)
+        circuit.rz(math.pi / 2, qubit)
+    circuit.cz(0, 1)
+    circuit.sx(1)
+    circuit.measure([0, 1, 10], [0, 1, 2])
+    params = params_of([circuit], [item()], shots=shots)
+    bits = run(simulator, params, noisy).data[0].results["c"].to_numpy()
+    ours = np.bincount(bits @ [1, 2, 4], minlength=8)
+    body = {"pubs": [[encode(circuit), None, shots]], "version": 2}
+    samples = sample(body, simulator, 3, noisy)["results"][0]["data"]["c"]["samples"]
+    theirs = np.bincount([int(text, 16) for text in samples], minlength=8)
+    squares = ((ours - theirs) ** 2 / (ours + theirs))[ours + theirs > 0]
+    assert squares.sum() < chi_squared_bound(len(squares) - 1, ALPHA)

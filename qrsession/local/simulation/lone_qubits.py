@@ -5,6 +5,7 @@ that no other one is joined with needs no simulator for that, with noise or with
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +19,28 @@ _Matrices = NDArray[np.complex128]
 _Angles = NDArray[np.float64]
 
 
-def _matrices(*entries: _Angles | _Matrices) -> _Matrices:
-    """Stack the entries of matrices, row by row, each with a value for each point."""
-    stacked = np.stack(np.broadcast_arrays(*entries), axis=-1).astype(np.complex128)
-    return stacked.reshape(-1, 2, 2)
+def _matrices(rows: Sequence[Sequence[NDArray[Any] | float]], points: int) -> _Matrices:
+    """Make a matrix for each point of its entries, of which each has a value for each point."""
+    matrices = np.empty((points, 2, 2), dtype=np.complex128)
+    for row, entries in enumerate(rows):
+        for column, entry in enumerate(entries):
+            matrices[:, row, column] = entry
+    return matrices
 
 
 def _about_z(angles: _Angles) -> _Matrices:
     half = np.exp(0.5j * angles)
-    return _matrices(half.conj(), np.zeros(1), np.zeros(1), half)
+    return _matrices([[half.conj(), 0.0], [0.0, half]], len(angles))
 
 
 def _about_x(angles: _Angles) -> _Matrices:
     cosine, sine = np.cos(angles / 2), -1j * np.sin(angles / 2)
-    return _matrices(cosine, sine, sine, cosine)
+    return _matrices([[cosine, sine], [sine, cosine]], len(angles))
 
 
 def _about_y(angles: _Angles) -> _Matrices:
     cosine, sine = np.cos(angles / 2), np.sin(angles / 2)
-    return _matrices(cosine, -sine, sine, cosine)
+    return _matrices([[cosine, -sine], [sine, cosine]], len(angles))
 
 
 _ROTATIONS: dict[str, Callable[[_Angles], _Matrices]] = {
