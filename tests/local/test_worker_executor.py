@@ -215,11 +215,9 @@ def test_signals_are_declared_to_be_the_bits(
     assert points.dtype == complex
     assert points.shape == ((2,) if level == "avg_kerneled" else (SHOTS, 2))
     assert (points == [0, 1]).all()
-    assert tree["metadata"]["not_simulated"] == [
-        "options.init_qubits",
-        "options.rep_delay",
-        "quantum_program.meas_level",
-    ]
+    assert tree["metadata"]["simulation"] == {
+        "not_simulated": ["init_qubits", "meas_level", "rep_delay"]
+    }
 
 
 def chi_squared_bound(freedom: int, alpha: float) -> float:

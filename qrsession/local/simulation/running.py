@@ -97,4 +97,5 @@ def _declare(tree: dict[str, Any], twin: Twin, ways: AbstractSet[Way]) -> None:
     said: dict[str, Any] = {"twin_of": twin.rules.name, "noise": noise.value}
     if twin.is_noisy:
         said["methods"] = methods
-    tree.get("__value__", tree)["metadata"]["simulation"] = said
+    metadata = tree.get("__value__", tree)["metadata"]
+    metadata["simulation"] = said | metadata.get("simulation", {})
