@@ -124,7 +124,7 @@ def read_outcome(job: "RuntimeJob", text: str | None = None) -> Outcome:
     records.settle_job(
         report.session_id, report.job_id, status=report.status, usage_s=report.usage_s
     )
-    return Outcome(report, read_pubs(text))
+    return Outcome(report, read_pubs(text, job.job_id()))
 
 
 def recall_outcome(records: Records, entry: JobEntry) -> Outcome | None:
@@ -134,7 +134,7 @@ def recall_outcome(records: Records, entry: JobEntry) -> Outcome | None:
         return None
     report = replace(JobReport.of_entry(entry), status=entry.status or JobStatus.COMPLETED)
     with suppress(WireFormatError, UnicodeDecodeError):
-        return Outcome(report, read_pubs(data.decode()))
+        return Outcome(report, read_pubs(data.decode(), entry.job_id))
     # It is damaged; the service may have it still.
     return None
 

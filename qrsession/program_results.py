@@ -44,8 +44,12 @@ def is_program_result(document: Any) -> bool:
     return isinstance(document, Mapping) and "schema_version" in document
 
 
-def read_items(document: Mapping[str, Any]) -> list[ItemCounts]:
+def read_items(document: Mapping[str, Any], job_id: str = "JOB") -> list[ItemCounts]:
     """Count the samples of each item.
+
+    Args:
+        document: The result.
+        job_id: The job that it is of, for the advice where it cannot be counted.
 
     Raises:
         UsageError: They are no samples, or are not meant to be read as such.
@@ -54,9 +58,9 @@ def read_items(document: Mapping[str, Any]) -> list[ItemCounts]:
     role = optional(document, "semantic_role", str)
     if role not in {None, SAMPLER_ROLE}:
         raise UsageError(
-            f"The job's result is the raw data of {role}, whose values only the client that sent "
-            "it works out.",
-            advice="Read it there: QiskitRuntimeService().job(JOB).result()",
+            f"The job holds the raw data of {role}: values are made of it in the client that sent "
+            "the job.",
+            advice=f'With qiskit-ibm-runtime: QiskitRuntimeService().job("{job_id}").result()',
             details={"semantic_role": role},
         )
     is_compressed = required(document, "schema_version", str) not in UNCOMPRESSED_SCHEMAS
@@ -78,7 +82,7 @@ def _count(results: Mapping[str, Any], *, is_compressed: bool) -> ItemCounts:
     if not registers:
         raise UsageError(
             "The job's result holds no samples.",
-            advice="Its data can be read in Python: RuntimeJob.result()",
+            advice="Read its data in Python: RuntimeService().job(JOB).result()",
         )
     joint: Counter[_Rows] = Counter()
     for flips, rows in _points(registers, tensors):

@@ -55,8 +55,12 @@ class EstimatedPub:
 Pub: TypeAlias = SampledPub | EstimatedPub
 
 
-def read_pubs(text: str) -> list[Pub]:
+def read_pubs(text: str, job_id: str = "JOB") -> list[Pub]:
     """Read the pubs of a primitive's result, or the items of a quantum program's as pubs.
+
+    Args:
+        text: The result: JSON.
+        job_id: The job that it is of, for the advice where it cannot be read as pubs.
 
     Raises:
         WireFormatError: It is neither.
@@ -67,7 +71,7 @@ def read_pubs(text: str) -> list[Pub]:
     except (ValueError, RecursionError):
         raise WireFormatError("The result is no JSON.") from None
     if is_program_result(document):
-        items = read_items(document)
+        items = read_items(document, job_id)
         return [SampledPub(sum(i.counts.values()), i.counts, i.registers) for i in items]
     result = as_object(typed_value(document, "PrimitiveResult"), "The result")
     return [_read_pub(pub) for pub in required(result, "pub_results", list)]

@@ -237,8 +237,8 @@ def _not_offered(backend: str) -> Ending:
         JobStatus.FAILED,
         reason=f"The backend {backend} is not offered any more.",
         reason_code=faults.JOB_FAILED_TO_RUN,
-        reason_solution="Start the runtime with the snapshots that it had (--twins where it was "
-        "used), or submit the job to another backend.",
+        reason_solution="Start the runtime with its snapshots (--twins where it was used), "
+        "or submit the job to another backend.",
     )
 
 

@@ -59,7 +59,7 @@ def execute(
     return {
         "schema_version": params["schema_version"],
         "data": data,
-        "metadata": {"chunk_timing": timing, **_not_simulated(params, program)},
+        "metadata": {"chunk_timing": timing, **_declared(params, program)},
         "passthrough_data": record.get("passthrough_data"),
         "semantic_role": record.get("semantic_role"),
     }
@@ -71,18 +71,18 @@ def _seed_of(params: Mapping[str, Any], job_seed: int) -> int:
     return seed if isinstance(seed, int) and not isinstance(seed, bool) else job_seed
 
 
-def _not_simulated(params: Mapping[str, Any], program: QuantumProgram) -> dict[str, Any]:
-    """Declare what was asked for and makes no difference here."""
+def _declared(params: Mapping[str, Any], program: QuantumProgram) -> dict[str, Any]:
+    """Name what was asked for and makes no difference here."""
     options = params["options"]
     names = {
-        "options.init_qubits": options.get("init_qubits", True) is False,
-        "options.rep_delay": options.get("rep_delay") is not None,
-        "options.scheduler_timing": options.get("scheduler_timing", False),
-        "options.stretch_values": options.get("stretch_values", False),
-        "quantum_program.meas_level": program.meas_level != CLASSIFIED,
+        "init_qubits": options.get("init_qubits", True) is False,
+        "meas_level": program.meas_level != CLASSIFIED,
+        "rep_delay": options.get("rep_delay") is not None,
+        "scheduler_timing": options.get("scheduler_timing", False),
+        "stretch_values": options.get("stretch_values", False),
     }
     asked_for = [name for name, is_set in names.items() if is_set]
-    return {"not_simulated": asked_for} if asked_for else {}
+    return {"simulation": {"not_simulated": asked_for}} if asked_for else {}
 
 
 def _item_result(item: Item, registers: Mapping[str, Bits], program: QuantumProgram) -> Any:

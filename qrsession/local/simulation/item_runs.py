@@ -1,7 +1,7 @@
 """Items of a quantum program, run: the bits of each shot, at each point.
 
-A circuit is run part by part, and a part that is a single qubit without noise is worked out for
-all points at once.
+A circuit is run part by part, and a part that is a single qubit is worked out for all points at
+once.
 """
 
 import time
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
 from qrsession.local.simulation.lone_qubits import chances_of_one
+from qrsession.local.simulation.noise import DeviceNoise
 from qrsession.local.simulation.parts import Part, parts_of
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.program_items import Item
@@ -75,7 +76,9 @@ class ItemRun:
         self._simulator = simulator
         self._seed = seed
         self._twin = twin
-        self._is_noisy = twin is not None and twin.is_noisy
+        self._noise = None
+        if twin is not None and twin.is_noisy:
+            self._noise = DeviceNoise(twin.calibration)
         self._circuit = plain
         self._values = columns_for(plain, item.circuit, item.values)
         self._columns = {parameter: at for at, parameter in enumerate(plain.parameters)}
@@ -117,7 +120,7 @@ class ItemRun:
         bits = np.zeros((stop - start, self._shots, self._circuit.num_clbits), dtype=bool)
         for number, part in enumerate(self._parts):
             rng = np.random.default_rng(derive_seed(self._seed, start, number, "order"))
-            chances = None if self._is_noisy else self._chances(part, self._values[start:stop])
+            chances = self._chances(part, self._values[start:stop])
             if chances is not None:
                 drawn = rng.random((stop - start, self._shots)) < chances[:, np.newaxis]
                 bits[:, :, part.clbits[0]] = drawn
@@ -130,7 +133,7 @@ class ItemRun:
     def _chances(self, part: Part, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
         began_ns = time.perf_counter_ns()
         try:
-            return chances_of_one(part, self._columns, values)
+            return chances_of_one(part, self._columns, values, self._noise)
         finally:
             self._simulator.execution_ns += time.perf_counter_ns() - began_ns
 
@@ -144,22 +147,32 @@ class ItemRun:
         circuit, clbits = part.circuit()
         columns = [self._columns[parameter] for parameter in circuit.parameters]
         values = self._values[slice(*points), columns]
-        if len(part.qubits) > 1:
-            run = self._simulator.run(circuit, values, self._shots, seed, self._twin)
-            for point, outcomes in enumerate(run):
-                yield point, _shuffled(outcomes, clbits, rng)
-            return
-        # What a lone qubit is turned by is the same at many points, up to rounding: each kind of
-        # point is run once, for the shots of all that are alike.
-        rounded = np.round(values, DECIMALS_OF_SINGLE)
-        rows, row_of, counts = np.unique(rounded, axis=0, return_inverse=True, return_counts=True)
-        row_of = row_of.reshape(-1)
-        shots = self._shots * int(counts.max())
+        rows, row_of = _kinds(values, is_lone=len(part.qubits) == 1)
+        shots = self._shots * int(np.bincount(row_of).max())
         run = self._simulator.run(circuit, rows, shots, seed, self._twin)
         for row, outcomes in enumerate(run):
             shuffled = _shuffled(outcomes, clbits, rng)
             for turn, point in enumerate(np.flatnonzero(row_of == row).tolist()):
                 yield point, shuffled[turn * self._shots : (turn + 1) * self._shots]
+
+
+def _kinds(
+    values: NDArray[np.float64], *, is_lone: bool
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return different rows of values, and which of these each row is.
+
+    Points that are alike are run once, for the shots of all of them. What a lone qubit is turned by
+    is the same at many points, up to rounding; other circuits are replicated at most.
+    """
+    points, parameters = values.shape
+    if parameters == 0:
+        return values[:1], np.zeros(points, dtype=np.intp)
+    rounded = np.round(values, DECIMALS_OF_SINGLE) if is_lone else values
+    rows, row_of, counts = np.unique(rounded, axis=0, return_inverse=True, return_counts=True)
+    if not is_lone and len(rows) * counts.max() > points:
+        # Each kind is run as often as the most frequent one, so they would cost more than points.
+        return values, np.arange(points)
+    return rows, row_of.reshape(-1)
 
 
 def _positions(circuit: QuantumCircuit) -> dict[str, list[int]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
+from qiskit import QuantumCircuit, qpy
 
 from qrsession.codec.qpy import circuits_from_qpy
 from qrsession.codec.tensors import tensor_to_array
@@ -19,6 +19,7 @@ from qrsession.local.simulation.samplexes import draw
 from qrsession.local.simulation.simulator import derive_seed
 from qrsession.protocol import faults
 from qrsession.protocol.options import AUTO
+from qrsession.protocol.qpy import read_header
 from qrsession.protocol.quantum_programs import CLASSIFIED, UNCOMPRESSED_SCHEMAS
 from qrsession.protocol.tensors import Tensor, packed_bytes
 from qrsession.protocol.typed import LARGEST_ARRAY_BYTES
@@ -109,6 +110,12 @@ def _read_circuits(record: Mapping[str, Any], *, is_compressed: bool) -> list[Qu
     if "data" in record:
         return [read_circuit(text, f"Circuit {index}") for index, text in enumerate(record["data"])]
     data = packed_bytes(record["b64_data"], _LARGEST_QPY_BYTES, is_compressed=is_compressed)
+    version = read_header(data, qpy.QPY_VERSION).version
+    if version != record["qpy_version"]:
+        raise not_valid(
+            f"The circuits are QPY of version {version}, and qpy_version is "
+            f"{record['qpy_version']}.",
+        )
     circuits = circuits_from_qpy(data)
     for index, circuit in enumerate(circuits):
         check_width(circuit, f"Circuit {index}")

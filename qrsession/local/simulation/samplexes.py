@@ -63,7 +63,7 @@ def draw(item: Mapping[str, Any], where: str, seed: int, *, is_compressed: bool 
         _check_inputs(inputs, where)
         _check_size(samplex, shape, where)
         return _draw_all(samplex, inputs, shape, np.random.default_rng(seed))
-    except QrsessionError:
+    except (QrsessionError, MemoryError):
         raise
     except Exception as error:
         # Its interface does not say what it raises on bad input.
@@ -80,20 +80,23 @@ def _read_samplex(record: Mapping[str, Any], where: str) -> Any:
             "Install it: pip install 'qrsession[executor]'. Then restart the local runtime.",
         ) from None
     try:
-        samplex = samplex_from_json(_checked_json(record["samplex_json"]))
-        return samplex.finalize()
+        return samplex_from_json(_checked_json(record)).finalize()
+    except MemoryError:
+        raise
     except Exception as error:
         # The library raises whatever a damaged text leads it to.
         raise not_valid(f"{where}: the samplex cannot be read: {one_line(error)}.") from error
 
 
-def _checked_json(text: str) -> str:
+def _checked_json(record: Mapping[str, Any]) -> str:
     """Return a samplex's text, after a look at the QPY within it, which samplomatic reads.
 
     It is written anew, so that what is read there is what was looked at here.
     """
-    tree = json.loads(text)
+    tree = json.loads(record["samplex_json"])
     attributes = tree["attrs"]
+    if attributes["ssv"] != str(record["ssv"]):
+        raise ValueError(f"it is of version {attributes['ssv']}, and ssv is {record['ssv']}")
     table = json.loads(attributes["param_table"])
     try:
         read_header(base64.b64decode(table["circuit_base64"], validate=True), _NEWEST_QPY, 1)
