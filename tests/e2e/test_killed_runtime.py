@@ -34,6 +34,8 @@ from tests.e2e.programs import wait_for
 pytestmark = pytest.mark.timeout(120)
 
 _PAGE = 200
+# Clients send more than lanes can run that are killed as soon as they are warm.
+_REST_LIMIT_S = 900.0
 SEED = 20_261_123
 
 
@@ -61,7 +63,9 @@ def all_jobs(caller: Caller) -> list[dict[str, Any]]:
 def come_to_rest(caller: Caller) -> None:
     """Wait until all jobs have ended, and close all sessions."""
     wait_for(
-        lambda: caller.get("/jobs?pending=true&limit=1").json()["count"] == 0, what="the jobs' end"
+        lambda: caller.get("/jobs?pending=true&limit=1").json()["count"] == 0,
+        _REST_LIMIT_S,
+        "the jobs' end",
     )
     # No job is pending, so all that is left are sessions.
     left = f"/workloads?status=pending&status=in_progress&limit={_PAGE}"
