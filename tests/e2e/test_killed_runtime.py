@@ -222,6 +222,16 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path: Path) -> None:
         assert caller.get("/jobs?tags=refused").json()["count"] == 0
         assert caller.wait_final(caller.submit(light(1)).json()["id"])["status"] == "Completed"
         assert server.log().count("not recorded yet") == 1
+        # What it should write when it starts is that the job which ran is queued again.
+        running = caller.submit(light(300)).json()["id"]
+        wait_for(lambda: caller.state(running)["status"] == "Running")
+        server.kill()
+        process_on_full_disk = server.spawn("sh", "-c", 'ulimit -f 1; exec "$@"', "sh")
+        assert process_on_full_disk.communicate(timeout=30)[0] == ""
+        assert process_on_full_disk.returncode == 1
+        assert server.log().endswith("try again; what was accepted before is kept.\n")
+        server.start()
+        assert caller.wait_final(running)["status"] == "Completed"
 
 
 def test_a_command_says_what_is_wrong_with_the_database(own_cli: Cli, fresh_home: Path) -> None:
