@@ -29,6 +29,8 @@ NUM_QUEUED = 2000
 NUM_CLIENTS = 8
 NUM_PEER_JOBS = 100
 MOST_MEMORY_MB = 90.0
+# The emulator's device, as its own documents call it.
+_REAL_NAME = "ibmq_quito"
 _IMPORTS = "import starlette.applications, uvicorn"
 _ALLOWED_MS = 300.0
 
@@ -61,15 +63,16 @@ def own_rows(home: Home) -> Iterator[list[Row]]:
 def peer_row(home: Home, peer: Home, port: int) -> Row:
     """Return the row of one script on both services; the emulator listens at a port."""
     (snapshots,) = peer.scripts.parent.glob(SNAPSHOTS)
-    script = ("-P", FOLDER / "peer_jobs.py", ends.DEVICE, str(NUM_PEER_JOBS))
+    script = ("-P", FOLDER / "peer_jobs.py")
 
     def take() -> Pair:
         with ends.serving(home, "--ideal", "--twins", snapshots) as url:
             secret = (_local_folder(home) / "secret").read_text().strip()
             used = json.loads(home.output("qrsession", "usage", "--local", "--json"))["data"]
             by_peer = peer.having(variables(url, secret, used["usage"]["instance"]))
-            ours_ms = float(by_peer.output("python", *script))
-        return Pair(ours_ms, float(peer.output("python", *script, str(port))))
+            ours_ms = float(by_peer.output("python", *script, _REAL_NAME, str(NUM_PEER_JOBS)))
+        on_emulator = (ends.DEVICE, str(NUM_PEER_JOBS), str(port))
+        return Pair(ours_ms, float(peer.output("python", *script, *on_emulator)))
 
     return Row(
         PEER_NAMES[0],

@@ -3,7 +3,7 @@
 ``store_work.py drop FOLDER JOB_ID`` cancels a queued job while no runtime is up. ``store_work.py
 times FOLDER`` prints ``{name: [full_us, empty_us]}``, the medians of calls that take turns. The
 full database is made in the folder when there is none. Nothing goes by HTTP, which takes longer
-than either and would hide the difference.
+than either and would hide the difference; a call is what a handler does for a request.
 """
 
 import json
@@ -18,6 +18,7 @@ from statistics import median
 from qrsession.local.bookkeeping import Books, Claim
 from qrsession.local.changes import Changes
 from qrsession.local.clock import start_clock
+from qrsession.local.job_bodies import job_body, page_body
 from qrsession.local.job_rows import Ending, Submission
 from qrsession.local.jobs import new_job_id
 from qrsession.local.listing import JobFilter
@@ -25,6 +26,7 @@ from qrsession.local.metering import Meter
 from qrsession.local.store import Store
 from qrsession.local.workload_rows import WorkloadFilter
 from qrsession.protocol.models import JobRequest
+from qrsession.protocol.routes import API_VERSION
 from qrsession.protocol.status import JobStatus
 
 NUM_FINISHED = 100_000
@@ -81,14 +83,16 @@ class Desk:
             raise RuntimeError("There was no job to end.")
 
     def get(self, job_id: str) -> None:
-        """Read a job with its params, as GET /jobs/{id} does."""
+        """Make the body of GET /jobs/{id}: the job with its params."""
         job = self.store.jobs.get(job_id)
-        if job is None or self.store.jobs.params(job) is None:
+        if job is None:
             raise RuntimeError(f"Job {job_id} is not there.")
+        job_body(job, API_VERSION, self.store.jobs.params(job))
 
     def list_jobs(self) -> None:
-        """Read the newest page and the number of all, as GET /jobs does for its clients."""
-        self.store.listing.jobs(JobFilter(limit=10, backend=BACKEND))
+        """Make the body of GET /jobs: the newest page, and the number of all."""
+        jobs, count = self.store.listing.jobs(JobFilter(limit=10, backend=BACKEND))
+        page_body([job_body(job, API_VERSION, None) for job in jobs], count, 10, 0)
 
     def list_workloads(self) -> None:
         """Read a page of GET /workloads."""

@@ -183,7 +183,7 @@ class _Submission:
                 raise self._unknown() from error
         raise ServiceUnavailableError(
             f"The job was not submitted: it was sent {self._patience.most_sends} times, and the "
-            "service has none with its tag.",
+            f"service has none with its tag. It answered last: {error.message if error else ''}",
             advice="Try again later; should one appear yet, the next command tells.",
             details={"tag": self._intent.tag},
         ) from error

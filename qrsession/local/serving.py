@@ -203,7 +203,8 @@ def _run(
         on_ready=on_ready,
         on_end=app.state.runtime.changes.release_all,
     )
-    with _signals_noted() as received:
+    # Where the application does not start, uvicorn ends the process without a word on why.
+    with _signals_noted() as received, contextlib.suppress(SystemExit):
         asyncio.run(server.serve(sockets=[listener]))
     if app.state.start_error is not None:
         raise app.state.start_error

@@ -52,12 +52,12 @@ class Server:
         """Return what it has logged."""
         return self._log.read_text()
 
-    def spawn(self) -> "subprocess.Popen[str]":
-        """Start the process, and do not wait for it."""
+    def spawn(self, *prefix: str) -> "subprocess.Popen[str]":
+        """Start the process, by another command where one is given, and do not wait for it."""
         port = self.url.rpartition(":")[2] or "0"
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self._command, "--port", port],
+                [*prefix, *self._command, "--port", port],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=ROOT,

@@ -34,6 +34,8 @@ from tests.e2e.programs import wait_for
 pytestmark = pytest.mark.timeout(120)
 
 _PAGE = 200
+# Clients send more than lanes can run that are killed as soon as they are warm.
+_REST_LIMIT_S = 900.0
 SEED = 20_261_123
 
 
@@ -61,7 +63,9 @@ def all_jobs(caller: Caller) -> list[dict[str, Any]]:
 def come_to_rest(caller: Caller) -> None:
     """Wait until all jobs have ended, and close all sessions."""
     wait_for(
-        lambda: caller.get("/jobs?pending=true&limit=1").json()["count"] == 0, what="the jobs' end"
+        lambda: caller.get("/jobs?pending=true&limit=1").json()["count"] == 0,
+        _REST_LIMIT_S,
+        "the jobs' end",
     )
     # No job is pending, so all that is left are sessions.
     left = f"/workloads?status=pending&status=in_progress&limit={_PAGE}"
@@ -218,6 +222,16 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path: Path) -> None:
         assert caller.get("/jobs?tags=refused").json()["count"] == 0
         assert caller.wait_final(caller.submit(light(1)).json()["id"])["status"] == "Completed"
         assert server.log().count("not recorded yet") == 1
+        # What it should write when it starts is that the job which ran is queued again.
+        running = caller.submit(light(300)).json()["id"]
+        wait_for(lambda: caller.state(running)["status"] == "Running")
+        server.kill()
+        process_on_full_disk = server.spawn("sh", "-c", 'ulimit -f 1; exec "$@"', "sh")
+        assert process_on_full_disk.communicate(timeout=30)[0] == ""
+        assert process_on_full_disk.returncode == 1
+        assert server.log().endswith("try again; what was accepted before is kept.\n")
+        server.start()
+        assert caller.wait_final(running)["status"] == "Completed"
 
 
 def test_a_command_says_what_is_wrong_with_the_database(own_cli: Cli, fresh_home: Path) -> None:
