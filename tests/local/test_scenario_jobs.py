@@ -147,15 +147,14 @@ def test_a_job_that_takes_long_has_its_result(client: "Client") -> None:
 
 def test_a_job_waits_in_the_queue(client: "Client") -> None:
     """Others pass it, and it runs when its time has come, by itself."""
-    play(client, {"queue_s": 0.6})
+    play(client, {"queue_s": 600}, {"queue_s": 0.3})
     started_s = time.monotonic()
-    waiting = client.submit("count", tags=["waits"])
+    longer, shorter = client.submit("count"), client.submit("count")
     assert client.wait(client.submit("count"))["status"] == "Completed"
-    assert client.job(waiting)["status"] == "Queued"
-    assert client.get(control_of(client)).json()["queued_jobs"] == [waiting]
-    assert client.wait(waiting)["status"] == "Completed"
-    assert time.monotonic() - started_s >= 0.6
-    assert client.get(control_of(client)).json()["queued_jobs"] == []
+    assert client.wait(shorter)["status"] == "Completed"
+    assert time.monotonic() - started_s >= 0.3
+    assert client.job(longer)["status"] == "Queued"
+    assert client.get(control_of(client)).json()["queued_jobs"] == [longer]
 
 
 def test_sessions_know_their_jobs_that_wait(client: "Client") -> None:
