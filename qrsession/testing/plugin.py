@@ -58,9 +58,8 @@ def qrsession_runtime(
     try:
         yield runtime
     finally:
-        # A test may have stopped it, and then the next one starts it.
-        runtime.start()
-        runtime.control.reset()
+        # A test may have ended it, and then this starts it again.
+        qrsession_runtimes.under(runtime.conditions).control.reset()
 
 
 @pytest.fixture
