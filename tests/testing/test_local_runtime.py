@@ -75,12 +75,12 @@ def test_it_starts_and_leaves_nothing() -> None:
     """Neither process nor home; what it is called tells no key."""
     with LocalRuntime(RuntimeConditions(plan="open", clock_rate=60)) as runtime:
         key, home = runtime.key, runtime.home
-        assert runtime.is_up
+        was_up = runtime.is_up
         assert key not in repr(runtime)
         assert key not in repr(runtime.account())
         assert home.stat().st_mode & 0o077 == 0
         assert runtime.service().usage().allocation_s == 600
-    assert not runtime.is_up
+    assert (was_up, runtime.is_up) == (True, False)
     assert not home.exists()
 
 
