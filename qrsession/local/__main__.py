@@ -26,8 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from qrsession.local import serving  # noqa: PLC0415
 
     if wanted.lifeline is not None:
-        # Kept until the end of this process: its other end is its parent's life.
-        die_with(socket.socket(fileno=wanted.lifeline))
+        # Detached, so that it stays open until this process ends: its other end is its parent.
+        line = socket.socket(fileno=wanted.lifeline)
+        die_with(line)
+        line.detach()
     settings = Settings.from_environ()
     if wanted.run is not None:
         settings = replace(settings, data_dir=wanted.data, runtime_dir=wanted.run)

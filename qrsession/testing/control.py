@@ -6,72 +6,26 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, Unpack
 from urllib.parse import urlsplit
 
 from qrsession.errors import InvalidValueError, LocalRuntimeError
 from qrsession.local.scenario import ALWAYS, Scenario, read_scenario
 from qrsession.protocol.faults import Fault
+from qrsession.testing.wishes import (
+    HowItEnds,
+    HowItFails,
+    HowOften,
+    Times,
+    WhatItSays,
+    WhichJob,
+    WhichRequest,
+)
 
 _SCENARIO_PATH = "/_qrsession/scenario"
 _RESET_PATH = "/_qrsession/reset"
 _REPLY_LIMIT_S = 30.0
 _SUBMISSION = {"method": "POST", "path": "/jobs"}
-
-Times = int | Literal["always"]
-
-
-class HowOften(TypedDict, total=False):
-    """How often a rule applies, and its name in the counts. See "Scenarios" in the reference."""
-
-    name: str
-    skip: int
-    times: Times
-    probability: float
-
-
-class WhichJob(HowOften, total=False):
-    """To which jobs a rule applies."""
-
-    program: str
-    backend: str
-    session_id: str
-    tag: str
-
-
-class HowItEnds(WhichJob, total=False):
-    """How a job ends beside its reason, and what it takes."""
-
-    solution: str
-    logs: str
-    queue_s: float
-    run_s: float
-    charge_s: float
-
-
-class WhichRequest(HowOften, total=False):
-    """To which requests a rule applies."""
-
-    method: str
-    path: str
-    path_regex: str
-    session_id: str
-    tag: str
-
-
-class WhatItSays(HowOften, total=False):
-    """What the error reply to a request says, and what happens beside it."""
-
-    when: Literal["before", "after"]
-    code: int
-    message: str
-    retry_after_s: int
-    delay_s: float
-    hide_s: float
-
-
-class HowItFails(WhichRequest, WhatItSays, total=False):
-    """To which requests a rule applies, and what their replies say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,8 @@ def qrsession_runtime(
     try:
         yield runtime
     finally:
-        # A test may have stopped it, and then the next one starts it.
-        runtime.start()
-        runtime.control.reset()
+        # A test may have ended it, and then this starts it again.
+        qrsession_runtimes.under(runtime.conditions).control.reset()
 
 
 @pytest.fixture
@@ -87,19 +86,15 @@ def qrsession_environ(
 
 
 @pytest.fixture
-def qiskit_runtime_service(qrsession_environ: dict[str, str]) -> Any:
+def qiskit_runtime_service(request: pytest.FixtureRequest) -> Any:
     """A ``QiskitRuntimeService`` that is connected to the runtime.
 
     Code under test that makes one of its own, without arguments, gets the same. The test is
     skipped where qiskit-ibm-runtime is not installed.
     """
     client = pytest.importorskip("qiskit_ibm_runtime", exc_type=ModuleNotFoundError)
-    return client.QiskitRuntimeService(
-        channel=qrsession_environ["QISKIT_IBM_CHANNEL"],
-        token=qrsession_environ["QISKIT_IBM_TOKEN"],
-        instance=qrsession_environ["QISKIT_IBM_INSTANCE"],
-        url=qrsession_environ["QISKIT_IBM_URL"],
-    )
+    request.getfixturevalue("qrsession_environ")
+    return client.QiskitRuntimeService()
 
 
 def _conditions_of(

@@ -190,6 +190,7 @@ class Client(requests.Session):
     def __init__(self, runtime: RunningRuntime) -> None:
         super().__init__()
         self.trust_env = False
+        self.key = SECRET
         self.base = f"{runtime.url}/api/v1"
         form = {"grant_type": API_KEY_GRANT, "apikey": SECRET}
         token = self.post(f"{runtime.url}/identity/token", data=form, timeout=LIMIT_S).json()

@@ -290,11 +290,16 @@ def test_tokens_can_be_refused_too(client: "Client", runtime: "RunningRuntime") 
 
 
 def test_the_control_needs_the_bearer(client: "Client", runtime: "RunningRuntime") -> None:
-    """As every other path."""
+    """As every other path; the key itself will do, for a scenario may refuse all tokens."""
     for method in ("GET", "PUT", "DELETE"):
         url = runtime.url + CONTROL
         assert requests.request(method, url, json={}, timeout=LIMIT_S).status_code == 401
-    assert client.post(control_of(client), json={}).status_code == 405
+    key = {"Authorization": f"apikey {client.key}"}
+    assert requests.get(runtime.url + CONTROL, headers=key, timeout=LIMIT_S).status_code == 200
+    assert client.get("/jobs", headers=key).status_code == 401
+    wrong = {"Authorization": "apikey something else"}
+    assert requests.get(runtime.url + CONTROL, headers=wrong, timeout=LIMIT_S).status_code == 401
+    assert client.patch(control_of(client), json={}).status_code == 405
 
 
 def test_a_wrong_scenario_changes_nothing(client: "Client") -> None:
