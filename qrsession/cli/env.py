@@ -52,7 +52,7 @@ def command(
         typer.Option("--for", help="Make scripts of this client use the local runtime, as is."),
     ] = None,
     local: Annotated[
-        bool, typer.Option("--local", help="With --for: the local runtime, which is all it can.")
+        bool, typer.Option("--local", help="Goes with --for, which leads nowhere else.")
     ] = False,
     shell: Annotated[Shell, typer.Option("--shell", help="Whose syntax.")] = Shell.SH,
     form: Annotated[

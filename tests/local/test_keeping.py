@@ -1,13 +1,19 @@
 """Keeping the runtime up though nobody uses it."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from qrsession.errors import StorageError
+from qrsession.local import daemon
+from qrsession.local.home import RuntimeFiles
 from qrsession.local.idle import IdleWatch
 from qrsession.local.keeping import KEEP_S, keep_up, kept_for_s
 from qrsession.local.store import Store
+from qrsession.storage import locked
+from tests.conftest import settings_of
 
 NOW_S = 1_800_000_000.0
 LIMIT_S = 20
@@ -64,3 +70,31 @@ def test_an_idle_runtime_stays_as_long_as_it_is_kept(tmp_path: Path) -> None:
     asyncio.run(watch())
     store.close()
     assert (looks, was_early) == (4, False)
+
+
+def test_the_runtime_in_the_background_is_kept(fresh_home: Path) -> None:
+    """It outlives its idle time, and ends when the time that it is kept for is over."""
+    settings = settings_of(fresh_home)
+    files = RuntimeFiles.of(settings)
+    address = daemon.ensure(settings, idle_timeout_s=1.0)
+    address_again, until_epoch_s = daemon.ensure_kept(settings)
+    assert address_again == address
+    assert until_epoch_s - time.time() == pytest.approx(KEEP_S, abs=60)
+    assert daemon.time_kept_s(settings) > KEEP_S - 60
+    # It holds this lock as long as it lives, and waiting for it is no request to the runtime.
+    with pytest.raises(StorageError) as caught, locked(files.life, timeout_s=2.5):
+        pass
+    assert "timeout_s" in caught.value.details
+    keep_up(files.keep, lambda: time.time() - KEEP_S - 1)
+    with locked(files.life, timeout_s=LIMIT_S):
+        assert daemon.find(settings) is None
+
+
+def test_whoever_stops_it_does_not_want_it_kept(fresh_home: Path) -> None:
+    """The next one, which a command starts, ends when it is idle."""
+    settings = settings_of(fresh_home)
+    RuntimeFiles.of(settings).create_folders()
+    keep_up(RuntimeFiles.of(settings).keep)
+    assert daemon.time_kept_s(settings) > 0
+    assert daemon.stop(settings) is False
+    assert daemon.time_kept_s(settings) == 0
