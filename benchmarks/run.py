@@ -18,7 +18,7 @@ from pathlib import Path
 # Run as a file, this folder is on the path, and the one that its modules are named from is not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import device_rows, ends, venvs
+from benchmarks import device_rows, ends, noise, venvs
 from benchmarks.circuit_files import new_circuit
 from benchmarks.ends import Home
 from benchmarks.timing import Limit, Pair, Row, in_turn, measure, table
@@ -28,7 +28,7 @@ RUNS = 15
 NUM_JOBS = 200
 PEER_NAMES = ("first-run", "first-run-qasm3", "backend")
 OWN_NAMES = ("version", "status", "env", "help", "second-run", "jobs", "import")
-NAMES = (*OWN_NAMES, *PEER_NAMES, *device_rows.NAMES)
+NAMES = (*OWN_NAMES, *PEER_NAMES, *device_rows.NAMES, noise.NAME)
 
 
 def rows(home: Home) -> list[Row]:
@@ -158,6 +158,10 @@ def main() -> None:
             both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
             homes = [stack.enter_context(one) for one in both]
             chosen += stack.enter_context(device_rows.device_rows(*homes))
+        if noise.NAME in wanted:
+            both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
+            homes = [stack.enter_context(one) for one in both]
+            chosen += stack.enter_context(noise.noise_row(*homes))
         measured = []
         for row in chosen:
             if row.name in wanted:
