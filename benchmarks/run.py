@@ -18,7 +18,7 @@ from pathlib import Path
 # Run as a file, this folder is on the path, and the one that its modules are named from is not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import capacity, device_rows, ends, venvs
+from benchmarks import capacity, device_rows, ends, noise, venvs
 from benchmarks.circuit_files import new_circuit
 from benchmarks.ends import Home
 from benchmarks.timing import Limit, Pair, Row, in_turn, measure, table
@@ -34,6 +34,7 @@ NAMES = (
     *device_rows.NAMES,
     *capacity.OWN_NAMES,
     *capacity.PEER_NAMES,
+    noise.NAME,
 )
 
 
@@ -172,6 +173,10 @@ def main() -> None:
             alone, peer = (stack.enter_context(one) for one in both)
             port = stack.enter_context(ends.emulator(peer))
             chosen.append(capacity.peer_row(alone, peer, port))
+        if noise.NAME in wanted:
+            both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
+            homes = [stack.enter_context(one) for one in both]
+            chosen += stack.enter_context(noise.noise_row(*homes))
         measured = []
         for row in chosen:
             if row.name in wanted:
