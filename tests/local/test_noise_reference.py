@@ -20,7 +20,7 @@ from qiskit.transpiler import Target, generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 from qiskit_aer.noise.device import basic_device_gate_errors, basic_device_readout_errors
-from scipy.stats import chi2  # type: ignore[import-untyped] # it has no types of its own
+from scipy.stats import chi2
 
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
