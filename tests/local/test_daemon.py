@@ -20,7 +20,7 @@ import pytest
 import requests
 
 from qrsession import __version__
-from qrsession.errors import LocalRuntimeError, StorageError
+from qrsession.errors import StorageError
 from qrsession.local import daemon
 from qrsession.local.home import RuntimeFiles, boot_id, host_name
 from qrsession.protocol.routes import API_KEY_GRANT
@@ -324,17 +324,18 @@ def test_an_idle_runtime_ends_by_itself(settings: Settings) -> None:
     assert not RuntimeFiles.of(settings).address.exists()
 
 
-def test_a_runtime_that_cannot_start_names_its_log(settings: Settings) -> None:
-    """At once, and with the log's last words."""
+def test_a_runtime_that_cannot_start_says_why(settings: Settings) -> None:
+    """At once, and in its own words, though it is another process."""
     files = RuntimeFiles.of(settings)
     files.create_folders()
     (files.data_dir / "runtime.sqlite3").mkdir()
     started_s = time.monotonic()
-    with pytest.raises(LocalRuntimeError) as caught:
+    with pytest.raises(StorageError, match="s a directory") as caught:
         daemon.ensure(settings)
     assert time.monotonic() - started_s < 20
-    assert caught.value.details["log_file"] == str(files.log)
-    assert str(files.log) in caught.value.advice
+    path = str(files.data_dir / "runtime.sqlite3")
+    assert caught.value.details == {"path": path}
+    assert path in caught.value.message
     assert "Traceback" not in caught.value.message
 
 
