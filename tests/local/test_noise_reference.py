@@ -76,7 +76,8 @@ def p_value(left: Counter[int], right: Counter[int]) -> float:
     """Say how likely two samples of one distribution differ so much, rare outcomes pooled."""
     pooled: list[tuple[int, int]] = []
     first = second = 0
-    for outcome in sorted(left | right, key=lambda one: left[one] + right[one]):
+    # Ties in an order of their own: else all that only one side has seen would be pooled together.
+    for outcome in sorted(left | right, key=lambda one: (left[one] + right[one], one)):
         first, second = first + left[outcome], second + right[outcome]
         if first + second >= _FEWEST:
             pooled.append((first, second))
