@@ -62,7 +62,7 @@ def test_commands_for_a_quantum_computer(fresh_home: Path, tmp_path: Path) -> No
     The place of the key and of the service is all that is put in for the test.
     """
     save = "qrsession account save --default\n"
-    setting_up, working = [block for block in blocks("sh") if "venv" not in block][2:]
+    setting_up, working = [block for block in blocks("sh") if "venv" not in block][2:4]
     assert setting_up.startswith(save)
     with default_account(tmp_path) as server:
         (tmp_path / "key").write_text(server.key)
@@ -75,6 +75,22 @@ def test_commands_for_a_quantum_computer(fresh_home: Path, tmp_path: Path) -> No
     assert "0000\t" in done.stdout
     assert "of it idle" in done.stderr
     assert not (fresh_home / "data").exists()
+
+
+def test_commands_for_a_twin(fresh_home: Path, tmp_path: Path) -> None:
+    """A session on a noisy device, and a script of IBM's client that knows nothing of this one."""
+    by_hand, unmodified = [block for block in blocks("sh") if "venv" not in block][4:]
+    (tmp_path / "script.py").write_text(
+        "from qiskit_ibm_runtime import QiskitRuntimeService\n"
+        "print(QiskitRuntimeService().backend('ibm_fez').num_qubits)\n"
+    )
+    done = run(["bash", "-euo", "pipefail"], tmp_path, by_hand + unmodified)
+    assert done.returncode == 0, done.stderr
+    assert fresh_home.is_dir()
+    counts = dict(re.findall(r"^([01]{2})\t(\d+)$", done.stdout, re.MULTILINE))
+    assert sum(map(int, counts.values())) == 4000
+    assert len(counts) == 4, "noise shows"
+    assert done.stdout.endswith("\n156\n")
 
 
 def test_python_program(fresh_home: Path, tmp_path: Path) -> None:
