@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from qrsession.client import transport
+from tests.one_lane import start_with_one_lane
 
 _ROOT = Path(__file__).parents[2]
 _LONGEST_ORDER_BYTES = 2**20
@@ -139,8 +140,10 @@ def _become(order: dict[str, Any], streams: list[int]) -> int:
 def _load() -> None:
     """Load what most commands load; each of them loads the rest, Qiskit above all, by itself.
 
-    How long a command waits before it asks again, the tests of the transport show.
+    How long a command waits before it asks again, the tests of the transport show; that a runtime
+    has as many lanes as suit the machine, those of its life.
     """
+    start_with_one_lane()
     for name in ("boundary", "open", "run", "status", "close", "list", "result"):
         import_module(f"qrsession.cli.{name}")
     import_module("qrsession.client.rest")
