@@ -102,7 +102,14 @@ def serving(home: Home, *options: str | Path) -> Iterator[str]:
 @contextmanager
 def emulator(home: Home, *, is_noisy: bool = False) -> Iterator[int]:
     """Have the emulator up, with the noise of its device where asked for, and give its port."""
-    command = [home.scripts / "localqpu", "start", "--port", "0", "--backends", DEVICE]
+    command: list[str | Path] = [
+        home.scripts / "localqpu",
+        "start",
+        "--port",
+        "0",
+        "--backends",
+        DEVICE,
+    ]
     if is_noisy:
         scenario = home.folder / "noise.json"
         scenario.write_text('{"noise": true}')
