@@ -125,6 +125,9 @@ class Cast:
         try:
             ending = await run() if rule.outcome is Outcome.COMPLETED else _ending_of(rule)
             if isinstance(ending, Interruption):
+                if not is_over.is_set():
+                    # It goes back to the queue, and its part with it.
+                    self._given[job.job_id] = rule
                 return ending
             held_s = min(rule.run_s, job.cost_s)
             left_s = started_s + held_s - self._monotonic()
