@@ -94,6 +94,9 @@ class Director:
                 return part.rule
         return None
 
+    def __len__(self) -> int:
+        return len(self._parts)
+
     @property
     def is_idle(self) -> bool:
         """Whether no rule can apply any more."""
