@@ -13,19 +13,33 @@ from qrsession.state import Ledger
 
 ROOT = Path(qrsession.__file__).parents[1]
 
-# Opens two sessions and closes the first, beginning when its stdin is closed.
-NEIGHBOUR = """
-import sys
+# Forks processes, each of which opens two sessions and closes the first, all at once.
+NEIGHBOURS = """
+import os, sys
 from datetime import UTC, datetime
 from qrsession.entries import SessionEntry
 from qrsession.settings import Settings
 from qrsession.state import Ledger
-home, name = sys.argv[1:]
-ledger = Ledger(Settings.from_environ({"QRSESSION_HOME": home}))
-sys.stdin.read()
-for part in ("gone", "kept"):
-    ledger.add(SessionEntry("", f"{part}-{name}", "b", "batch", "local", datetime.now(UTC)))
-assert len(ledger.remove([f"gone-{name}"])) == 1
+
+def open_and_close(home, name):
+    ledger = Ledger(Settings.from_environ({"QRSESSION_HOME": home}))
+    for part in ("gone", "kept"):
+        ledger.add(SessionEntry("", f"{part}-{name}", "b", "batch", "local", datetime.now(UTC)))
+    assert len(ledger.remove([f"gone-{name}"])) == 1
+
+home, number = sys.argv[1], int(sys.argv[2])
+starts, start = os.pipe()
+children = []
+for name in range(number):
+    child = os.fork()
+    if not child:
+        os.close(start)
+        os.read(starts, 1)
+        open_and_close(home, name)
+        sys.exit(0)
+    children.append(child)
+os.close(start)
+sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 
 # Opens and closes without end, and says what it is about to lose and what it has.
@@ -52,18 +66,8 @@ def ledger_in(home: Path) -> Ledger:
 
 
 def test_64_processes_that_open_and_close_at_once_lose_nothing(tmp_path: Path) -> None:
-    neighbours = [
-        subprocess.Popen(
-            [sys.executable, "-c", NEIGHBOUR, str(tmp_path), str(number)],
-            stdin=subprocess.PIPE,
-            cwd=ROOT,
-        )
-        for number in range(64)
-    ]
-    for neighbour in neighbours:
-        assert neighbour.stdin is not None
-        neighbour.stdin.close()
-    assert [neighbour.wait(100) for neighbour in neighbours] == [0] * 64
+    arguments = [sys.executable, "-c", NEIGHBOURS, str(tmp_path), "64"]
+    assert subprocess.run(arguments, cwd=ROOT, check=False, timeout=100).returncode == 0
     ledger = ledger_in(tmp_path)
     open_ids = {entry.session_id for entry in ledger.read().sessions.values()}
     assert open_ids == {f"kept-{number}" for number in range(64)}

@@ -11,7 +11,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,19 +53,22 @@ def job(circuit: Any = BELL, *, shots: int = 100, **changes: Any) -> LaneJob:
     return LaneJob(**(fields | changes))
 
 
-def with_lane(work: Callable[[Lane], Awaitable[None]]) -> None:
-    """Run a coroutine function with a warm lane, and stop the lane."""
+WithLane = Callable[[Callable[[Lane], Awaitable[None]]], None]
 
-    async def main() -> None:
-        lane = Lane(MEMORY_MB)
+
+@pytest.fixture(scope="module")
+def with_lane() -> Iterator[WithLane]:
+    """Run a coroutine function with a warm lane, which those after it find as it left it."""
+    lane = Lane(MEMORY_MB)
+
+    async def run(work: Callable[[Lane], Awaitable[None]]) -> None:
         await lane.start()
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                await work(lane)
-        finally:
-            await lane.stop()
+        async with asyncio.timeout(LIMIT_S):
+            await work(lane)
 
-    asyncio.run(main())
+    with asyncio.Runner() as runner:
+        yield lambda work: runner.run(run(work))
+        runner.run(lane.stop())
 
 
 def counts_of(outcome: LaneOutcome) -> Counter[str]:
@@ -91,7 +94,7 @@ async def is_computing(lane: Lane) -> None:
     await until(lambda: process.cpu_times().user > busy_s + 0.2)
 
 
-def test_a_job_gives_its_result_and_what_it_cost() -> None:
+def test_a_job_gives_its_result_and_what_it_cost(with_lane: WithLane) -> None:
     """Counts within 4 standard deviations; times that fit each other."""
 
     async def work(lane: Lane) -> None:
@@ -108,7 +111,7 @@ def test_a_job_gives_its_result_and_what_it_cost() -> None:
     with_lane(work)
 
 
-def test_equal_seeds_give_equal_samples_and_others_do_not() -> None:
+def test_equal_seeds_give_equal_samples_and_others_do_not(with_lane: WithLane) -> None:
     """All randomness is from the seed."""
 
     async def work(lane: Lane) -> None:
@@ -120,7 +123,9 @@ def test_equal_seeds_give_equal_samples_and_others_do_not() -> None:
     with_lane(work)
 
 
-def test_a_bad_job_fails_alone_with_a_reason_and_its_traceback_in_the_log() -> None:
+def test_a_bad_job_fails_alone_with_a_reason_and_its_traceback_in_the_log(
+    with_lane: WithLane,
+) -> None:
     """Bad input costs no process."""
 
     async def work(lane: Lane) -> None:
@@ -141,7 +146,7 @@ def test_a_bad_job_fails_alone_with_a_reason_and_its_traceback_in_the_log() -> N
     with_lane(work)
 
 
-def test_a_job_that_takes_longer_than_its_cost_is_ended() -> None:
+def test_a_job_that_takes_longer_than_its_cost_is_ended(with_lane: WithLane) -> None:
     """The limit holds while Aer computes."""
 
     async def work(lane: Lane) -> None:
@@ -157,7 +162,7 @@ def test_a_job_that_takes_longer_than_its_cost_is_ended() -> None:
     with_lane(work)
 
 
-def test_kill_ends_the_running_job_at_once_and_the_next_one_runs() -> None:
+def test_kill_ends_the_running_job_at_once_and_the_next_one_runs(with_lane: WithLane) -> None:
     """A cancelled job stops within a second."""
 
     async def work(lane: Lane) -> None:
@@ -176,7 +181,7 @@ def test_kill_ends_the_running_job_at_once_and_the_next_one_runs() -> None:
 
 
 def test_a_kill_that_comes_after_the_reply_fails_no_other_job(
-    monkeypatch: pytest.MonkeyPatch,
+    with_lane: WithLane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A job may end in the very moment in which it is cancelled."""
 
@@ -197,7 +202,7 @@ def test_a_kill_that_comes_after_the_reply_fails_no_other_job(
     with_lane(work)
 
 
-def test_kill_without_a_job_leaves_the_lane_warm() -> None:
+def test_kill_without_a_job_leaves_the_lane_warm(with_lane: WithLane) -> None:
     """A cancel that comes too late harms nothing."""
 
     async def work(lane: Lane) -> None:
@@ -227,7 +232,7 @@ def test_a_job_is_ended_while_its_lane_is_still_getting_warm() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_lane_that_dies_fails_its_job_alone(number: signal.Signals) -> None:
+def test_a_lane_that_dies_fails_its_job_alone(with_lane: WithLane, number: signal.Signals) -> None:
     """By the system, or by a fault in native code."""
 
     async def work(lane: Lane) -> None:
@@ -244,7 +249,7 @@ def test_a_lane_that_dies_fails_its_job_alone(number: signal.Signals) -> None:
     with_lane(work)
 
 
-def test_a_lane_that_died_while_idle_is_made_anew_for_the_next_job() -> None:
+def test_a_lane_that_died_while_idle_is_made_anew_for_the_next_job(with_lane: WithLane) -> None:
     """At most one job finds it dead."""
 
     async def work(lane: Lane) -> None:
@@ -257,7 +262,7 @@ def test_a_lane_that_died_while_idle_is_made_anew_for_the_next_job() -> None:
     with_lane(work)
 
 
-def test_forty_entangled_qubits_are_refused_before_memory_is_spent() -> None:
+def test_forty_entangled_qubits_are_refused_before_memory_is_spent(with_lane: WithLane) -> None:
     """Width, method, need and limit are named."""
     gates = "".join(f"cx q[{i}], q[{i + 1}];" for i in range(39))
     wide = f"{HEADER}qubit[40] q; bit[40] c; h q; t q; {gates} h q; c = measure q;"
@@ -276,7 +281,7 @@ def test_forty_entangled_qubits_are_refused_before_memory_is_spent() -> None:
     with_lane(work)
 
 
-def test_a_hundred_qubits_run_where_the_method_allows() -> None:
+def test_a_hundred_qubits_run_where_the_method_allows(with_lane: WithLane) -> None:
     """A GHZ state is Clifford."""
     gates = "".join(f"cx q[{i}], q[{i + 1}];" for i in range(99))
     ghz = f"{HEADER}qubit[100] q; bit[100] c; h q[0]; {gates} c = measure q;"
