@@ -15,7 +15,7 @@ from typing import Any
 from qrsession.errors import StorageError
 from qrsession.local.alarm import Alarm
 from qrsession.local.bookkeeping import Books, Claim
-from qrsession.local.clock import Clock
+from qrsession.local.clock import Clock, face_of
 from qrsession.local.devices import Device
 from qrsession.local.job_rows import Ending, Job
 from qrsession.local.lanes import Interruption, JobLane, LaneJob, LaneOutcome
@@ -60,6 +60,7 @@ class Scheduler:
         self._is_ending = False
         self._retry: asyncio.TimerHandle | None = None
         self._next_due: asyncio.TimerHandle | None = None
+        self._clock = clock
         self._alarm = Alarm(clock, self.dispatch)
 
     def start(self) -> None:
@@ -197,6 +198,7 @@ class Scheduler:
             cost_s=job.cost_s,
             snapshot=device.snapshot,
             is_noisy=device.is_noisy,
+            clock=face_of(self._clock, time.time()),
         )
 
         async def run() -> Ending | Interruption:

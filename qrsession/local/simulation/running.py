@@ -9,6 +9,7 @@ from typing import Any
 
 import qiskit
 
+from qrsession.local.clock import ClockFace
 from qrsession.local.frames import Frame
 from qrsession.local.simulation.estimating import estimate
 from qrsession.local.simulation.executing import execute
@@ -49,6 +50,7 @@ class Runner:
         """Run one job and return the reply; nothing that a job does makes this raise."""
         self._simulator.execution_ns = 0
         self._simulator.ways.clear()
+        self._simulator.clock = ClockFace(*head["clock"])
         log = io.StringIO()
         result, failure = b"", None
         with contextlib.redirect_stderr(log), contextlib.redirect_stdout(log):
