@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 
 _MOST_NAMES = 8
+# Of a name and what was meant by it: so alike are they where a letter or two are wrong.
+_NEARLY = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +355,11 @@ class RuntimeService:
         return self.client.get_usage()
 
     def _unknown_backend(self, name: str) -> BackendNotFoundError:
-        known = listed([backend.name for backend in self.backends()], _MOST_NAMES)
+        from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
+        names = [backend.name for backend in self.backends()]
+        near = get_close_matches(name, names, n=_MOST_NAMES, cutoff=_NEARLY)
+        known = listed([*near, *(other for other in names if other not in near)], _MOST_NAMES)
         advice = "`qrsession backends` lists them."
         if not self.account.is_local:
             advice = (
