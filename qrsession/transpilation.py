@@ -79,10 +79,17 @@ def transpile(
 def _can_be_unrolled(circuit: QuantumCircuit) -> bool:
     """Tell whether a circuit has loops that are counted, and none that Qiskit cannot unroll."""
     loops = _loops(circuit)
-    # Variables of a body belong to its scope, which unrolling would leave.
-    return bool(loops) and all(
-        isinstance(loop.params[0], range | tuple | list) and loop.params[2].num_vars == 0
-        for loop in loops
+    return bool(loops) and all(map(_is_plain, loops))
+
+
+def _is_plain(loop: ForLoopOp) -> bool:
+    numbers, _, body = loop.params
+    # Variables of a body belong to its scope, which unrolling would leave; and Qiskit's pass fails
+    # at a branch without an else.
+    return (
+        isinstance(numbers, range | tuple | list)
+        and body.num_vars == 0
+        and _control_flow(body) <= {"for_loop"}
     )
 
 

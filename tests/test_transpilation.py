@@ -178,6 +178,25 @@ def test_a_long_loop_stays_a_loop() -> None:
     assert fitted.count_ops()["for_loop"] == 1
 
 
+def test_a_loop_within_a_loop_is_unrolled_and_one_that_branches_is_not() -> None:
+    nested = QuantumCircuit(2, 2)
+    with nested.for_loop(range(2)), nested.for_loop(range(3)):
+        nested.sx(0)
+        nested.cx(0, 1)
+    branching = QuantumCircuit(2, 2)
+    with branching.for_loop(range(2)):
+        branching.measure(0, 0)
+        with branching.if_test((branching.clbits[0], 1)):
+            branching.x(1)
+    for circuit, number in ((nested, 0), (branching, 1)):
+        circuit.measure([0, 1], [0, 1])
+        fitted = transpile(circuit, target_of("generic"), Transpilation(1, seed=1), "loop")
+        assert fitted.count_ops().get("for_loop", 0) == number
+        reference = AerSimulator(seed_simulator=5, max_parallel_threads=1)
+        unfitted = transpile(circuit, reference.target, Transpilation(0), "loop")
+        assert hellinger_fidelity(sampled(fitted), sampled(unfitted)) > 0.99
+
+
 def test_a_loop_with_a_variable_of_its_own_stays_a_loop() -> None:
     circuit = QuantumCircuit(1, 1)
     with circuit.for_loop(range(2)):
