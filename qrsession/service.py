@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 
 _MOST_NAMES = 8
-# Of a name and what was meant by it: so alike are they where a letter or two are wrong.
-_NEARLY = 0.8
 _CARRIER = "qiskit_ibm_runtime"
 
 
@@ -360,8 +358,9 @@ class RuntimeService:
         from importlib.util import find_spec  # noqa: PLC0415 - likewise
 
         names = [backend.name for backend in self.backends()]
-        near = get_close_matches(name, names, n=_MOST_NAMES, cutoff=_NEARLY)
-        known = listed([*near, *(other for other in names if other not in near)], _MOST_NAMES)
+        near = get_close_matches(name, names, cutoff=0.8)
+        others = [other for other in names if other not in near]
+        known = listed([*near, *others], _MOST_NAMES)
         advice = "`qrsession backends` lists them."
         if not self.account.is_local:
             advice = (

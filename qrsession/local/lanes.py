@@ -207,7 +207,7 @@ class Lane:
         }
         try:
             async with asyncio.timeout(limit_s):
-                reply, body = await process.ask(head, job.params_json)
+                outcome = _outcome_of(*await process.ask(head, job.params_json))
         except TimeoutError:
             await self._renew()
             return Failure(
@@ -218,11 +218,15 @@ class Lane:
         except (OSError, asyncio.IncompleteReadError):
             status = await self._renew()
             return self._how_it_died(status)
+        except Exception:
+            # What it says next could not be read either, or be taken for the next job's.
+            await self._renew()
+            raise
         if self._was_ended():
             # It had replied when the kill came; the next job must not meet a dead process.
             await self._renew()
             return _KILLED
-        return _outcome_of(reply, body)
+        return outcome
 
     def _was_ended(self) -> bool:
         """Whether it was us who ended the process, while the job was in it."""

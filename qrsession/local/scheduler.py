@@ -168,7 +168,11 @@ class Scheduler:
                 _LOGGER.exception("The lane of job %s failed", job.job_id)
                 ending = _LANE_FAILED
             if not self._is_ending:
-                await self._record(job, ending)
+                try:
+                    await self._record(job, ending)
+                except Exception:
+                    # The next runtime takes it for an orphan. The lane is needed now.
+                    _LOGGER.exception("The end of job %s was not recorded", job.job_id)
         del self._running[job.job_id]
         if isinstance(ending, Interruption):
             self._killed.discard(job.job_id)
@@ -218,6 +222,12 @@ class Scheduler:
                 # A full disk: the outcome is kept here, and the lane with it, until it fits.
                 self._complain(f"The outcome of job {job.job_id} is not recorded yet", error)
                 await asyncio.sleep(_STORAGE_RETRY_S)
+            except Exception:
+                if ending is _LANE_FAILED:
+                    raise
+                # A lane may say what no database holds. It must cost its job alone.
+                _LOGGER.exception("The outcome of job %s cannot be recorded", job.job_id)
+                ending = _LANE_FAILED
             else:
                 self._said.clear()
                 return
