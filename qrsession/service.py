@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 
 _MOST_NAMES = 8
+_CARRIER = "qiskit_ibm_runtime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +355,7 @@ class RuntimeService:
 
     def _unknown_backend(self, name: str) -> BackendNotFoundError:
         from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+        from importlib.util import find_spec  # noqa: PLC0415 - likewise
 
         names = [backend.name for backend in self.backends()]
         near = get_close_matches(name, names, cutoff=0.8)
@@ -364,6 +366,11 @@ class RuntimeService:
             advice = (
                 "To run it on the local runtime: --local, or in Python "
                 'Session(service=RuntimeService("local"), backend="aer_simulator").'
+            )
+        elif find_spec(_CARRIER) is None:
+            advice = (
+                "Twins of devices come with qiskit-ibm-runtime, which is not installed here, or "
+                "from `qrsession backends snapshot NAME`."
             )
         return BackendNotFoundError(
             f"The account {self.account.name!r} has no backend {name!r}; it has {known}.",

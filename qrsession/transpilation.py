@@ -9,6 +9,7 @@ passes. Source: "Transpiler stages" in Qiskit's guides.
 from typing import Any
 
 from qiskit import QuantumCircuit
+from qiskit.circuit import ForLoopOp
 from qiskit.exceptions import QiskitError
 from qiskit.passmanager import ConditionalController, DoWhileController
 from qiskit.transpiler import (
@@ -30,6 +31,7 @@ from qiskit.transpiler.passes import (
     RemoveIdentityEquivalent,
     Size,
     UnitarySynthesis,
+    UnrollForLoops,
     WrapAngles,
 )
 from qiskit.transpiler.preset_passmanagers import builtin_plugins as stages
@@ -42,6 +44,8 @@ from qrsession.sources import Transpilation
 
 _CANCEL_COMMUTING_LEVEL = 2
 _RESYNTHESIZE_LEVEL = 3
+# Layers of gates of a loop and its rounds: beyond them it stays a loop.
+_DEEPEST_UNROLLED = 10_000
 
 
 def transpile(
@@ -55,8 +59,13 @@ def transpile(
     if target.num_qubits is not None and circuit.num_qubits > target.num_qubits:
         raise too_wide(name, circuit.num_qubits, target.num_qubits)
     level = transpilation.optimization_level or 0
+    manager = pass_manager(target, level, transpilation.seed)
+    # At the end of a loop's body the router swaps each qubit back to where it was, by ways over
+    # dozens of qubits that the circuit does not use: more errors than the gates themselves have.
+    if level and _can_be_unrolled(circuit):
+        manager.pre_layout = PassManager([UnrollForLoops(_DEEPEST_UNROLLED)])
     try:
-        return pass_manager(target, level, transpilation.seed).run(circuit)
+        return manager.run(circuit)
     except QiskitError as error:
         missing = sorted(_control_flow(circuit) - set(target.operation_names))
         words = f"it has no {', '.join(missing)}" if missing else error.message
@@ -65,6 +74,35 @@ def transpile(
             advice="Choose a backend with dynamic circuits." if missing else None,
             details={"path": name},
         ) from error
+
+
+def _can_be_unrolled(circuit: QuantumCircuit) -> bool:
+    """Tell whether a circuit has loops that are counted, and none that Qiskit cannot unroll."""
+    loops = _loops(circuit)
+    return bool(loops) and all(map(_is_plain, loops))
+
+
+def _is_plain(loop: ForLoopOp) -> bool:
+    numbers, _, body = loop.params
+    # Variables of a body belong to its scope, which unrolling would leave; and Qiskit's pass fails
+    # at a branch without an else.
+    return (
+        isinstance(numbers, range | tuple | list)
+        and body.num_vars == 0
+        and _control_flow(body) <= {"for_loop"}
+    )
+
+
+def _loops(circuit: QuantumCircuit) -> list[ForLoopOp]:
+    found = []
+    for instruction in circuit.data:
+        if not instruction.is_control_flow():
+            continue
+        if isinstance(instruction.operation, ForLoopOp):
+            found.append(instruction.operation)
+        for block in instruction.operation.blocks:
+            found += _loops(block)
+    return found
 
 
 def _control_flow(circuit: QuantumCircuit) -> set[str]:

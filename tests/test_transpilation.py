@@ -12,6 +12,7 @@ import pytest
 import qiskit_ibm_runtime
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import ControlFlowOp, ForLoopOp, IfElseOp, Parameter, Qubit
+from qiskit.circuit.classical import expr
 from qiskit.circuit.random import random_circuit
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Operator, hellinger_fidelity
@@ -138,6 +139,73 @@ def dynamic() -> QuantumCircuit:
         circuit.sx(0)
     circuit.measure([0, 1], [0, 1])
     return circuit
+
+
+def in_rounds(rounds: range) -> QuantumCircuit:
+    """Return a circuit whose loop turns three qubits that a device does not couple in a ring."""
+    circuit = QuantumCircuit(3, 3)
+    angle = Parameter("angle")
+    with circuit.for_loop(rounds, angle):
+        circuit.ry(angle, 0)
+        circuit.cx(0, 1)
+        circuit.cx(1, 2)
+        circuit.cx(2, 0)
+        circuit.ccx(0, 1, 2)
+    circuit.measure([0, 1, 2], [0, 1, 2])
+    return circuit
+
+
+def used(circuit: QuantumCircuit) -> set[Qubit]:
+    return {qubit for part in circuit.data for qubit in part.qubits if part.name != "barrier"}
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_a_loop_stays_on_its_own_qubits(level: int) -> None:
+    """Unrolled, its qubits need not be put back each round by ways over others."""
+    circuit = in_rounds(range(1, 4))
+    fitted = transpile(circuit, target_of("fez"), Transpilation(level, seed=1), "loop")
+    assert len(used(fitted)) == 3
+    assert "for_loop" not in fitted.count_ops()
+    narrow = transpile(circuit, target_of("generic"), Transpilation(level, seed=1), "loop")
+    reference = AerSimulator(seed_simulator=5, max_parallel_threads=1)
+    unfitted = transpile(circuit, reference.target, Transpilation(0), "loop")
+    assert hellinger_fidelity(sampled(narrow), sampled(unfitted)) > 0.99
+
+
+def test_a_long_loop_stays_a_loop() -> None:
+    circuit = in_rounds(range(10_001))
+    fitted = transpile(circuit, target_of("generic"), Transpilation(1, seed=1), "loop")
+    assert fitted.count_ops()["for_loop"] == 1
+
+
+def test_a_loop_within_a_loop_is_unrolled_and_one_that_branches_is_not() -> None:
+    nested = QuantumCircuit(2, 2)
+    with nested.for_loop(range(2)), nested.for_loop(range(3)):
+        nested.sx(0)
+        nested.cx(0, 1)
+    branching = QuantumCircuit(2, 2)
+    with branching.for_loop(range(2)):
+        branching.measure(0, 0)
+        with branching.if_test((branching.clbits[0], 1)):
+            branching.x(1)
+    for circuit, number in ((nested, 0), (branching, 1)):
+        circuit.measure([0, 1], [0, 1])
+        fitted = transpile(circuit, target_of("generic"), Transpilation(1, seed=1), "loop")
+        assert fitted.count_ops().get("for_loop", 0) == number
+        reference = AerSimulator(seed_simulator=5, max_parallel_threads=1)
+        unfitted = transpile(circuit, reference.target, Transpilation(0), "loop")
+        assert hellinger_fidelity(sampled(fitted), sampled(unfitted)) > 0.99
+
+
+def test_a_loop_with_a_variable_of_its_own_stays_a_loop() -> None:
+    circuit = QuantumCircuit(1, 1)
+    with circuit.for_loop(range(2)):
+        flag = circuit.add_var("flag", expr.lift(True))  # noqa: FBT003 - a literal of Qiskit's
+        with circuit.if_test(flag):
+            circuit.x(0)
+    circuit.measure(0, 0)
+    fitted = transpile(circuit, target_of("generic"), Transpilation(1, seed=1), "loop")
+    assert fitted.count_ops()["for_loop"] == 1
 
 
 def sampled(circuit: QuantumCircuit) -> dict[str, int]:

@@ -18,6 +18,7 @@ from qrsession.errors import QrsessionError, StorageError, WireFormatError
 from qrsession.local.device_rules import DeviceRules
 from qrsession.local.devices import Device
 from qrsession.local.snapshots import Snapshot, is_name, read_document
+from qrsession.local.utc_dates import in_utc
 from qrsession.protocol.fields import objects, optional, required, without_nulls
 from qrsession.storage import read_bytes, write_atomically
 
@@ -148,7 +149,7 @@ def twin_of(snapshot: Snapshot, facts: Mapping[str, Any], *, is_noisy: bool = Tr
         return {**document, "backend_name": name, "description": description}
 
     def properties() -> dict[str, Any]:
-        return {**read_document(snapshot.properties), "backend_name": name}
+        return {**in_utc(read_document(snapshot.properties)), "backend_name": name}
 
     return Device(
         name=name,

@@ -50,9 +50,9 @@ class Field:
                 self.kind, "a string"
             )
         if self.low is not None:
-            words += f" {'above' if self.above else 'of at least'} {self.low:g}"
+            words += f" {'above' if self.above else 'of at least'} {_plain(self.low)}"
         if self.high is not None:
-            words += f" and at most {self.high:g}"
+            words += f" and at most {_plain(self.high)}"
         if self.many:
             words = f"a list of which each is {words}" + (f", or {words}" * (self.many == "either"))
         return words + ', or "auto"' * self.auto + ", or null" * self.nullable
@@ -279,6 +279,10 @@ def _wrong_type(value: Any, allowed: Field, path: str) -> InvalidTypeError:
     return InvalidTypeError(
         f"{path} is {value!r}; it must be {allowed.expected()}.", details={"path": path}
     )
+
+
+def _plain(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 def _nearest(name: str, table: Table) -> str:

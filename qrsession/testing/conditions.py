@@ -3,8 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from qrsession.errors import InvalidValueError
+from qrsession.errors import InvalidTypeError, InvalidValueError
 from qrsession.local.conditions import Conditions
+
+_NONE = type(None)
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "plan": ((str,), "a string"),
+    "clock_rate": ((int, float), "a number"),
+    "usage_limit_s": ((int, float, _NONE), "a number of seconds or None"),
+    "submissions_per_minute": ((int, _NONE), "a whole number or None"),
+    "ideal": ((bool,), "True or False"),
+    "twins": ((Path, _NONE), "a pathlib.Path or None"),
+    "workers": ((int,), "a whole number"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,18 @@ class RuntimeConditions:
     ideal: bool = False
     twins: Path | None = None
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse values of other types where they are written, and not in a runtime's log.
+
+        Raises:
+            InvalidTypeError: There is one.
+        """
+        for name, (kinds, words) in _KINDS.items():
+            value = getattr(self, name)
+            is_flag = isinstance(value, bool)
+            if not isinstance(value, kinds) or (is_flag and bool not in kinds):
+                raise InvalidTypeError(f"{name} is {value!r}; it must be {words}.")
 
     def arguments(self) -> tuple[str, ...]:
         """Return these conditions as arguments of ``python -m qrsession.local``.

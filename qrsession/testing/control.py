@@ -233,6 +233,8 @@ def _document_of(scenario: Mapping[str, Any] | Path | str) -> Any:
     try:
         document = tomllib.loads(scenario) if isinstance(scenario, str) else dict(scenario)
     except ValueError as error:
-        raise InvalidValueError(f"The scenario is no TOML: {error}.") from error
+        raise InvalidValueError(
+            f"The scenario is no TOML: {error}.", advice="Give a file's name as a pathlib.Path."
+        ) from error
     Scenario.from_document(document)
     return document

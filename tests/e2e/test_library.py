@@ -162,6 +162,11 @@ def test_without_an_account_ci_gets_no_simulator(
         assert session.backend() == "aer_simulator"
 
 
+def test_an_unknown_backend_is_told_which_has_nearly_its_name(service: RuntimeService) -> None:
+    with pytest.raises(ValueError, match="it has ibm_fez, "):
+        Session(service=service, backend="ibm_fz")
+
+
 def test_with_a_real_account_an_unknown_backend_says_how_to_run_locally(
     fresh_home: Path, tmp_path: Path
 ) -> None:

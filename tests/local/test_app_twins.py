@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qrsession.local.snapshots import carried_folder, read_document
+from qrsession.local.utc_dates import in_utc
 from qrsession.protocol.models import BackendSummary
 
 if TYPE_CHECKING:
@@ -73,13 +74,13 @@ def test_a_list_tells_what_they_are(
 def test_documents_are_those_of_the_snapshot(
     start_runtime: StartRuntime, connect: "Connect", twins: Path
 ) -> None:
-    """But for the name and the description; compressed for whoever takes that."""
+    """But for name and description, and with dates in UTC; compressed for whoever takes that."""
     client = connect(start_runtime(twins=twins))
     for kind, changed in (
         ("configuration", {"description", "backend_name"}),
         ("properties", {"backend_name"}),
     ):
-        wanted = read_document(twins / TWIN / f"{kind}.json")
+        wanted = in_utc(read_document(twins / TWIN / f"{kind}.json"))
         path = f"/backends/{TWIN}/{kind}"
         plain = client.get(path, headers={"Accept-Encoding": "identity"})
         assert "Content-Encoding" not in plain.headers

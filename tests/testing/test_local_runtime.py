@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,6 +16,7 @@ from qiskit import QuantumCircuit
 
 from qrsession import RuntimeService, Sampler
 from qrsession.errors import (
+    InvalidTypeError,
     InvalidValueError,
     JobCancelledError,
     JobFailedError,
@@ -228,7 +230,7 @@ def test_scenarios_are_played(control: Control, service: RuntimeService, tmp_pat
         assert len(control.counts()) == 1
     with pytest.raises(InvalidValueError, match=r"rules\[0\]\.effect"):
         control.play({"rules": [{"effect": "explode"}]})
-    with pytest.raises(InvalidValueError, match="no TOML"):
+    with pytest.raises(InvalidValueError, match=r"no TOML.*pathlib\.Path"):
         control.play("rules = ")
     with pytest.raises(InvalidValueError, match=r"jobs\[0\]\.code"):
         control.fail_next_job(code=7)
@@ -247,3 +249,22 @@ def test_it_comes_back_as_it_was(runtime: LocalRuntime) -> None:
     runtime.start()
     assert (runtime.url, runtime.key) == (url, key)
     assert runtime.service().job(job_id).job_id() == job_id
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("plan", None),
+        ("clock_rate", "fast"),
+        ("clock_rate", True),
+        ("usage_limit_s", "60"),
+        ("submissions_per_minute", 1.5),
+        ("ideal", "yes"),
+        ("twins", "folder"),
+        ("workers", None),
+    ],
+)
+def test_conditions_of_the_wrong_type_are_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(InvalidTypeError, match=f"{name} is {value!r}; it must be"):
+        RuntimeConditions(**{name: value})
