@@ -28,15 +28,15 @@ class OddLane(ScriptedLane):
     async def run(self, job: LaneJob) -> LaneOutcome:
         """Do what the first pub says, and then tell of it in an odd way."""
         outcome = await super().run(job)
-        match json.loads(job.params_json)["pubs"][0]:
-            case "half":
-                failure = Failure(1603, f"no {HALF}", f"none {HALF}")
-                return replace(outcome, result_json=None, failure=failure, logs=HALF)
-            case "endless":
-                return replace(outcome, circuits_execution_time_ns=10**30)
-            case "listed":
-                odd: Any = ["a", "list"]
-                return replace(outcome, result_json=None, failure=Failure(1603, odd, "none"))
+        order = json.loads(job.params_json)["pubs"][0]
+        if order == "half":
+            failure = Failure(1603, f"no {HALF}", f"none {HALF}")
+            return replace(outcome, result_json=None, failure=failure, logs=HALF)
+        if order == "endless":
+            return replace(outcome, circuits_execution_time_ns=10**30)
+        if order == "listed":
+            odd: Any = ["a", "list"]
+            return replace(outcome, result_json=None, failure=Failure(1603, odd, "none"))
         return outcome
 
 
