@@ -15,6 +15,8 @@ from qrsession.storage import read_bytes, write_atomically
 
 # As long as a day's work, so that a shell that was set up in the morning serves until night.
 KEEP_S = 12 * 3600.0
+# Beyond the year 30,000: nothing wrote that, and arithmetic may not hold it.
+_LATEST_EPOCH_S = 1e12
 
 
 def keep_up(file: Path, clock: Callable[[], float] = time.time) -> float:
@@ -48,6 +50,8 @@ def kept_for_s(file: Path, clock: Callable[[], float] = time.time) -> float:
         return 0.0
     until_epoch_s = record.get("until") if isinstance(record, dict) else None
     if isinstance(until_epoch_s, bool) or not isinstance(until_epoch_s, int | float):
+        return 0.0
+    if not 0 < until_epoch_s < _LATEST_EPOCH_S:
         return 0.0
     left_s = until_epoch_s - clock()
     return min(left_s, KEEP_S) if left_s > 0 else 0.0

@@ -17,6 +17,7 @@ from qrsession import __version__
 from qrsession.errors import QrsessionError, StorageError, WireFormatError
 from qrsession.local.device_rules import DeviceRules
 from qrsession.local.devices import Device
+from qrsession.local.measured import check_measured
 from qrsession.local.snapshots import Snapshot, is_name, read_document
 from qrsession.local.utc_dates import in_utc
 from qrsession.protocol.fields import objects, optional, required, without_nulls
@@ -76,6 +77,11 @@ class TwinIndex:
             _LOGGER.warning("The snapshot %r is not offered: %s", key, reason)
             self._damaged[key] = snapshot.stamp
             return None
+        except Exception:
+            # The others must be offered, whatever one is made of.
+            _LOGGER.exception("The snapshot %r is not offered: it cannot be read", key)
+            self._damaged[key] = snapshot.stamp
+            return None
         self._entries[key] = {"stamp": list(snapshot.stamp), "facts": facts}
         return self._entries[key]
 
@@ -123,6 +129,7 @@ def facts_of(snapshot: Snapshot) -> dict[str, Any]:
     if optional(configuration, "simulator", bool):
         raise WireFormatError("It is of a simulator, and not of a device.")
     rules = DeviceRules.of(name, configuration, properties)
+    check_measured(configuration, properties)
     processor = optional(configuration, "processor_type", dict)
     return {
         "name": name,

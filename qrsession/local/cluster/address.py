@@ -26,9 +26,13 @@ def scheduler_address(engine: str) -> str:
     except ValueError:
         host = port = None
         parts = urlsplit("")
-    is_bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
-    if not host or not port or not is_bare or parts.scheme not in _PROTOCOLS:
-        raise InvalidValueError(f"{engine!r} is not the address of a Dask scheduler.", advice=_FORM)
+    is_bare = not (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc)
+    # `urlsplit` drops line breaks, so they are looked for in what was given.
+    is_plain = engine.isascii() and engine.isprintable() and " " not in engine
+    if not (host and port and is_bare and is_plain) or parts.scheme not in _PROTOCOLS:
+        # Before the @ there may be a password.
+        shown = engine.rpartition("@")[2]
+        raise InvalidValueError(f"{shown!r} is not the address of a Dask scheduler.", advice=_FORM)
     where = f"[{host}]" if ":" in host else host
     return f"{_PROTOCOLS[parts.scheme]}://{where}:{port}"
 

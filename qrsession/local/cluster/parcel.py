@@ -5,9 +5,11 @@ unpickled anywhere.
 """
 
 import dataclasses
+import struct
 from dataclasses import dataclass, field
 from typing import Any
 
+from qrsession.errors import WireFormatError
 from qrsession.local.clock import ClockFace
 from qrsession.local.frames import Frame, pack, unpack
 from qrsession.local.lanes import Failure, LaneJob, LaneOutcome
@@ -15,6 +17,8 @@ from qrsession.local.snapshots import Snapshot, read_bytes_of
 
 # Sent by other means: as the body, and as documents.
 _NOT_IN_HEAD = ("params_json", "snapshot")
+# No job may run for half as long.
+_LONGEST_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,39 @@ def pack_outcome(outcome: LaneOutcome) -> Parcel:
 
 
 def unpack_outcome(parcel: Parcel) -> LaneOutcome:
-    """Return how a job ended."""
-    head, body = parcel.open()
-    failure = head.pop("failure")
-    return LaneOutcome(
-        result_json=body if head.pop("has_result") else None,
-        failure=None if failure is None else Failure(**failure),
-        **head,
+    """Return how a job ended.
+
+    Raises:
+        WireFormatError: The worker said something that is no end of a job.
+    """
+    try:
+        head, body = parcel.open()
+        failure = head.pop("failure")
+        outcome = LaneOutcome(
+            result_json=body if head.pop("has_result") else None,
+            failure=None if failure is None else Failure(**failure),
+            **head,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError, struct.error) as error:
+        raise WireFormatError("A Dask worker gave an answer that cannot be read.") from error
+    if not _can_be(outcome):
+        raise WireFormatError("A Dask worker gave an answer that cannot be.")
+    return outcome
+
+
+def _can_be(outcome: LaneOutcome) -> bool:
+    """Tell whether an outcome is of the types that it should be, and its times are times."""
+    failure = outcome.failure
+    words = [outcome.logs, outcome.qiskit_version or ""]
+    numbers: list[object] = [outcome.qpu_s, outcome.circuits_execution_time_ns]
+    if failure is not None:
+        words += [failure.reason, failure.solution]
+        numbers.append(failure.code)
+    return (
+        all(isinstance(word, str) for word in words)
+        and all(type(number) in {int, float} for number in numbers)
+        and 0 <= outcome.qpu_s <= _LONGEST_S
+        and 0 <= outcome.circuits_execution_time_ns <= _LONGEST_S * 1e9
     )
 
 
