@@ -61,8 +61,8 @@ class Life:
         for session_id, mode in (("b", SessionMode.BATCH), ("d", SessionMode.DEDICATED)):
             self.books.open_session(session_id, "simulator", mode, 1000)
             yield
-        for session_id in (None, "b", "d", None, "b", "d"):
-            self.submit(session_id)
+        for chosen in (None, "b", "d", None, "b", "d"):
+            self.submit(chosen)
             yield
         for ending in (COMPLETED, COMPLETED, Ending(JobStatus.CANCELLED, qpu_s=1.0), COMPLETED):
             claim = self.books.claim_next()
