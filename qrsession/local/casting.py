@@ -71,6 +71,9 @@ class Cast:
             turns = Turns(rule, f"{self._seed}:jobs:{len(self._parts)}")
             self._parts.append(_Part(rule, turns))
 
+    def __len__(self) -> int:
+        return len(self._parts)
+
     def release(self) -> None:
         """Take all parts back: jobs that wait run as any other, those that run end now."""
         self._given.clear()

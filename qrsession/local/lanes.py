@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from qrsession.errors import LocalRuntimeError
+from qrsession.local.clock import REAL_TIME, ClockFace
 from qrsession.local.lane_process import LaneProcess
 from qrsession.local.memory import share_mb
 from qrsession.local.snapshots import Snapshot
@@ -35,6 +36,7 @@ class LaneJob:
         cost_s: Seconds that it may take; None or 0 for as long as the API allows any job.
         snapshot: Where the documents of the backend are, if it is a device's twin.
         is_noisy: Whether that twin has the noise of its device.
+        clock: What the runtime's clock shows, for the times in a result.
     """
 
     job_id: str
@@ -45,6 +47,7 @@ class LaneJob:
     cost_s: int | None
     snapshot: Snapshot | None = None
     is_noisy: bool = False
+    clock: ClockFace = REAL_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,7 @@ class Lane:
             "seed": job.seed,
             "snapshot": None if job.snapshot is None else job.snapshot.to_json(),
             "is_noisy": job.is_noisy,
+            "clock": list(job.clock),
         }
         try:
             async with asyncio.timeout(limit_s):

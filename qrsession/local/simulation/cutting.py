@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from qiskit import QuantumCircuit
-from qiskit.circuit import CircuitInstruction, Clbit, ControlFlowOp, ForLoopOp, Qubit
+from qiskit.circuit import CircuitInstruction, ControlFlowOp, ForLoopOp, Qubit
 
+from qrsession.local.simulation.bits import Clbits, clbits_of
 from qrsession.local.simulation.guarding import is_dynamic
 from qrsession.local.simulation.narrowing import narrowed
 from qrsession.local.simulation.noise import DeviceNoise
@@ -146,9 +147,9 @@ def _dynamic(circuit: QuantumCircuit, numbers: dict[Qubit, int], noise: DeviceNo
 def _measurements_of_others(
     circuit: QuantumCircuit, kept: set[Qubit]
 ) -> Iterator[CircuitInstruction]:
-    writers: Counter[Clbit] = Counter()
+    writers: Clbits = Counter()
     for part in circuit.data:
-        writers.update(part.clbits)
+        writers.update(clbits_of(part))
     for part in circuit.data:
         if part.name == "measure" and part.qubits[0] not in kept and writers[part.clbits[0]] == 1:
             yield part

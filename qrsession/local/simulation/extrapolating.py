@@ -57,6 +57,11 @@ def fit(model: str, factors: _Floats, values: _Floats, stds: _Floats, at: _Float
     weights = _weights(stds)
     if model == FALLBACK:
         return _lowest(factors, values, at)
+    number = _DEGREES[model] + 1 if model in _DEGREES else 2 * _NUM_RATES[model]
+    if not len(values) or len(np.unique(factors)) < number:
+        # So few different ones tell nothing of so many parameters.
+        unknown = np.full((len(values), len(at), len(factors)), np.nan)
+        return Fits(unknown.sum(axis=2), unknown)
     if model in _DEGREES:
         powers = np.arange(_DEGREES[model] + 1)
         design = np.broadcast_to(factors[:, None] ** powers, (*values.shape, len(powers)))

@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from qiskit import QuantumCircuit
-from qiskit.circuit import Barrier, CircuitInstruction, Clbit, ControlFlowOp, Qubit
+from qiskit.circuit import Barrier, CircuitInstruction, ControlFlowOp, Qubit
+
+from qrsession.local.simulation.bits import Clbits, clbits_of
 
 _TOUCHES_NOTHING = frozenset({"barrier", "delay"})
 _LEAVES_ZERO = frozenset({"barrier", "delay", "measure", "reset"})
@@ -29,7 +31,7 @@ def narrowed(circuit: QuantumCircuit) -> QuantumCircuit:
 
 def _used(circuit: QuantumCircuit) -> set[Qubit]:
     """Return the qubits that matter to the outcomes."""
-    writers = Counter(clbit for instruction in circuit.data for clbit in instruction.clbits)
+    writers: Clbits = Counter(clbit for one in circuit.data for clbit in clbits_of(one))
     used: set[Qubit] = set()
     for instruction in circuit.data:
         operation = instruction.operation
@@ -40,7 +42,7 @@ def _used(circuit: QuantumCircuit) -> set[Qubit]:
     return used
 
 
-def _writes_over(instruction: CircuitInstruction, writers: Counter[Clbit]) -> bool:
+def _writes_over(instruction: CircuitInstruction, writers: Clbits) -> bool:
     # A bit that something else writes or reads needs its 0 at the right moment.
     return any(writers[clbit] > 1 for clbit in instruction.clbits)
 

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from qiskit import QuantumCircuit
-from qiskit.circuit import CircuitInstruction, Clbit, ControlFlowOp, Qubit
+from qiskit.circuit import CircuitInstruction, Clbit, ControlFlowOp, Qubit, Store
+
+from qrsession.local.simulation.bits import clbits_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +35,8 @@ class Part:
 
         It has all qubits of the whole circuit, so that qubit i is still the device's qubit i.
         """
-        if any(isinstance(one.operation, ControlFlowOp) for one in self.instructions):
-            # Conditions may be on whole registers.
+        if any(isinstance(one.operation, ControlFlowOp | Store) for one in self.instructions):
+            # Conditions and assignments may be about whole registers.
             circuit, clbits = self.whole.copy_empty_like(), list(self.clbits)
         else:
             own = [self.whole.clbits[position] for position in self.clbits]
@@ -50,13 +52,16 @@ def parts_of(circuit: QuantumCircuit) -> list[Part]:
     Args:
         circuit: What `prepared` returned.
     """
-    joining = [one for one in circuit.data if one.name != "barrier" and one.qubits]
     joined = _Joined()
-    for instruction in joining:
-        joined.join((*instruction.qubits, *instruction.clbits))
+    joining = []
+    for instruction in circuit.data:
+        bits = (*instruction.qubits, *clbits_of(instruction))
+        if instruction.name != "barrier" and bits:
+            joining.append((bits[0], instruction))
+            joined.join(bits)
     parts: dict[Qubit | Clbit, list[CircuitInstruction]] = {}
-    for instruction in joining:
-        parts.setdefault(joined.root(instruction.qubits[0]), []).append(instruction)
+    for bit, instruction in joining:
+        parts.setdefault(joined.root(bit), []).append(instruction)
     place_of_qubit = {bit: place for place, bit in enumerate(circuit.qubits)}
     place_of_clbit = {bit: place for place, bit in enumerate(circuit.clbits)}
     found = (
@@ -64,7 +69,7 @@ def parts_of(circuit: QuantumCircuit) -> list[Part]:
             whole=circuit,
             instructions=own,
             qubits=_places((one.qubits for one in own), place_of_qubit),
-            clbits=_places((one.clbits for one in own), place_of_clbit),
+            clbits=_places((clbits_of(one) for one in own), place_of_clbit),
         )
         for own in parts.values()
     )

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
+from qrsession.local.clock import REAL_TIME
 from qrsession.local.simulation.failures import failed
 from qrsession.local.simulation.guarding import active_qubits, guarded, is_dynamic
 from qrsession.local.simulation.narrowing import narrowed
@@ -35,6 +37,7 @@ class Simulator:
     Attributes:
         execution_ns: Nanoseconds spent in Aer since the caller set it to 0.
         ways: How circuits with noise were simulated since the caller cleared it.
+        clock: What the runtime's clock shows.
     """
 
     def __init__(self, memory_mb: int) -> None:
@@ -46,7 +49,12 @@ class Simulator:
         self._whole = AerSimulator(**options, enable_truncation=False)
         self.execution_ns = 0
         self.ways: set[Way] = set()
+        self.clock = REAL_TIME
         self._noisy = NoisyRuns(self._execute_noisy, memory_mb)
+
+    def now(self) -> datetime:
+        """Return the time in UTC, by the runtime's clock."""
+        return self.clock.at(time.time())
 
     def run(
         self,

@@ -23,6 +23,7 @@ from qiskit.circuit import CircuitInstruction, Clbit, Gate, Qubit
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import Pauli
 
+from qrsession.local.simulation.bits import clbits_of
 from qrsession.local.simulation.natives import Natives
 from qrsession.protocol.treatment import Strategy, Twirling
 
@@ -198,7 +199,7 @@ def _read_by_program(circuit: QuantumCircuit) -> Iterator[Clbit]:
     """Yield the clbits that something other than a measurement has to do with."""
     for instruction in circuit.data:
         if not _is_measurement(instruction):
-            yield from instruction.clbits
+            yield from clbits_of(instruction)
 
 
 @dataclass(frozen=True, slots=True)
