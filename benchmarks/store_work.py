@@ -15,16 +15,16 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from qrsession.local.bookkeeping import Books, Claim
-from qrsession.local.changes import Changes
+from qrsession.local.account.metering import Meter
+from qrsession.local.api.job_bodies import job_body, page_body
+from qrsession.local.api.jobs import new_job_id
 from qrsession.local.clock import start_clock
-from qrsession.local.job_bodies import job_body, page_body
-from qrsession.local.job_rows import Ending, Submission
-from qrsession.local.jobs import new_job_id
-from qrsession.local.listing import JobFilter
-from qrsession.local.metering import Meter
-from qrsession.local.store import Store
-from qrsession.local.workload_rows import WorkloadFilter
+from qrsession.local.scheduling.bookkeeping import Books, Claim
+from qrsession.local.scheduling.changes import Changes
+from qrsession.local.store.job_rows import Ending, Submission
+from qrsession.local.store.listing import JobFilter
+from qrsession.local.store.store import Store
+from qrsession.local.store.workload_rows import WorkloadFilter
 from qrsession.protocol.models import JobRequest
 from qrsession.protocol.routes import API_VERSION
 from qrsession.protocol.status import JobStatus

@@ -45,8 +45,8 @@ def tokens_of(account: Account, settings: Settings) -> "TokenSource":
 
 def with_local_runtime(account: Account, settings: Settings) -> Account:
     """Fill in where the local runtime is, after it has proved that it is ours."""
-    from qrsession.local import daemon  # noqa: PLC0415 - for one account alone
-    from qrsession.local.identity import LOCAL_CRN  # noqa: PLC0415
+    from qrsession.local.account.identity import LOCAL_CRN  # noqa: PLC0415
+    from qrsession.local.process import daemon  # noqa: PLC0415 - for one account alone
 
     address = daemon.ensure(settings)
     return replace(account, url=address.url, token=daemon.secret_of(settings), instance=LOCAL_CRN)
@@ -59,7 +59,7 @@ def _endpoint_of(account: Account) -> "Endpoint":
     endpoint = endpoint_of(account)
     if not account.is_local:
         return endpoint
-    from qrsession.local.daemon import proves_itself  # noqa: PLC0415 - for one account alone
+    from qrsession.local.process.daemon import proves_itself  # noqa: PLC0415 - for one account alone
 
     return replace(endpoint, prove=partial(proves_itself, secret=account.token))
 

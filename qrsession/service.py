@@ -179,7 +179,7 @@ class RuntimeService:
 
     def _choose(self, wants: "Wants | None") -> Place:
         if self.account.is_local:
-            from qrsession.local.identity import LOCAL_CRN  # noqa: PLC0415 - for one account alone
+            from qrsession.local.account.identity import LOCAL_CRN  # noqa: PLC0415 - for one account alone
 
             if self._named not in {None, LOCAL_CRN, LOCAL_ACCOUNT}:
                 raise InstanceNotFoundError(

@@ -60,8 +60,8 @@ def client_variables(settings: Settings, environ: Mapping[str, str]) -> ClientVa
         StorageError: A folder or file of its home cannot be used.
     """
     # Imported here: who only removes the variables needs no runtime.
-    from qrsession.local import daemon  # noqa: PLC0415
-    from qrsession.local.identity import LOCAL_CRN  # noqa: PLC0415
+    from qrsession.local.account.identity import LOCAL_CRN  # noqa: PLC0415
+    from qrsession.local.process import daemon  # noqa: PLC0415
     from qrsession.protocol.routes import API_PREFIX  # noqa: PLC0415
 
     address, until_epoch_s = daemon.ensure_kept(settings)

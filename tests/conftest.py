@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qrsession.local import daemon, starting
+from qrsession.local.process import daemon, starting
 from qrsession.settings import Settings
 from tests.one_lane import start_with_one_lane
 

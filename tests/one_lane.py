@@ -8,8 +8,8 @@ starts the runtime, it has as many as suit the machine.
 import os
 from collections.abc import Sequence
 
-from qrsession.local import starting
-from qrsession.local.home import RuntimeFiles
+from qrsession.local.process import starting
+from qrsession.local.process.home import RuntimeFiles
 from qrsession.settings import Settings
 
 AS_MANY_AS_USUAL = "LANES_AS_USUAL"

@@ -111,11 +111,11 @@ ALLOWED = {
     "reports": DISK | {"tags", "spending"},
     "render": BASE
     | {"duration", "render", "reports", "account_reports", "results", "overview"}
-    | {"devices", "protocol.models", "usage", "estimating", "local.daemon"},
+    | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
-    "service": LIBRARY | {"local.daemon", "local.identity"},
-    "connection": LIBRARY | {"local.daemon", "local.identity"},
-    "unmodified": {"settings", "protocol", "local.daemon", "local.identity"},
+    "service": LIBRARY | {"local.process.daemon", "local.account.identity"},
+    "connection": LIBRARY | {"local.process.daemon", "local.account.identity"},
+    "unmodified": {"settings", "protocol", "local.process.daemon", "local.account.identity"},
     "local": WIRE | {"settings", "storage", "local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
     "testing": LIBRARY | {"local", "testing"},
@@ -257,7 +257,7 @@ def test_some_modules_are_never_imported() -> None:
     assert [str(found) for found in ALL_IMPORTS if is_within(found.target, set(NEVER))] == []
 
 
-@pytest.mark.parametrize("room", ["protocol", "local.daemon"])
+@pytest.mark.parametrize("room", ["protocol", "local.process.daemon"])
 def test_rooms_of_the_standard_library(room: str) -> None:
     import sys  # noqa: PLC0415 - a list of names, for this test alone
 

@@ -18,7 +18,7 @@ from qrsession.errors import (
     NotAuthorizedError,
     ServiceUnavailableError,
 )
-from qrsession.local.identity import LOCAL_CRN
+from qrsession.local.account.identity import LOCAL_CRN
 from qrsession.placement import FAILURE_KEPT_FOR_S, KEPT_FOR_S, InstanceFinder, Wants
 from qrsession.service import RuntimeService
 from qrsession.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qrsession.local import daemon
+from qrsession.local.process import daemon
 from qrsession.settings import Settings
 from qrsession.unmodified import ClientVariables, client_variables, variables_to_remove
 from tests.conftest import settings_of

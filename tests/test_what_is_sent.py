@@ -30,11 +30,11 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 from qrsession import Batch, Estimator, RuntimeService, Sampler, Session
 from qrsession.accounts import Account
-from qrsession.local.app import create_app
+from qrsession.local.account.identity import LOCAL_CRN
+from qrsession.local.api.app import create_app
+from qrsession.local.api.connections import server_config
 from qrsession.local.config import RuntimeConfig
-from qrsession.local.connections import server_config
-from qrsession.local.devices import Device
-from qrsession.local.identity import LOCAL_CRN
+from qrsession.local.devices.device import Device
 from qrsession.protocol.options import OPTIONS_OF
 from qrsession.settings import Settings
 from qrsession.tags import is_own_tag

@@ -13,7 +13,7 @@ from qrsession.cli.conditions import (
     UsageLimit,
 )
 from qrsession.cli.context import Context
-from qrsession.local import daemon
+from qrsession.local.process import daemon
 from qrsession.render.runtimes import runtime_data, runtime_text
 
 

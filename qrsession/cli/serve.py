@@ -57,8 +57,8 @@ def command(
         qrsession serve --data ./runtime --plan open --clock-rate 60
     """
     # Imported here because the help of this command needs no server.
-    from qrsession.local import serving  # noqa: PLC0415
     from qrsession.local.conditions import Conditions  # noqa: PLC0415
+    from qrsession.local.process import serving  # noqa: PLC0415
 
     settings = context.settings
     if data is not None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from qrsession.duration import parse_duration
 from qrsession.errors import QrsessionError
+from qrsession.local.account.plans import PlanName
 from qrsession.local.conditions import Conditions
-from qrsession.local.lifeline import die_with
-from qrsession.local.plans import PlanName
+from qrsession.local.lanes.lifeline import die_with
 from qrsession.settings import Settings
 
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever started this waits for this process alone; the runtime goes on without it.
         os._exit(0)
     # Imported only now: a fork must come before there are threads, and cost little.
-    from qrsession.local import serving  # noqa: PLC0415
+    from qrsession.local.process import serving  # noqa: PLC0415
 
     if wanted.lifeline is not None:
         # Detached, so that it stays open until this process ends: its other end is its parent.

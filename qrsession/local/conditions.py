@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qrsession.errors import InvalidValueError
+from qrsession.local.account.plans import PLANS, Plan, PlanName
 from qrsession.local.cluster.address import check_engine
 from qrsession.local.in_force import InForce
-from qrsession.local.plans import PLANS, Plan, PlanName
 from qrsession.local.scenario import Scenario, read_scenario
 
 # Beyond, a millisecond of a laptop would be minutes of a session.

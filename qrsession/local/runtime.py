@@ -6,25 +6,25 @@ from functools import partial
 
 from starlette.requests import Request
 
-from qrsession.local.bookkeeping import Books
-from qrsession.local.casting import Cast
-from qrsession.local.changes import Changes
+from qrsession.local.account.metering import Meter
+from qrsession.local.account.plans import Plan
+from qrsession.local.account.rate_limit import RateLimit
+from qrsession.local.account.tokens import Tokens
 from qrsession.local.clock import Clock, start_clock
 from qrsession.local.config import RuntimeConfig
-from qrsession.local.devices import Device
-from qrsession.local.directing import Director
-from qrsession.local.idle import IdleWatch
-from qrsession.local.keeping import kept_for_s
-from qrsession.local.lanes import JobLane
-from qrsession.local.metering import Meter
-from qrsession.local.outages import Outages
-from qrsession.local.plans import Plan
-from qrsession.local.rate_limit import RateLimit
+from qrsession.local.devices.device import Device
+from qrsession.local.lanes.lane import JobLane
+from qrsession.local.process.idle import IdleWatch
+from qrsession.local.process.keeping import kept_for_s
 from qrsession.local.scenario import Scenario
-from qrsession.local.scheduler import Scheduler
-from qrsession.local.stage import Stage
-from qrsession.local.store import Store
-from qrsession.local.tokens import Tokens
+from qrsession.local.scenario.casting import Cast
+from qrsession.local.scenario.directing import Director
+from qrsession.local.scenario.outages import Outages
+from qrsession.local.scenario.stage import Stage
+from qrsession.local.scheduling.bookkeeping import Books
+from qrsession.local.scheduling.changes import Changes
+from qrsession.local.scheduling.scheduler import Scheduler
+from qrsession.local.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

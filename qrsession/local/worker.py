@@ -8,9 +8,9 @@ import signal
 import socket
 import sys
 
-from qrsession.local import lifeline
-from qrsession.local.frames import pack, receive_frame
-from qrsession.local.memory import limit_address_space, offer_to_be_killed_first
+from qrsession.local.lanes import lifeline
+from qrsession.local.lanes.frames import pack, receive_frame
+from qrsession.local.lanes.memory import limit_address_space, offer_to_be_killed_first
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from qrsession.render.terminal import Style, Terminal
 from qrsession.render.views import card_text
 
 if TYPE_CHECKING:
-    from qrsession.local.daemon import RuntimeAddress
+    from qrsession.local.process.daemon import RuntimeAddress
 
 # In the order of the line that programs read: what is new comes last.
 _COLUMNS = {

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from qrsession.errors import LocalRuntimeError
-from qrsession.local.daemon import HOST, secret_of
-from qrsession.local.identity import LOCAL_CRN
+from qrsession.local.account.identity import LOCAL_CRN
+from qrsession.local.process.daemon import HOST, secret_of
 from qrsession.settings import ACCOUNT_VARIABLE, HOME_VARIABLE, Settings
 from qrsession.testing.conditions import RuntimeConditions
 from qrsession.testing.control import Control

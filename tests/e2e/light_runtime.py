@@ -2,8 +2,8 @@
 
 import sys
 
-from qrsession.local import lane_process
 from qrsession.local.__main__ import main
+from qrsession.local.lanes import lane_process
 
 if __name__ == "__main__":
     setattr(lane_process, "_WORKER", "tests.e2e.light_worker")  # noqa: B010 - a name of another room

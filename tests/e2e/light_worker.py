@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from qrsession.local import worker
-from qrsession.local.frames import Frame
+from qrsession.local.lanes.frames import Frame
 
 
 class Runner:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from qrsession.local.identity import LOCAL_CRN
+from qrsession.local.account.identity import LOCAL_CRN
 from tests.e2e.conftest import COMMAND, Cli
 
 # Each shot runs through the loop by itself, so that the time grows with the shots: a thousand take

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from qrsession import RuntimeService, Session
-from qrsession.local import daemon
+from qrsession.local.process import daemon
 from tests.client.conftest import Answer, Request, Server, answer
 from tests.conftest import settings_of
 from tests.e2e.conftest import COMMAND, Cli

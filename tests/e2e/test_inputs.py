@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from qiskit import QuantumCircuit, qpy
 
-from qrsession.local import daemon
+from qrsession.local.process import daemon
 from qrsession.sources import list_examples
 from tests.conftest import settings_of
 from tests.e2e.conftest import Cli

@@ -164,7 +164,7 @@ def check_all(server: Server, kills: int, longest_s: float, params: Callable[[in
 def test_no_statement_is_the_wrong_one_to_die_at(tmp_path: Path) -> None:
     """Submission, claim, end, cancel and close, killed at each statement of SQL in turn."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.local.dying_books", str(tmp_path)],
+        [sys.executable, "-m", "tests.local.store.dying_books", str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -9,7 +9,7 @@ import pytest
 from qiskit import QuantumCircuit
 
 from qrsession import Sampler, Session
-from qrsession.local import daemon
+from qrsession.local.process import daemon
 from qrsession.service import RuntimeService
 from tests.conftest import settings_of
 from tests.e2e.conftest import Cli

@@ -13,8 +13,8 @@ import psutil
 import pytest
 import requests
 
-from qrsession.local import daemon
-from qrsession.local.lanes import default_num_lanes
+from qrsession.local.lanes.lane import default_num_lanes
+from qrsession.local.process import daemon
 from qrsession.service import RuntimeService
 from tests.conftest import settings_of
 from tests.e2e.conftest import COMMAND, SCRIPTS, Cli
@@ -195,8 +195,8 @@ def test_a_service_that_ended_is_started_again_by_the_library(fresh_home: Path) 
 import os, signal
 from qiskit import QuantumCircuit
 from qrsession import Sampler, Session
-from qrsession.local import daemon
-from qrsession.local.lanes import default_num_lanes
+from qrsession.local.process import daemon
+from qrsession.local.lanes.lane import default_num_lanes
 from qrsession.settings import Settings
 circuit = QuantumCircuit(1); circuit.x(0); circuit.measure_all()
 settings = Settings.from_environ()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from qrsession.local import daemon
+from qrsession.local.process import daemon
 from qrsession.protocol.routes import API_KEY_GRANT
 from tests.conftest import settings_of
 from tests.e2e.conftest import COMMAND, LIMIT_S, Cli

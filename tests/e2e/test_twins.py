@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qrsession.local.snapshots import carried_folder
+from qrsession.local.devices.snapshots import carried_folder
 from tests.e2e.conftest import COMMAND, Cli
 
 pytestmark = pytest.mark.timeout(180)

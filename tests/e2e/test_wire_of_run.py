@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from benchmarks.relay import Relay, relay_to
-from qrsession.local.identity import LOCAL_CRN
+from qrsession.local.account.identity import LOCAL_CRN
 from tests.circuits import BELL
 from tests.e2e.conftest import COMMAND, LIMIT_S, Cli
 

@@ -21,14 +21,14 @@ import requests
 import uvicorn
 from starlette.applications import Starlette
 
-from qrsession.local.app import create_app
-from qrsession.local.catalogue import Catalogue
+from qrsession.local.api.app import create_app
+from qrsession.local.api.connections import server_config
 from qrsession.local.clock import Clock, SimulatedClock
 from qrsession.local.conditions import Conditions
 from qrsession.local.config import RuntimeConfig
-from qrsession.local.connections import server_config
-from qrsession.local.devices import Device
-from qrsession.local.lanes import Failure, JobLane, LaneJob, LaneOutcome, make_lanes
+from qrsession.local.devices.catalogue import Catalogue
+from qrsession.local.devices.device import Device
+from qrsession.local.lanes.lane import Failure, JobLane, LaneJob, LaneOutcome, make_lanes
 from qrsession.local.runtime import Runtime
 from qrsession.protocol.routes import API_KEY_GRANT, API_VERSION, VERSION_HEADER
 

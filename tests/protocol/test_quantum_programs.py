@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from qiskit import QuantumCircuit
 
 from qrsession.errors import InvalidValueError
-from qrsession.local.programs import check_request
-from qrsession.local.refusals import FaultError
-from qrsession.local.running_time import estimate_s
+from qrsession.local.api.programs import check_request
+from qrsession.local.api.refusals import FaultError
+from qrsession.local.api.running_time import estimate_s
 from qrsession.protocol.executions import SETUP_S, count_pubs
 from qrsession.protocol.models import JobRequest
 from qrsession.protocol.quantum_programs import check_quantum_program

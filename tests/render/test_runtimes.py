@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from qrsession.local.conditions import Conditions
-from qrsession.local.daemon import RuntimeAddress
 from qrsession.local.in_force import InForce
+from qrsession.local.process.daemon import RuntimeAddress
 from qrsession.render.runtimes import runtime_data, runtime_text
 from qrsession.render.terminal import Terminal
 

@@ -16,8 +16,8 @@ from distributed.scheduler import KilledWorker
 from qrsession import __version__
 from qrsession.local.cluster import on_worker
 from qrsession.local.cluster.parcel import pack_documents, pack_job, unpack_outcome
-from qrsession.local.lanes import Failure, LaneJob, LaneOutcome
-from qrsession.local.snapshots import Snapshot
+from qrsession.local.devices.snapshots import Snapshot
+from qrsession.local.lanes.lane import Failure, LaneJob, LaneOutcome
 from qrsession.protocol import faults
 
 _LOGGER = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from qrsession.errors import InvalidValueError, QrsessionError
 from qrsession.local.cluster.address import scheduler_address
 from qrsession.local.cluster.connection import Cluster, ClusterLostError, Task
 from qrsession.local.cluster.inspection import inspect
-from qrsession.local.lanes import Failure, Interruption, LaneJob, LaneOutcome
+from qrsession.local.lanes.lane import Failure, Interruption, LaneJob, LaneOutcome
 from qrsession.protocol import faults
 
 _KILLED = Failure(faults.JOB_CANCELLED, "The job was ended while it ran.", "Submit it again.")

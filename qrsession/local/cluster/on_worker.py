@@ -22,9 +22,9 @@ from qrsession.local.cluster.parcel import (
     unpack_documents,
     unpack_job,
 )
-from qrsession.local.lanes import Failure, Lane, LaneJob, LaneOutcome
-from qrsession.local.memory import share_mb
-from qrsession.local.snapshots import CONFIGURATION_FILE, PROPERTIES_FILE, Snapshot
+from qrsession.local.devices.snapshots import CONFIGURATION_FILE, PROPERTIES_FILE, Snapshot
+from qrsession.local.lanes.lane import Failure, Lane, LaneJob, LaneOutcome
+from qrsession.local.lanes.memory import share_mb
 from qrsession.protocol import faults
 from qrsession.storage import write_atomically
 

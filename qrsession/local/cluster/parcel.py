@@ -11,9 +11,9 @@ from typing import Any
 
 from qrsession.errors import WireFormatError
 from qrsession.local.clock import ClockFace
-from qrsession.local.frames import Frame, pack, unpack
-from qrsession.local.lanes import Failure, LaneJob, LaneOutcome
-from qrsession.local.snapshots import Snapshot, read_bytes_of
+from qrsession.local.devices.snapshots import Snapshot, read_bytes_of
+from qrsession.local.lanes.frames import Frame, pack, unpack
+from qrsession.local.lanes.lane import Failure, LaneJob, LaneOutcome
 
 # Sent by other means: as the body, and as documents.
 _NOT_IN_HEAD = ("params_json", "snapshot")

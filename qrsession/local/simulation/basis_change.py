@@ -14,7 +14,7 @@ from qiskit.circuit.library import (
     UGate,
 )
 
-from qrsession.local.device_rules import DeviceRules
+from qrsession.local.devices.device_rules import DeviceRules
 
 _QUARTER = math.pi / 2
 # For each set of gates that devices have: those before a measurement in the basis of X, and of Y.

@@ -8,7 +8,7 @@ from typing import Any
 
 from qiskit.circuit import Delay
 
-from qrsession.local.device_rules import DeviceRules
+from qrsession.local.devices.device_rules import DeviceRules
 from qrsession.local.simulation.failures import failed
 from qrsession.protocol import faults
 

@@ -13,7 +13,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, ControlFlowOp, ParameterExpression, Qubit
 
 from qrsession.errors import JobFailedError
-from qrsession.local.device_rules import DeviceRules
+from qrsession.local.devices.device_rules import DeviceRules
 from qrsession.local.simulation.failures import failed
 from qrsession.local.simulation.fitting import check_delay
 from qrsession.local.simulation.preparing import is_native, stands_for

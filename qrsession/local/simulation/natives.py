@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from qiskit.circuit import Gate
 from qiskit.circuit.library import RZGate, U1Gate, U3Gate, XGate
 
-from qrsession.local.device_rules import DeviceRules
+from qrsession.local.devices.device_rules import DeviceRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit, qpy
 from qrsession.codec.qpy import circuits_from_qpy
 from qrsession.codec.tensors import tensor_to_array
 from qrsession.errors import WireFormatError
-from qrsession.local.devices import MAX_SHOTS
+from qrsession.local.devices.device import MAX_SHOTS
 from qrsession.local.simulation.failures import failed, not_valid
 from qrsession.local.simulation.reading import check_width, read_circuit
 from qrsession.local.simulation.samplexes import draw

@@ -13,7 +13,7 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qrsession.codec import decode
-from qrsession.local.devices import MAX_SHOTS
+from qrsession.local.devices.device import MAX_SHOTS
 from qrsession.local.simulation.failures import (
     failed,
     not_valid,

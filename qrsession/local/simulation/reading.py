@@ -9,7 +9,7 @@ from qiskit import QuantumCircuit, qasm3
 
 from qrsession.codec import decode
 from qrsession.codec.openqasm import with_named_bits
-from qrsession.local.devices import MOST_QUBITS
+from qrsession.local.devices.device import MOST_QUBITS
 from qrsession.local.simulation.failures import failed, not_valid, one_line
 from qrsession.local.simulation.guarding import active_qubits
 from qrsession.protocol import faults

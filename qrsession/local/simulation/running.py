@@ -10,7 +10,8 @@ from typing import Any
 import qiskit
 
 from qrsession.local.clock import ClockFace
-from qrsession.local.frames import Frame
+from qrsession.local.devices.snapshots import Snapshot, read_document
+from qrsession.local.lanes.frames import Frame
 from qrsession.local.simulation.estimating import estimate
 from qrsession.local.simulation.executing import execute
 from qrsession.local.simulation.failures import as_failure, not_valid
@@ -18,7 +19,6 @@ from qrsession.local.simulation.noisy import Noise, Way
 from qrsession.local.simulation.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
-from qrsession.local.snapshots import Snapshot, read_document
 
 _PROGRAMS = {"sampler": sample, "estimator": estimate, "executor": execute}
 _LONGEST_LOG = 100_000

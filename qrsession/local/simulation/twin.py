@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qrsession.local.device_rules import DeviceRules
+from qrsession.local.devices.device_rules import DeviceRules
 from qrsession.local.simulation.calibration import Calibration
 
 

@@ -1,0 +1,1 @@
+"""The devices that are offered: the simulator, and twins made of snapshots."""

@@ -1,0 +1,1 @@
+"""Where jobs run: lanes on this machine, and their processes as the runtime sees them."""

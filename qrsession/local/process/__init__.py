@@ -1,0 +1,1 @@
+"""The runtime as a process: found, started, kept up, served and stopped."""
