@@ -98,9 +98,6 @@ _SIMULATOR: Table = {
 _EXECUTION: Table = {
     "init_qubits": Field(bool),
     "rep_delay": Field(float, low=0, nullable=True),
-    # Of `experimental` in IBM's client, which puts it here.
-    "scheduler_timing": Field(bool),
-    "stretch_values": Field(bool),
 }
 _MEASURE_NOISE_LEARNING: Table = {
     "num_randomizations": Field(int, low=1),
