@@ -31,7 +31,7 @@ print(job.status(), flush=True)
 print(job.result(timeout=120)[0].data.c.num_shots)
 """
 LONGEST_LANE_LIFE_S = 2.0
-ENDS_SOON = ("--idle-timeout", "3", "--workers", "1")
+ENDS_SOON = ("--idle-timeout", "4", "--workers", "1")
 
 
 def statuses(cli: Cli) -> dict[str, str]:
@@ -161,7 +161,7 @@ def test_a_shell_does_not_hang_on_the_runtime(own_cli: Cli, fresh_home: Path) ->
 
 @pytest.fixture
 def idle_runtime(own_cli: Cli) -> Iterator["subprocess.Popen[str]"]:
-    """Return a runtime of the home that ends after three seconds of idleness."""
+    """Return a runtime of the home that ends after four seconds of idleness."""
     assert own_cli.data("local", "status")["runtime"]["state"] == "down"
     with start(sys.executable, "-m", "qrsession.local", *ENDS_SOON) as process:
         try:
@@ -180,13 +180,13 @@ def test_it_ends_when_nobody_needs_it_and_not_before(
     cli.ok("open", "--local")
     assert runtime_pid(cli) == idle_runtime.pid
     with pytest.raises(subprocess.TimeoutExpired):
-        idle_runtime.wait(timeout=4.5)
+        idle_runtime.wait(timeout=6)
     slow = write(cli, "slow.qasm", SLOW)
-    job_id = cli.ok("run", slow, "--shots", "12000", "--detach", "--quiet").strip()
+    job_id = cli.ok("run", slow, "--shots", "15000", "--detach", "--quiet").strip()
     cli.ok("close")
     assert idle_runtime.wait(timeout=60) == 0
     # Without --wait: it had finished when the runtime ended.
-    assert cli.data("result", job_id)["pubs"][0]["shots"] == 12000
+    assert cli.data("result", job_id)["pubs"][0]["shots"] == 15000
 
 
 def test_a_service_that_ended_is_started_again_by_the_library(fresh_home: Path) -> None:
