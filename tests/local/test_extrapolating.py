@@ -54,6 +54,17 @@ def test_what_does_not_decay_is_not_exponential(values: list[float]) -> None:
     assert np.isnan(found.values).all()
 
 
+@pytest.mark.parametrize(
+    ("model", "factors"),
+    [("linear", [1.0, 1.0]), ("exponential", [2.0]), ("polynomial_degree_2", [1.0, 1.0, 3.0])],
+)
+def test_equal_factors_are_one_factor(model: str, factors: list[float]) -> None:
+    """What would fit them is not one line, so there is none."""
+    values = np.full((1, len(factors)), 0.5)
+    fitted = fit(model, np.array(factors), values, np.full_like(values, 0.1), np.array([0.0]))
+    assert np.isnan(fitted.values).all()
+
+
 @pytest.mark.parametrize("model", ["linear", "exponential", "polynomial_degree_2"])
 def test_errors_are_the_spread_of_repeated_fits(model: str) -> None:
     """By the leverage; 4000 fits tell their spread to 1.2%, and 5% is four times that."""

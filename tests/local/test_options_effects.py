@@ -305,6 +305,14 @@ def test_level_two_is_all_of_it_and_honest(simulator: Simulator) -> None:
     assert result[0].metadata["shots"] == 32 * 79
 
 
+def test_an_identity_is_one_whatever_is_done(simulator: Simulator) -> None:
+    """It is not measured, so there is nothing to extrapolate."""
+    device = noisy.twin(pair_error=0.02, readout=READOUT)
+    data = data_of(estimated(simulator, [chain(1), {"IIII": 3.0}], device, resilience_level=2))
+    assert (data["evs"], data["stds"]) == (3.0, 0.0)
+    assert data["evs_extrapolated"] == [[3.0] * 4] * 2
+
+
 def test_a_sweep_and_its_observables_keep_their_shape(simulator: Simulator) -> None:
     """Each point of a sweep at its place, in two dimensions, with everything on."""
     from qiskit.circuit import Parameter  # noqa: PLC0415 - for one test

@@ -15,7 +15,7 @@ from qiskit.quantum_info import Operator, Statevector
 from qrsession.local.simulation.decoupling import decoupled
 from qrsession.local.simulation.folding import folded
 from qrsession.local.simulation.natives import Natives
-from qrsession.local.simulation.simulator import Outcomes
+from qrsession.local.simulation.outcomes import Outcomes
 from qrsession.local.simulation.treating import split_shots
 from qrsession.local.simulation.twirling import Twirled, twirled
 from qrsession.protocol.treatment import Amplifier, Decoupling, Strategy, Twirling

@@ -10,9 +10,9 @@ from qrsession.local.simulation.extrapolating import FALLBACK
 from qrsession.local.simulation.grouping import group_terms, letters_of
 from qrsession.local.simulation.measuring import BATCHES, Measured, Setting, Terms, measure
 from qrsession.local.simulation.mitigating import Readout
+from qrsession.local.simulation.outcomes import derive_seed
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import EstimatorPub
-from qrsession.local.simulation.simulator import derive_seed
 from qrsession.local.simulation.tasks import Task, tasks_of
 from qrsession.local.simulation.treating import Bench
 from qrsession.protocol.treatment import Extrapolation

@@ -21,10 +21,11 @@ from qrsession.local.simulation.fitting import check_limits
 from qrsession.local.simulation.grouping import letters_of
 from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.mitigating import Readout, in_paulis, learn
+from qrsession.local.simulation.outcomes import derive_seed
 from qrsession.local.simulation.pubs import EstimatorPub, read_estimator_pub
 from qrsession.local.simulation.reporting import declared, done_to
 from qrsession.local.simulation.sampling import check_options, seed_of
-from qrsession.local.simulation.simulator import Simulator, derive_seed
+from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.treating import Bench
 from qrsession.local.simulation.twin import Twin
 from qrsession.local.simulation.writing import write_estimates

@@ -13,8 +13,9 @@ import numpy as np
 from qrsession.codec.tensors import array_to_tensor
 from qrsession.local.simulation.isa import check_isa
 from qrsession.local.simulation.item_runs import DECIMALS_OF_SINGLE, Bits, ItemRun
+from qrsession.local.simulation.outcomes import derive_seed
 from qrsession.local.simulation.program_items import Item, QuantumProgram, read_quantum_program
-from qrsession.local.simulation.simulator import Simulator, derive_seed
+from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 from qrsession.protocol.quantum_programs import CLASSIFIED
 

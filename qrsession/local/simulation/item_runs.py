@@ -16,10 +16,11 @@ from qiskit import QuantumCircuit
 
 from qrsession.local.simulation.lone_qubits import chances_of_one
 from qrsession.local.simulation.noise import DeviceNoise
+from qrsession.local.simulation.outcomes import Outcomes, derive_seed
 from qrsession.local.simulation.parts import Part, parts_of
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.program_items import Item
-from qrsession.local.simulation.simulator import Outcomes, Simulator, derive_seed
+from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 
 # Of one chunk where the client leaves its size to us: enough to share the cost of a run.
@@ -135,7 +136,7 @@ class ItemRun:
         try:
             return chances_of_one(part, self._columns, values, self._noise)
         finally:
-            self._simulator.execution_ns += time.perf_counter_ns() - began_ns
+            self._simulator.account.execution_ns += time.perf_counter_ns() - began_ns
 
     def _simulated(
         self, part: Part, points: tuple[int, int], seed: int, rng: np.random.Generator

@@ -15,7 +15,7 @@ from qiskit.circuit import Clbit
 
 from qrsession.local.simulation.basis_change import gates_before_measuring
 from qrsession.local.simulation.grouping import Group, term_values
-from qrsession.local.simulation.simulator import Outcomes, derive_seed
+from qrsession.local.simulation.outcomes import Outcomes, derive_seed
 from qrsession.local.simulation.treating import Bench, split_shots
 from qrsession.local.simulation.twin import Twin
 

@@ -18,7 +18,7 @@ from qiskit import QuantumCircuit
 
 from qrsession.local.simulation.failures import not_valid
 from qrsession.local.simulation.grouping import letters_of
-from qrsession.local.simulation.simulator import Simulator, derive_seed
+from qrsession.local.simulation.outcomes import derive_seed
 from qrsession.local.simulation.treating import Bench
 from qrsession.protocol.treatment import Learning
 
@@ -110,8 +110,7 @@ def _read(
         if is_flipped and natives is not None:
             circuit.append(natives.x, [qubit])
         circuit.measure(qubit, clbit)
-    simulator: Simulator = bench.simulator
-    (outcomes,) = simulator.run(circuit, np.empty((1, 0)), shots, seed, twin)
+    (outcomes,) = bench.simulator.run(circuit, np.empty((1, 0)), shots, seed, twin)
     return np.repeat(outcomes.bits, outcomes.counts, axis=0)
 
 

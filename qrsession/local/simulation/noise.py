@@ -89,6 +89,8 @@ class Channel:
 
 # A reset as a channel, which unlike the instruction leaves nothing to chance.
 RESET = Channel(np.array([[1, 0, 0, 1], [0] * 4, [0] * 4, [0] * 4], dtype=np.complex128))
+# What a measurement does to a qubit if nobody learns what was measured.
+DEPHASING = Channel(np.diag([1, 0, 0, 1]).astype(np.complex128))
 
 
 class DeviceNoise:

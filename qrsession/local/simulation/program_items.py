@@ -14,9 +14,9 @@ from qrsession.codec.tensors import tensor_to_array
 from qrsession.errors import WireFormatError
 from qrsession.local.devices import MAX_SHOTS
 from qrsession.local.simulation.failures import failed, not_valid
+from qrsession.local.simulation.outcomes import derive_seed
 from qrsession.local.simulation.reading import check_width, read_circuit
 from qrsession.local.simulation.samplexes import draw
-from qrsession.local.simulation.simulator import derive_seed
 from qrsession.protocol import faults
 from qrsession.protocol.options import AUTO
 from qrsession.protocol.qpy import read_header

@@ -47,8 +47,7 @@ class Runner:
 
     def run(self, head: dict[str, Any], params_json: bytes) -> Frame:
         """Run one job and return the reply; nothing that a job does makes this raise."""
-        self._simulator.execution_ns = 0
-        self._simulator.ways.clear()
+        account = self._simulator.open_account()
         log = io.StringIO()
         result, failure = b"", None
         with contextlib.redirect_stderr(log), contextlib.redirect_stdout(log):
@@ -58,7 +57,7 @@ class Runner:
                 program = _PROGRAMS[head["program_id"]]
                 tree = program(params, self._simulator, head["seed"], twin)
                 if twin is not None:
-                    _declare(tree, twin, self._simulator.ways)
+                    _declare(tree, twin, account.ways)
                 result = json.dumps(tree, allow_nan=False).encode()
             except Exception as error:  # noqa: BLE001 - every fault ends with its job
                 code, reason, solution = as_failure(error)
@@ -66,7 +65,7 @@ class Runner:
                 traceback.print_exc(file=log)
         reply = {
             "failure": failure,
-            "execution_ns": self._simulator.execution_ns,
+            "execution_ns": account.execution_ns,
             "logs": log.getvalue()[-_LONGEST_LOG:],
             "qiskit_version": self.qiskit_version,
         }

@@ -14,10 +14,11 @@ from qrsession.local.simulation.compatibility import check_compatible
 from qrsession.local.simulation.failures import failed, not_valid
 from qrsession.local.simulation.fitting import check_limits
 from qrsession.local.simulation.isa import check_isa
+from qrsession.local.simulation.outcomes import Outcomes, derive_seed
 from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import SamplerPub, read_sampler_pub
 from qrsession.local.simulation.reporting import declared
-from qrsession.local.simulation.simulator import Outcomes, Simulator, derive_seed
+from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.treating import Bench
 from qrsession.local.simulation.twin import Twin
 from qrsession.local.simulation.writing import write_samples

@@ -14,7 +14,8 @@ from qiskit import QuantumCircuit
 from qrsession.local.simulation.decoupling import decoupled
 from qrsession.local.simulation.folding import folded
 from qrsession.local.simulation.natives import Natives
-from qrsession.local.simulation.simulator import Outcomes, Simulator, derive_seed
+from qrsession.local.simulation.outcomes import Outcomes, Wanted, derive_seed
+from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 from qrsession.local.simulation.twirling import twirled
 from qrsession.protocol.treatment import UNTREATED, Treatment
@@ -71,16 +72,16 @@ class Bench:
         number, each = self.treatment.split(shots)
         rng = np.random.default_rng(derive_seed(seed, "forms"))
         forms = list(self._forms(circuit, number, factor, rng))
-        runs = [
-            self.simulator.run(
+        wanted = [
+            Wanted(
                 form.circuit,
                 values,
                 each * len(form.randomizations),
                 derive_seed(seed, "form", index) if index else seed,
-                self.twin,
             )
             for index, form in enumerate(forms)
         ]
+        runs = self.simulator.run_all(wanted, self.twin)
         for point in zip(*runs, strict=True):
             parts: dict[int, Outcomes] = {}
             for form, outcomes in zip(forms, point, strict=True):
