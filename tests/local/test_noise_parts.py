@@ -14,7 +14,7 @@ from qrsession.local.simulation.outcomes import Wanted
 from qrsession.local.simulation.simulator import Simulator
 from tests.local.noisy_devices import device, frequencies
 
-SHOTS = 20_000
+SHOTS = 10_000
 T1_US = 100.0
 
 
@@ -30,30 +30,30 @@ def sigmas(probability: float, shots: int = SHOTS) -> float:
 
 
 def test_many_qubits_that_nothing_joins_are_exact(simulator: Simulator) -> None:
-    """Forty of them, no two alike, and two pairs: far beyond any density matrix together."""
+    """Twenty of them, no two alike, and two pairs: far beyond any density matrix together."""
     twin = device(
-        44,
+        24,
         {"T1": (T1_US, "us"), "T2": (2 * T1_US, "us"), "readout_error": (0.02, "")},
         [("cz", (0, 1), 0.05, 0.0)],
     )
     theta = Parameter("theta")
-    circuit = QuantumCircuit(44, 44)
+    circuit = QuantumCircuit(24, 24)
     for pair in ((0, 1), (2, 3)):
         circuit.h(pair[0])
         circuit.h(pair[1])
         circuit.cz(*pair)
         circuit.h(pair[1])
-    for qubit in range(4, 44):
+    for qubit in range(4, 24):
         circuit.rx(theta * qubit, qubit)
         circuit.delay(20, qubit, unit="us")
-    circuit.measure(range(44), range(43, -1, -1))
+    circuit.measure(range(24), range(23, -1, -1))
     account = simulator.open_account()
     rows = np.array([[0.05], [0.07]])
     for row, outcomes in zip(rows, simulator.run(circuit, rows, SHOTS, 5, twin), strict=True):
         assert outcomes.counts.sum() == SHOTS
         bits = outcomes.bits[:, ::-1]
         seen = outcomes.counts @ bits / SHOTS
-        for qubit in range(4, 44):
+        for qubit in range(4, 24):
             is_one = math.sin(row[0] * qubit / 2) ** 2 * math.exp(-20 / T1_US)
             is_read = is_one * 0.98 + (1 - is_one) * 0.02
             assert seen[qubit] == pytest.approx(is_read, abs=sigmas(is_read))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
-from qrsession.local.simulation.lone_qubits import chances_of_one
+from qrsession.local.simulation.lone_qubits import LoneQubit
 from qrsession.local.simulation.noise import DeviceNoise
 from qrsession.local.simulation.outcomes import Outcomes, derive_seed
 from qrsession.local.simulation.parts import Part, parts_of
@@ -132,11 +132,15 @@ class ItemRun:
         return bits
 
     def _chances(self, part: Part, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        lone = None
+        if len(part.qubits) == 1:
+            lone = LoneQubit.of(part.instructions, part.qubits[0])
+        if lone is None:
+            return None
         began_ns = time.perf_counter_ns()
-        try:
-            return chances_of_one(part, self._columns, values, self._noise)
-        finally:
-            self._simulator.account.execution_ns += time.perf_counter_ns() - began_ns
+        chances = lone.is_read_as_one(self._columns, values, self._noise)
+        self._simulator.account.execution_ns += time.perf_counter_ns() - began_ns
+        return chances
 
     def _simulated(
         self, part: Part, points: tuple[int, int], seed: int, rng: np.random.Generator

@@ -5,6 +5,7 @@ that no other one is joined with needs no simulator for that, with noise or with
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from qiskit.circuit import CircuitInstruction, Parameter, ParameterExpression
 
 from qrsession.local.simulation.noise import Channel, DeviceNoise
-from qrsession.local.simulation.parts import Part
 
 # Complex128: of turns and states, shape (points or 1, 2, 2).
 _Matrices = NDArray[np.complex128]
@@ -52,49 +52,67 @@ _ROTATIONS: dict[str, Callable[[_Angles], _Matrices]] = {
 }
 
 
-def chances_of_one(
-    part: Part,
-    columns: Mapping[Parameter, int],
-    values: NDArray[np.float64],
-    noise: DeviceNoise | None = None,
-) -> NDArray[np.float64] | None:
-    """Return how likely a lone qubit is read as 1, at each point of a sweep.
+@dataclass(frozen=True, slots=True)
+class LoneQubit:
+    """A qubit that is turned by standard gates and then measured once.
 
-    Args:
-        part: The qubit, with what is done to it.
-        columns: The position of each parameter in ``values``.
-        values: Values of parameters: float64, shape ``(points, parameters)``.
-        noise: The noise of the device whose qubit it is, if any.
-
-    Returns:
-        Float64, shape ``(points,)``; None where the part is no single qubit that is turned by
-        standard gates and then measured once.
-
-    Raises:
-        JobFailedError: A delay has no length.
+    Attributes:
+        instructions: What is done to it, the measurement at the end.
+        number: Its number on the device.
     """
-    if len(part.qubits) != 1 or not _is_turned_and_measured(part.instructions):
-        return None
-    (qubit,) = part.qubits
-    *turns, measurement = part.instructions
-    states = np.zeros((len(values), 2, 2), dtype=np.complex128)
-    states[:, 0, 0] = 1
-    for turn in turns:
-        if turn.name != "delay":
-            matrices = _turn(turn, columns, values)
-            states = matrices @ states @ matrices.conj().swapaxes(1, 2)
-        if noise is not None:
-            states = _disturbed(states, _channel(turn, qubit, noise))
-    ones: NDArray[np.float64] = states[:, 1, 1].real
-    if noise is None:
+
+    instructions: Sequence[CircuitInstruction]
+    number: int
+
+    @classmethod
+    def of(cls, instructions: Sequence[CircuitInstruction], number: int) -> "LoneQubit | None":
+        """Return the qubit that instructions are about; None where it is no such one."""
+        *turns, last = instructions
+        is_one = last.name == "measure" and all(map(_is_turn, turns))
+        return cls(instructions, number) if is_one else None
+
+    def is_one(
+        self,
+        columns: Mapping[Parameter, int],
+        values: NDArray[np.float64],
+        noise: DeviceNoise | None,
+    ) -> NDArray[np.float64]:
+        """Return how likely the qubit is in state 1, at each point of a sweep.
+
+        Args:
+            columns: The position of each parameter in ``values``.
+            values: Values of parameters: float64, shape ``(points, parameters)``.
+            noise: The noise of the device whose qubit it is, if any.
+
+        Returns:
+            Float64, shape ``(points,)``.
+
+        Raises:
+            JobFailedError: A delay has no length.
+        """
+        states = np.zeros((len(values), 2, 2), dtype=np.complex128)
+        states[:, 0, 0] = 1
+        for turn in self.instructions[:-1]:
+            if turn.name != "delay":
+                matrices = _turn(turn, columns, values)
+                states = matrices @ states @ matrices.conj().swapaxes(1, 2)
+            if noise is not None:
+                states = _disturbed(states, _channel(turn, self.number, noise))
+        ones: NDArray[np.float64] = np.clip(states[:, 1, 1].real, 0.0, 1.0)
         return ones
-    one_of_zero, zero_of_one = noise.of_readout(qubit, measurement.label)
-    return ones * (1 - zero_of_one) + (1 - ones) * one_of_zero
 
-
-def _is_turned_and_measured(instructions: Sequence[CircuitInstruction]) -> bool:
-    *turns, last = instructions
-    return last.name == "measure" and all(map(_is_turn, turns))
+    def is_read_as_one(
+        self,
+        columns: Mapping[Parameter, int],
+        values: NDArray[np.float64],
+        noise: DeviceNoise | None,
+    ) -> NDArray[np.float64]:
+        """Return how likely the qubit is read as 1; arguments are those of `is_one`."""
+        ones = self.is_one(columns, values, noise)
+        if noise is None:
+            return ones
+        one_of_zero, zero_of_one = noise.of_readout(self.number, self.instructions[-1].label)
+        return ones * (1 - zero_of_one) + (1 - ones) * one_of_zero
 
 
 def _is_turn(instruction: CircuitInstruction) -> bool:

@@ -12,6 +12,7 @@ from qiskit import QuantumCircuit
 
 from qrsession.local.simulation.clifford import CliffordGates
 from qrsession.local.simulation.cutting import Cut, cut
+from qrsession.local.simulation.lone_qubits import LoneQubit
 from qrsession.local.simulation.noise import DeviceNoise
 from qrsession.local.simulation.noising import Method, NoisyCircuit, with_noise
 from qrsession.local.simulation.outcomes import (
@@ -169,9 +170,14 @@ class NoisyRuns:
             yield {way for way, _ in parts}, joined(placed, width, seed)
 
     def _alone(self, run: _Run, plan: Plan) -> Iterator[tuple[Way, Outcomes]]:
-        """Run a circuit that is not taken apart."""
-        results = (self._exact if plan.is_within_reach else self._wide)(run, plan)
-        for way, result in results:
+        """Run a circuit that is not taken apart, or a part of one."""
+        lone = None
+        if plan.clbits is not None and plan.width == 1:
+            lone = LoneQubit.of(run.cut.circuit.data, *run.cut.numbers.values())
+        if lone is not None:
+            yield from _lone(run, lone)
+            return
+        for way, result in (self._exact if plan.is_within_reach else self._wide)(run, plan):
             yield way, _outcomes(result, run)
 
     def _exact(self, run: _Run, plan: Plan) -> Iterator[tuple[Way, Any]]:
@@ -221,6 +227,15 @@ class NoisyRuns:
                 yield from self._exact(replace(run, values=row[None], seed=seed), plan)
             else:
                 raise out_of_reach(plan, self._memory_mb)
+
+
+def _lone(run: _Run, qubit: LoneQubit) -> Iterator[tuple[Way, Outcomes]]:
+    columns = {parameter: i for i, parameter in enumerate(run.cut.circuit.parameters)}
+    rng = np.random.default_rng(derive_seed(run.seed, "lone"))
+    ones = rng.binomial(run.shots, qubit.is_one(columns, run.values, run.noise))
+    for number in ones.tolist():
+        bits, counts = np.array([[False], [True]]), np.array([run.shots - number, number])
+        yield Way(Noise.EXACT, Method.DENSITY_MATRIX), Outcomes(bits, counts)
 
 
 def _outcomes(result: Any, run: _Run) -> Outcomes:
