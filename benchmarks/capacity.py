@@ -61,12 +61,15 @@ def own_rows(home: Home) -> Iterator[list[Row]]:
 
 
 def peer_row(home: Home, peer: Home, port: int) -> Row:
-    """Return the row of one script on both services; the emulator listens at a port."""
+    """Return the row of one script on both services; the emulator listens at a port.
+
+    Both have the device's noise: the emulator's is to be up with it.
+    """
     (snapshots,) = peer.scripts.parent.glob(SNAPSHOTS)
     script = ("-P", FOLDER / "peer_jobs.py")
 
     def take() -> Pair:
-        with ends.serving(home, "--ideal", "--twins", snapshots) as url:
+        with ends.serving(home, "--twins", snapshots) as url:
             secret = (_local_folder(home) / "secret").read_text().strip()
             used = json.loads(home.output("qrsession", "usage", "--local", "--json"))["data"]
             by_peer = peer.having(variables(url, secret, used["usage"]["instance"]))
@@ -76,7 +79,7 @@ def peer_row(home: Home, peer: Home, port: int) -> Row:
 
     return Row(
         PEER_NAMES[0],
-        f"{NUM_PEER_JOBS} jobs by qiskit-ibm-runtime, each / the same on the emulator",
+        f"{NUM_PEER_JOBS} jobs on a noisy twin by qiskit-ibm-runtime / on the emulator",
         Limit(None),
         take,
         share=0.2,

@@ -100,11 +100,23 @@ def serving(home: Home, *options: str | Path) -> Iterator[str]:
 
 
 @contextmanager
-def emulator(home: Home) -> Iterator[int]:
-    """Have the emulator up, and give its port."""
+def emulator(home: Home, *, is_noisy: bool = False) -> Iterator[int]:
+    """Have the emulator up, with the noise of its device where asked for, and give its port."""
+    command: list[str | Path] = [
+        home.scripts / "localqpu",
+        "start",
+        "--port",
+        "0",
+        "--backends",
+        DEVICE,
+    ]
+    if is_noisy:
+        scenario = home.folder / "noise.json"
+        scenario.write_text('{"noise": true}')
+        command += ["--scenario", scenario]
     with (home.folder / "emulator.log").open("w+") as log:
         process = subprocess.Popen(
-            [home.scripts / "localqpu", "start", "--port", "0", "--backends", DEVICE],
+            command,
             stdout=subprocess.PIPE,
             stderr=log,
             # What it says is Korean, whatever the language here.

@@ -171,7 +171,7 @@ def main() -> None:
         if not wanted.isdisjoint(capacity.PEER_NAMES):
             both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
             alone, peer = (stack.enter_context(one) for one in both)
-            port = stack.enter_context(ends.emulator(peer))
+            port = stack.enter_context(ends.emulator(peer, is_noisy=True))
             chosen.append(capacity.peer_row(alone, peer, port))
         if noise.NAME in wanted:
             both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]

@@ -25,6 +25,7 @@
     │   ├── ServiceUnavailableError       service_unavailable  10
     │   │   └── ReplyLostError            reply_lost           10
     │   ├── SubmissionUnknownError        submission_unknown   10
+    │   ├── BackendOfflineError           backend_offline      10
     │   ├── WireFormatError               wire_format          10
     │   └── LocalRuntimeError             local_runtime        10
     ├── WaitTimeoutError                  timeout             124   also TimeoutError
@@ -238,6 +239,16 @@ class SubmissionUnknownError(ServiceError):
 
     code = "submission_unknown"
     default_advice = "Do not submit again before the tag has been looked up."
+
+
+class BackendOfflineError(ServiceError):
+    """The service is up and the backend is not, so it refused what was sent; nothing was accepted.
+
+    It is no `ServiceUnavailableError`: to ask again at once is of no use.
+    """
+
+    code = "backend_offline"
+    default_advice = "Choose another backend, or try again later: `qrsession backends`."
 
 
 class WireFormatError(ServiceError):

@@ -353,7 +353,12 @@ class RuntimeService:
         return self.client.get_usage()
 
     def _unknown_backend(self, name: str) -> BackendNotFoundError:
-        known = listed([backend.name for backend in self.backends()], _MOST_NAMES)
+        from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
+
+        names = [backend.name for backend in self.backends()]
+        near = get_close_matches(name, names, cutoff=0.8)
+        others = [other for other in names if other not in near]
+        known = listed([*near, *others], _MOST_NAMES)
         advice = "`qrsession backends` lists them."
         if not self.account.is_local:
             advice = (

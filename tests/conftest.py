@@ -10,6 +10,7 @@ import pytest
 
 from qrsession.local import daemon, starting
 from qrsession.settings import Settings
+from tests.one_lane import start_with_one_lane
 
 _PREFIXES = ("QRSESSION_", "QISKIT_", "IAM_URL", "COLUMNS", "NO_COLOR", "SLURM_", "PBS_", "LSB_")
 
@@ -26,6 +27,11 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_configure() -> None:
+    """Spare runtimes in the background the lanes that no test waits for."""
+    start_with_one_lane()
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import pytest
 
 from qrsession.client.transport import Call, Reply, Transport
 from qrsession.errors import (
+    BackendOfflineError,
     LimitReachedError,
     QrsessionError,
     ReplyLostError,
@@ -163,6 +164,11 @@ def in_turn(*faults: Fault) -> Fault:
 def refuse(_send: Send, _call: Call) -> Reply:
     """Refuse, as a service refuses."""
     return Reply(400, '{"errors": [{"code": 1208, "message": "no"}]}', {})
+
+
+def find_offline(_send: Send, _call: Call) -> Reply:
+    """Refuse, as a service does for a backend that is offline."""
+    return Reply(400, '{"errors": [{"code": 1004, "message": "offline"}]}', {})
 
 
 def never_connect(_send: Send, _call: Call) -> Reply:
@@ -364,7 +370,12 @@ def test_once_takes_up_what_was_cut_short(
 
 
 @pytest.mark.parametrize(
-    ("fault", "error"), [(refuse, RequestRefusedError), (never_connect, ServiceUnavailableError)]
+    ("fault", "error"),
+    [
+        (refuse, RequestRefusedError),
+        (find_offline, BackendOfflineError),
+        (never_connect, ServiceUnavailableError),
+    ],
 )
 def test_what_was_surely_not_accepted_leaves_nothing_behind(
     service: RuntimeService,

@@ -10,6 +10,7 @@ from qrsession.client.exchange import LARGEST_RESULT_BYTES
 from qrsession.client.transport import UPLOAD_TIMEOUT_S, Call, Reply, Transport, retry_after_s
 from qrsession.errors import (
     BackendNotFoundError,
+    BackendOfflineError,
     JobNotFoundError,
     LimitReachedError,
     NotAuthorizedError,
@@ -295,6 +296,7 @@ def _checked(reply: Reply, route: Route, names: Mapping[str, str]) -> Reply:
 
 
 _CLASS_OF_CODE: dict[int, type[QrsessionError]] = {
+    faults.BACKEND_NOT_AVAILABLE: BackendOfflineError,
     faults.SESSION_CLOSED: SessionClosedError,
     faults.PLAN_REFUSES_SESSIONS: NotAuthorizedError,
     faults.TOO_MANY_REQUESTS: LimitReachedError,

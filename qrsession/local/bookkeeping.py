@@ -167,6 +167,7 @@ class Books:
         now = self._clock.now()
         with self._store.transaction():
             for job in self._store.jobs.running():
+                self._stop_counting(job, None)
                 if job.attempts >= MOST_ATTEMPTS:
                     self._end(job, _TOO_MANY_ATTEMPTS, now)
                 else:
@@ -188,23 +189,40 @@ class Books:
         """
         now = self.now()
         with self._store.transaction():
+            if not self._is_same(job):
+                # Cancelled, or gone with its session, while this could not be written.
+                return
             if is_counted and job.attempts >= MOST_ATTEMPTS:
                 self._end(job, _LANE_LOST, now)
             elif job.session_id is not None and self._load(job.session_id).is_closed:
                 self._end(job, _SESSION_ENDED, now)
-            elif self._is_same(job):
+            else:
                 self._store.jobs.requeue(job, is_counted=is_counted)
         self._changes.notify(job.job_id)
 
     def _is_same(self, job: Job) -> bool:
         found = self._store.jobs.get(job.job_id)
-        return found is not None and found.generation == job.generation
+        return found is not None and (found.status, found.generation) == (
+            job.status,
+            job.generation,
+        )
 
     def give_back(self) -> None:
         """Give the running jobs back to the queue: this runtime ends before they do."""
+        now = self._clock.now()
         with self._store.transaction():
             for job in self._store.jobs.running():
+                self._stop_counting(job, now)
                 self._store.jobs.requeue(job, is_counted=False)
+
+    def _stop_counting(self, job: Job, when: datetime | None) -> None:
+        """Let a job that outlived its session use the backend no longer than its runtime was up.
+
+        Of a runtime that died, None, it is known that it was when the session closed.
+        """
+        if job.session_id is not None:
+            session = self._load(job.session_id)
+            self._save(session, lifecycle.runtime_ended(session, when or session.updated_at))
 
     def now(self) -> datetime:
         """Return the time, after settling the sessions whose time, or whose money, has come."""

@@ -71,6 +71,9 @@ class Cast:
             turns = Turns(rule, f"{self._seed}:jobs:{len(self._parts)}")
             self._parts.append(_Part(rule, turns))
 
+    def __len__(self) -> int:
+        return len(self._parts)
+
     def release(self) -> None:
         """Take all parts back: jobs that wait run as any other, those that run end now."""
         self._given.clear()
@@ -125,6 +128,9 @@ class Cast:
         try:
             ending = await run() if rule.outcome is Outcome.COMPLETED else _ending_of(rule)
             if isinstance(ending, Interruption):
+                if not is_over.is_set():
+                    # It goes back to the queue, and its part with it.
+                    self._given[job.job_id] = rule
                 return ending
             held_s = min(rule.run_s, job.cost_s)
             left_s = started_s + held_s - self._monotonic()

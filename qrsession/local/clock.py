@@ -7,7 +7,10 @@ the limits of lanes keep real time and do not use it.
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+_LONG = timedelta(days=1000)
+_DECIMALS_OF_RATE = 6
 
 
 class Clock(Protocol):
@@ -20,6 +23,37 @@ class Clock(Protocol):
     def real_seconds_until(self, moment: datetime) -> float:
         """Return how many seconds of real time pass until a moment; negative once it is past."""
         ...
+
+
+class ClockFace(NamedTuple):
+    """What a clock shows, for a process that has another one: a line through a point.
+
+    Attributes:
+        real_s: A moment of real time, in seconds since the epoch.
+        shown_s: What the clock showed then, in seconds since the epoch.
+        rate: How many of its seconds pass in one of real time.
+    """
+
+    real_s: float = 0.0
+    shown_s: float = 0.0
+    rate: float = 1.0
+
+    def at(self, real_s: float) -> datetime:
+        """Return what the clock shows at a moment of real time."""
+        shown_s = self.shown_s + (real_s - self.real_s) * self.rate
+        return datetime.fromtimestamp(shown_s, UTC)
+
+
+REAL_TIME = ClockFace()
+
+
+def face_of(clock: Clock, real_s: float) -> ClockFace:
+    """Read a clock for a process that has another one. ``real_s`` is the system's time now."""
+    shown = clock.now()
+    # Over so long a span the milliseconds that this takes make no difference to the rate.
+    waited_s = clock.real_seconds_until(shown + _LONG)
+    rate = _LONG.total_seconds() / waited_s
+    return ClockFace(real_s, shown.timestamp(), round(rate, _DECIMALS_OF_RATE))
 
 
 class SystemClock:

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from qrsession.local.counting import Turns
 from qrsession.local.scenario import Rule, Scenario
+from qrsession.local.scenario.patterns import LONGEST_PATH, path_pattern, safe_pattern
 
 _LOGGER = logging.getLogger(__name__)
-_SEGMENT = re.compile(r"\\\{[^{}/]+\\\}")
 
 
 class Asked(Protocol):
@@ -55,7 +55,7 @@ class _Part:
         rule = self.rule
         return (
             (rule.method is None or rule.method == asked.method)
-            and (self.path is None or self.path.fullmatch(asked.path) is not None)
+            and (self.path is None or _matches(self.path, asked.path))
             and (rule.session_id is None or rule.session_id in asked.session_ids)
             and (rule.tag is None or any(fnmatchcase(tag, rule.tag) for tag in asked.tags))
         )
@@ -93,6 +93,9 @@ class Director:
             if not part.turns.is_over and part.matches(asked) and part.turns.fires():
                 return part.rule
         return None
+
+    def __len__(self) -> int:
+        return len(self._parts)
 
     @property
     def is_idle(self) -> bool:
@@ -149,9 +152,11 @@ class Director:
             _LOGGER.error("A late request failed", exc_info=error)
 
 
+def _matches(pattern: re.Pattern[str], path: str) -> bool:
+    return len(path) <= LONGEST_PATH and pattern.fullmatch(path) is not None
+
+
 def _path_pattern(rule: Rule) -> re.Pattern[str] | None:
     if rule.path_regex is not None:
-        return re.compile(rule.path_regex)
-    if rule.path is None:
-        return None
-    return re.compile(_SEGMENT.sub("[^/]+", re.escape(rule.path)))
+        return safe_pattern(rule.path_regex, "path_regex")
+    return None if rule.path is None else path_pattern(rule.path, "path")

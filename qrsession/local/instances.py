@@ -14,6 +14,7 @@ from qrsession.local.metering import PERIOD
 from qrsession.local.refusals import bad_request, read
 from qrsession.local.replies import json_reply, no_content, read_json
 from qrsession.local.runtime import runtime_of
+from qrsession.local.scenario.account import LARGEST_LIMIT_S
 from qrsession.protocol.fields import as_object, optional, without_nulls, write_moment
 from qrsession.protocol.routes import CRN_HEADER
 from qrsession.protocol.status import SessionMode
@@ -73,8 +74,10 @@ async def set_instance_configuration(request: Request) -> Response:
     if "instance_limit" not in body:
         raise bad_request("instance_limit is missing.", solution="Send seconds, or null.")
     limit_s = read(lambda found: optional(found, "instance_limit", int), body)
-    if limit_s is not None and limit_s < 1:
-        raise bad_request(f"instance_limit is {limit_s}.", solution="Send 1 or more, or null.")
+    if limit_s is not None and not 1 <= limit_s <= LARGEST_LIMIT_S:
+        raise bad_request(
+            f"instance_limit is {limit_s}.", solution=f"Send 1 to {LARGEST_LIMIT_S}, or null."
+        )
     runtime.meter.limit_instance(limit_s, runtime.books.now())
     # A new limit may come sooner than the one that the timer is set to.
     runtime.books.now()

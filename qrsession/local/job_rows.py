@@ -218,9 +218,9 @@ class JobRows:
             " WHERE seq = ? AND generation = ? AND status = ?",
             (
                 ending.status,
-                ending.reason,
+                _as_text(ending.reason),
                 ending.reason_code,
-                ending.reason_solution,
+                _as_text(ending.reason_solution),
                 to_ms(now),
                 ending.qpu_s,
                 ending.circuits_execution_time_ns,
@@ -235,7 +235,7 @@ class JobRows:
         if ending.result_json is not None or ending.logs:
             self._database.execute(
                 "INSERT INTO job_results VALUES (?, ?, ?)",
-                (job.seq, ending.result_json, ending.logs),
+                (job.seq, ending.result_json, _as_text(ending.logs)),
             )
         if job.private:
             self._database.execute("DELETE FROM job_params WHERE seq = ?", (job.seq,))
@@ -255,3 +255,8 @@ class JobRows:
     def _add_tags(self, seq: int, tags: tuple[str, ...]) -> None:
         for tag in tags:
             self._database.execute("INSERT OR IGNORE INTO job_tags VALUES (?, ?)", (tag, seq))
+
+
+def _as_text(words: str | None) -> str | None:
+    """Return words as they can be stored: JSON may hold halves of characters, and UTF-8 may not."""
+    return None if words is None else words.encode("utf-8", "replace").decode()

@@ -27,6 +27,7 @@ from qrsession.local.replies import (
     api_version,
     bool_query,
     bytes_reply,
+    check_characters,
     json_reply,
     moment_query,
     no_content,
@@ -62,6 +63,7 @@ async def create_job(request: Request) -> Response:
     runtime = runtime_of(request)
     runtime.rate_limit.check()
     record, params_json = split_params(await request.body())
+    check_characters({name: value for name, value in record.items() if name != "params"})
     wanted = read(JobRequest.from_wire, record)
     check_legacy(record)
     check_request(wanted)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from qrsession.errors import LocalRuntimeError
+from qrsession.local.clock import REAL_TIME, ClockFace
 from qrsession.local.lane_process import LaneProcess
 from qrsession.local.memory import share_mb
 from qrsession.local.snapshots import Snapshot
@@ -35,6 +36,7 @@ class LaneJob:
         cost_s: Seconds that it may take; None or 0 for as long as the API allows any job.
         snapshot: Where the documents of the backend are, if it is a device's twin.
         is_noisy: Whether that twin has the noise of its device.
+        clock: What the runtime's clock shows, for the times in a result.
     """
 
     job_id: str
@@ -45,6 +47,7 @@ class LaneJob:
     cost_s: int | None
     snapshot: Snapshot | None = None
     is_noisy: bool = False
+    clock: ClockFace = REAL_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +203,11 @@ class Lane:
             "seed": job.seed,
             "snapshot": None if job.snapshot is None else job.snapshot.to_json(),
             "is_noisy": job.is_noisy,
+            "clock": list(job.clock),
         }
         try:
             async with asyncio.timeout(limit_s):
-                reply, body = await process.ask(head, job.params_json)
+                outcome = _outcome_of(*await process.ask(head, job.params_json))
         except TimeoutError:
             await self._renew()
             return Failure(
@@ -214,11 +218,15 @@ class Lane:
         except (OSError, asyncio.IncompleteReadError):
             status = await self._renew()
             return self._how_it_died(status)
+        except Exception:
+            # What it says next could not be read either, or be taken for the next job's.
+            await self._renew()
+            raise
         if self._was_ended():
             # It had replied when the kill came; the next job must not meet a dead process.
             await self._renew()
             return _KILLED
-        return _outcome_of(reply, body)
+        return outcome
 
     def _was_ended(self) -> bool:
         """Whether it was us who ended the process, while the job was in it."""

@@ -183,6 +183,14 @@ def cancel(session: Session, now: datetime) -> Session:
     return session if session.has_pending else _close(session, now, CANCELLED_BY_USER)
 
 
+def runtime_ended(session: Session, when: datetime) -> Session:
+    """Note that nothing of a closed session runs any more, because its runtime ended.
+
+    The time until the next runtime is up is nobody's use of the backend.
+    """
+    return _stop_counting(session, when) if session.is_closed else session
+
+
 def reach_limit(session: Session, now: datetime) -> Session:
     """Close the session because its instance has nothing left to use; running jobs complete.
 

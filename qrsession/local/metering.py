@@ -10,7 +10,7 @@ from typing import Any
 from qrsession.local import lifecycle
 from qrsession.local.lifecycle import Session
 from qrsession.local.refusals import FaultError
-from qrsession.local.scenario.account import UsageRule
+from qrsession.local.scenario.account import LARGEST_LIMIT_S, UsageRule
 from qrsession.local.store import Store
 from qrsession.protocol import faults
 from qrsession.protocol.faults import Fault
@@ -116,7 +116,8 @@ class Meter:
         limit_s = self.limit_s
         if limit_s is None or not sessions:
             return None
-        left_s = limit_s - self._store.listing.used_s(now - PERIOD)
+        # Another version may have stored a larger one.
+        left_s = min(limit_s, LARGEST_LIMIT_S) - self._store.listing.used_s(now - PERIOD)
         if left_s <= 0:
             return now
         starts = [session.counting_since for session in sessions]

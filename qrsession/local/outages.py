@@ -69,6 +69,9 @@ class Outages:
         added = [_Part(rule, None if rule.for_s is None else now_s + rule.for_s) for rule in rules]
         self._parts = [*added, *self._parts]
 
+    def __len__(self) -> int:
+        return len(self._parts)
+
     def standing(self, name: str) -> Standing:
         """Say how a backend stands."""
         for rule in self._rules_of(name):

@@ -12,7 +12,8 @@ keeps no session on another waiting, which would be charged for it.
 """
 
 import json
-from collections.abc import Callable, Container
+from collections import defaultdict
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from qrsession.local.database import Database
@@ -23,14 +24,6 @@ _OF_SESSION = (
     f"{SELECT_JOBS} INDEXED BY jobs_queued_in_session WHERE status = 'Queued' AND session_id = ?"
 )
 _ON_BACKEND = f"{SELECT_JOBS} INDEXED BY jobs_queued WHERE status = 'Queued' AND backend = ?"
-_ACTIVE_SESSIONS = (
-    "SELECT session_id FROM sessions INDEXED BY sessions_unclosed"
-    " WHERE state <> 'closed' AND state = 'active' AND mode = 'dedicated'"
-)
-_OF_ACTIVE_SESSIONS = (
-    f"{SELECT_JOBS} INDEXED BY jobs_queued WHERE status = 'Queued' AND backend = ?"
-    f" AND session_id IN ({_ACTIVE_SESSIONS})"
-)
 _NOT_THESE = " AND job_id NOT IN (SELECT value FROM json_each(?))"
 _FIRST = " ORDER BY seq LIMIT 1"
 # Steps from one backend to the next by the index, however many jobs each of them has.
@@ -55,6 +48,10 @@ _HOLDERS = """
     FROM jobs AS j INDEXED BY jobs_running CROSS JOIN sessions AS s USING (session_id)
     WHERE j.status = 'Running' AND s.mode = 'dedicated'
 """
+
+
+def _place(job: Job) -> int:
+    return job.seq
 
 
 def _holds_none(_backend: str) -> bool:
@@ -96,8 +93,10 @@ class QueueRows:
         backends = [backend for (backend,) in rows if not held.holds(backend)]
         if not backends:
             return None
-        holders = dict(self._database.all(_HOLDERS))
-        heads = [self._head(backend, holders.get(backend), held.job_ids) for backend in backends]
+        holders = defaultdict(list)
+        for backend, session_id in self._database.all(_HOLDERS):
+            holders[backend].append(session_id)
+        heads = [self._head(backend, holders[backend], held.job_ids) for backend in backends]
         found = [job for job in heads if job is not None]
         if not found:
             return None
@@ -115,12 +114,14 @@ class QueueRows:
         )
         return int(row[0])
 
-    def _head(self, backend: str, holder: str | None, without: tuple[str, ...]) -> Job | None:
+    def _head(self, backend: str, holders: Sequence[str], without: tuple[str, ...]) -> Job | None:
+        # By session, since a look at each job of the backend would take longer the more there are.
+        heads = [self._first(_OF_SESSION, session_id, without) for session_id in holders]
+        first = min((job for job in heads if job is not None), key=_place, default=None)
         if backend in self._shared_backends:
-            first = self._first(_OF_ACTIVE_SESSIONS, backend, without)
             return first or self._first(_ON_BACKEND, backend, without)
-        if holder is not None:
-            return self._first(_OF_SESSION, holder, without)
+        if holders:
+            return first
         job = self._first(_ON_BACKEND, backend, without)
         if job is None or job.session_id is None or not self._is_dedicated(job.session_id):
             return job

@@ -45,9 +45,26 @@ def fault_reply(fault: Fault, *, retry_after_s: int | None = None) -> Response:
 async def read_json(request: Request) -> Any:
     """Read a small JSON body."""
     try:
-        return json.loads(await request.body())
+        body = json.loads(await request.body())
     except (ValueError, RecursionError) as error:
         raise bad_request("The body is not JSON.") from error
+    check_characters(body)
+    return body
+
+
+def check_characters(body: Any) -> None:
+    """Refuse what holds a half of a character, which JSON can write and no database takes.
+
+    Raises:
+        FaultError: It does.
+    """
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise bad_request(
+            "The body holds a half of a character (a lone surrogate).",
+            solution="Send whole characters.",
+        ) from error
 
 
 def api_version(request: Request) -> str:

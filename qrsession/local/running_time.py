@@ -13,7 +13,11 @@ It is what a device would take: a simulator takes as long as it takes, and is ch
 from collections.abc import Mapping
 from typing import Any
 
-from qrsession.protocol.executions import roughly_s
+from qrsession.protocol.executions import SETUP_S, roughly_s
+from qrsession.protocol.quantum_programs import EXECUTOR
+
+# Beyond, the others are taken to need as long as these do, so that a submission stays quick.
+_MOST_PUBS_READ = 10_000
 
 
 def estimate_s(
@@ -28,4 +32,21 @@ def estimate_s(
         params: The params of the submission.
         configuration: The device's, whose ``default_rep_delay`` is in microseconds.
     """
-    return round(roughly_s(program_id, params, configuration), 1)
+    read, share = _first_pubs(program_id, params)
+    return round(SETUP_S + (roughly_s(program_id, read, configuration) - SETUP_S) * share, 1)
+
+
+def _first_pubs(program_id: str, params: Mapping[str, Any]) -> tuple[Mapping[str, Any], float]:
+    """Return params with as many pubs as are read, and how many times as many there are."""
+    if program_id == EXECUTOR:
+        program = params.get("quantum_program")
+        fewer, share = _first(program if isinstance(program, dict) else {}, "items")
+        return {**params, "quantum_program": fewer}, share
+    return _first(params, "pubs")
+
+
+def _first(record: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], float]:
+    listed = record.get(name)
+    if not isinstance(listed, list) or len(listed) <= _MOST_PUBS_READ:
+        return record, 1.0
+    return {**record, name: listed[:_MOST_PUBS_READ]}, len(listed) / _MOST_PUBS_READ

@@ -15,7 +15,7 @@ from typing import Any
 from qrsession.errors import StorageError
 from qrsession.local.alarm import Alarm
 from qrsession.local.bookkeeping import Books, Claim
-from qrsession.local.clock import Clock
+from qrsession.local.clock import Clock, face_of
 from qrsession.local.devices import Device
 from qrsession.local.job_rows import Ending, Job
 from qrsession.local.lanes import Interruption, JobLane, LaneJob, LaneOutcome
@@ -60,6 +60,7 @@ class Scheduler:
         self._is_ending = False
         self._retry: asyncio.TimerHandle | None = None
         self._next_due: asyncio.TimerHandle | None = None
+        self._clock = clock
         self._alarm = Alarm(clock, self.dispatch)
 
     def start(self) -> None:
@@ -167,7 +168,11 @@ class Scheduler:
                 _LOGGER.exception("The lane of job %s failed", job.job_id)
                 ending = _LANE_FAILED
             if not self._is_ending:
-                await self._record(job, ending)
+                try:
+                    await self._record(job, ending)
+                except Exception:
+                    # The next runtime takes it for an orphan. The lane is needed now.
+                    _LOGGER.exception("The end of job %s was not recorded", job.job_id)
         del self._running[job.job_id]
         if isinstance(ending, Interruption):
             self._killed.discard(job.job_id)
@@ -197,6 +202,7 @@ class Scheduler:
             cost_s=job.cost_s,
             snapshot=device.snapshot,
             is_noisy=device.is_noisy,
+            clock=face_of(self._clock, time.time()),
         )
 
         async def run() -> Ending | Interruption:
@@ -216,6 +222,12 @@ class Scheduler:
                 # A full disk: the outcome is kept here, and the lane with it, until it fits.
                 self._complain(f"The outcome of job {job.job_id} is not recorded yet", error)
                 await asyncio.sleep(_STORAGE_RETRY_S)
+            except Exception:
+                if ending is _LANE_FAILED:
+                    raise
+                # A lane may say what no database holds. It must cost its job alone.
+                _LOGGER.exception("The outcome of job %s cannot be recorded", job.job_id)
+                ending = _LANE_FAILED
             else:
                 self._said.clear()
                 return

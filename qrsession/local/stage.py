@@ -8,9 +8,13 @@ from qrsession.local.casting import Cast
 from qrsession.local.directing import Director
 from qrsession.local.metering import Meter
 from qrsession.local.outages import Outages
+from qrsession.local.refusals import bad_request
 from qrsession.local.scenario import Scenario
 from qrsession.local.scenario.account import TokenRule, UsageRule
 from qrsession.local.tokens import Tokens
+
+# Ten times as many as a document may have. Each request is held against them all, in 3 ms.
+_MOST_RULES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,20 @@ class Stage:
 
         Rules of requests and jobs come behind, those of backends before the others, and what is
         said of tokens and usage counts from now.
+
+        Raises:
+            FaultError: There would be more rules than any request should be held against.
         """
+        sizes = (
+            len(self.director) + len(scenario.rules),
+            len(self.cast) + len(scenario.jobs),
+            len(self.outages) + len(scenario.backends),
+        )
+        if max(sizes) > _MOST_RULES:
+            raise bad_request(
+                f"The scenario would have more than {_MOST_RULES} rules of a kind.",
+                solution="End it (DELETE) or reset the runtime, and begin anew.",
+            )
         self.director.add(scenario.rules)
         self.cast.add(scenario.jobs)
         self.outages.add(scenario.backends)

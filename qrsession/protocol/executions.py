@@ -71,7 +71,7 @@ def count_pubs(program_id: str, params: Mapping[str, Any]) -> list[PubCount]:
     pubs = params.get("pubs")
     treatment = _treatment(program_id, params)
     counts = (
-        count(pub if isinstance(pub, list) else [pub], params, options)
+        count(pub if isinstance(pub, list) else [pub], params, options, treatment)
         for pub in (pubs if isinstance(pubs, list | tuple) else ())
     )
     return [replace(one, shots=float(_in_all(treatment, one.shots))) for one in counts]
@@ -85,7 +85,7 @@ def count_learning(program_id: str, params: Mapping[str, Any]) -> float:
         params: The params of the submission.
     """
     treatment = _treatment(program_id, params)
-    counts = count_pubs(program_id, params)
+    counts = [] if treatment.learning is None else count_pubs(program_id, params)
     if treatment.learning is None or not counts:
         return 0.0
     each = treatment.learning.shots_per_randomization
@@ -146,28 +146,30 @@ def _of_program(program: Mapping[str, Any]) -> list[PubCount]:
     ]
 
 
-def _of_sampler(pub: list[Any], params: Mapping[str, Any], options: Mapping[str, Any]) -> PubCount:
+def _of_sampler(
+    pub: list[Any], params: Mapping[str, Any], options: Mapping[str, Any], treatment: Treatment
+) -> PubCount:
     _, values, shots = _filled(pub, _SAMPLER_PARTS)
-    own_shots = _treatment("sampler", params).twirling.own_shots
+    own_shots = treatment.twirling.own_shots
     wanted = (shots, params.get("shots"), own_shots, options.get("default_shots"), DEFAULT_SHOTS)
     chosen = next(n for n in map(_number, wanted) if n is not None)
     return PubCount(_size(_sweep_shape(values)), 1, chosen)
 
 
 def _of_estimator(
-    pub: list[Any], params: Mapping[str, Any], options: Mapping[str, Any]
+    pub: list[Any], params: Mapping[str, Any], options: Mapping[str, Any], treatment: Treatment
 ) -> PubCount:
     _, observables, values, precision = _filled(pub, _ESTIMATOR_PARTS)
     observables_shape = _shape(observables)
     elements = _size(_broadcast(_sweep_shape(values), observables_shape))
     bases = _bases(observables) / max(_size(observables_shape), 1)
-    settings = bases * _noise_factors(params)
-    return PubCount(elements, settings, _shots_for(precision, params, options))
-
-
-def _shots_for(precision: Any, params: Mapping[str, Any], options: Mapping[str, Any]) -> float:
+    settings = bases * _noise_factors(treatment)
     given = _number(precision) or _number(params.get("precision"))
-    own_shots = _treatment("estimator", params).twirling.own_shots
+    return PubCount(elements, settings, _shots_for(given, options, treatment))
+
+
+def _shots_for(given: float | None, options: Mapping[str, Any], treatment: Treatment) -> float:
+    own_shots = treatment.twirling.own_shots
     for shots in (_number(own_shots), _number(options.get("default_shots"))):
         if given is None and shots is not None:
             return shots
@@ -176,8 +178,8 @@ def _shots_for(precision: Any, params: Mapping[str, Any], options: Mapping[str, 
     return math.ceil(round(max(given, _FINEST_PRECISION) ** -2, 6))
 
 
-def _noise_factors(params: Mapping[str, Any]) -> int:
-    zne = _treatment("estimator", params).zne
+def _noise_factors(treatment: Treatment) -> int:
+    zne = treatment.zne
     return 1 if zne is None else max(len(zne.noise_factors), 1)
 
 

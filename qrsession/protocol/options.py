@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 from qrsession.errors import InvalidTypeError, InvalidValueError
 
 AUTO = "auto"
+# Far beyond what anything here counts, times or draws a seed from, and so far from the end of what
+# a float holds that numbers may be multiplied.
+_LARGEST_NUMBER = 2.0**128
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,9 @@ _SIMULATOR: Table = {
 _EXECUTION: Table = {
     "init_qubits": Field(bool),
     "rep_delay": Field(float, low=0, nullable=True),
+    # Of `experimental` in IBM's client, which puts it here.
+    "scheduler_timing": Field(bool),
+    "stretch_values": Field(bool),
 }
 _MEASURE_NOISE_LEARNING: Table = {
     "num_randomizations": Field(int, low=1),
@@ -253,6 +259,12 @@ def _check_one(value: Any, allowed: Field, path: str) -> None:
     wanted: Any = int | float if allowed.kind is float else allowed.kind
     if not isinstance(value, wanted) or (isinstance(value, bool) and allowed.kind is not bool):
         raise _wrong_type(value, allowed, path)
+    if isinstance(value, int | float) and abs(value) > _LARGEST_NUMBER:
+        # Not shown: it may have more digits than Python writes.
+        raise InvalidValueError(
+            f"{path} is too large a number; it must be {allowed.expected()}.",
+            details={"path": path},
+        )
     too_low = allowed.low is not None and (
         not value > allowed.low if allowed.above else not value >= allowed.low
     )

@@ -10,6 +10,8 @@ _ORDINARY: dict[str, Any] = {
     "execution.rep_delay": None,
     "execution.init_qubits": True,
     "execution.meas_type": "classified",
+    "execution.scheduler_timing": False,
+    "execution.stretch_values": False,
     "resilience.layer_noise_learning": {},
     "resilience.layer_noise_model": None,
     "simulator.coupling_map": None,

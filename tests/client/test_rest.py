@@ -7,6 +7,7 @@ import pytest
 
 from qrsession.errors import (
     BackendNotFoundError,
+    BackendOfflineError,
     JobNotFoundError,
     LimitReachedError,
     NotAuthorizedError,
@@ -153,6 +154,7 @@ def errors_body(code: Any, message: str = "What happened.", **more: str) -> dict
         (429, 1202, submit, LimitReachedError),
         (400, 1202, submit, LimitReachedError),
         (409, 1300, submit, LimitReachedError),
+        (400, 1004, submit, BackendOfflineError),
         (400, 1204, submit, RequestRefusedError),
         (400, 1205, submit, RequestRefusedError),
         (400, 1208, submit, RequestRefusedError),

@@ -28,8 +28,8 @@ FORKS = sys.platform == "linux" and not os.environ.get("START_EACH_COMMAND")
 
 
 @functools.cache
-def _forge() -> Forge:
-    forge = Forge(COMMAND)
+def _forge(*, has_qiskit: bool) -> Forge:
+    forge = Forge(COMMAND, has_qiskit=has_qiskit)
     atexit.register(forge.stop)
     return forge
 
@@ -47,7 +47,9 @@ class Cli:
         """Run a command line to its end, off a terminal."""
         whole = {**os.environ, **self.environ, **(environ or {})}
         if FORKS:
-            return _forge().run(arguments, stdin, self.folder, whole, LIMIT_S)
+            # That circuits which ran before need no Qiskit is tested where commands are started.
+            forge = _forge(has_qiskit=arguments[:1] == ("run",))
+            return forge.run(arguments, stdin, self.folder, whole, LIMIT_S)
         done = run(
             [str(COMMAND), *arguments],
             input=stdin,

@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from qrsession.client import transport
+from tests.one_lane import start_with_one_lane
 
 _ROOT = Path(__file__).parents[2]
 _LONGEST_ORDER_BYTES = 2**20
 _STREAMS = 3
+_QISKIT = "qiskit"
 
 
 class Forge:
@@ -31,17 +33,25 @@ class Forge:
 
     Args:
         program: What a command believes to have been started as.
+        has_qiskit: Whether it has loaded Qiskit too, which takes a command half a second, and
+            makes each fork slower by a fiftieth of one.
     """
 
-    def __init__(self, program: Path) -> None:
+    def __init__(self, program: Path, *, has_qiskit: bool = False) -> None:
         # Not where the tests' files are: the path of a socket has hardly a hundred bytes.
         self._folder = tempfile.TemporaryDirectory(prefix="forge-")
         self._address = f"{self._folder.name}/socket"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(program), self._address],
+            [
+                *(sys.executable, "-m", __name__, str(program)),
+                *((_QISKIT,) if has_qiskit else ()),
+                self._address,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=_ROOT,
+            # A process that is forked should have one thread.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n"
@@ -137,10 +147,12 @@ def _become(order: dict[str, Any], streams: list[int]) -> int:
 
 
 def _load() -> None:
-    """Load what most commands load; each of them loads the rest, Qiskit above all, by itself.
+    """Load what most commands load; each of them loads the rest by itself.
 
-    How long a command waits before it asks again, the tests of the transport show.
+    How long a command waits before it asks again, the tests of the transport show; that a runtime
+    has as many lanes as suit the machine, those of its life.
     """
+    start_with_one_lane()
     for name in ("boundary", "open", "run", "status", "close", "list", "result"):
         import_module(f"qrsession.cli.{name}")
     import_module("qrsession.client.rest")
@@ -152,6 +164,9 @@ if __name__ == "__main__":
 
     gc.disable()
     _load()
+    if sys.argv[2] == _QISKIT:
+        del sys.argv[2]
+        import_module("qrsession.circuits")
     gc.freeze()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(sys.argv.pop())

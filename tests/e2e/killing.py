@@ -28,6 +28,7 @@ REAL = "qrsession.local"
 BACKEND = "aer_simulator"
 LONGEST_LANE_LIFE_S = 2.0
 REQUEST_LIMIT_S = 10.0
+_SOON_S = 0.03
 FINAL = {"Completed", "Failed", "Cancelled"}
 
 
@@ -141,6 +142,11 @@ class Caller(requests.Session):
         assert reply.status_code == 200, reply.text
         state: dict[str, Any] = reply.json()["state"]
         return state
+
+    def runs_something(self) -> bool:
+        """Return whether a job runs."""
+        jobs = self.get("/jobs?pending=true&limit=200&sort=ASC").json()["jobs"]
+        return any(job["state"]["status"] == "Running" for job in jobs)
 
     def wait_final(self, job_id: str) -> dict[str, Any]:
         """Wait until a job has ended, and return its state."""
@@ -285,17 +291,26 @@ def customers(
 
 
 def kill_at_random_moments(server: Server, kills: int, seed: int, longest_s: float) -> None:
-    """Kill a runtime that is up and start it again, so often; one in three while it starts."""
+    """Kill a runtime that is up and start it again, so often.
+
+    One in three dies while it starts, one in three soon after it was seen to run a job, however
+    long its lanes took to be there, and one in three at any moment after it was ready.
+    """
     chance = random.Random(seed)  # noqa: S311 - no secret
     moment = threading.Event()
     is_starting = False
     for _ in range(kills):
-        if is_starting and chance.random() < 1 / 3:
+        drawn = chance.random()
+        if is_starting and drawn < 1 / 3:
             moment.wait(chance.uniform(0, 0.4))
         else:
             if is_starting:
                 server.await_ready()
-            moment.wait(chance.uniform(0, longest_s))
+            if drawn < 2 / 3:
+                wait_for(Caller(server).runs_something, what="a job that runs")
+                moment.wait(chance.uniform(0, _SOON_S))
+            else:
+                moment.wait(chance.uniform(0, longest_s))
         server.kill()
         server.spawn()
         is_starting = True

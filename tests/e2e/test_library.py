@@ -144,7 +144,7 @@ def test_what_the_service_allows_is_checked_before_the_session(service: RuntimeS
     """The plan's maximum comes from documents that are cached, and is in the message."""
     with pytest.raises(ValueError, match=r"300 s to 28800 s \(8h\)"):
         Session(service=service, backend="aer_simulator", max_time="100000h")
-    with pytest.raises(ValueError, match="aer_simulator, ibmq_qasm_simulator") as caught:
+    with pytest.raises(ValueError, match=r"it has .*aer_simulator, .* and [0-9]+ more") as caught:
         Session(service=service, backend="ibm_nowhere")
     assert isinstance(caught.value, BackendNotFoundError)
 

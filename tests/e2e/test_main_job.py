@@ -206,9 +206,11 @@ def test_parameters(cli: Cli, session: str) -> None:
 
 
 def test_backends(cli: Cli) -> None:
-    """Both simulators are listed, and an unknown one is exit 4."""
-    names = {backend["name"] for backend in cli.data("backends", "--local")["backends"]}
-    assert names == {"aer_simulator", "ibmq_qasm_simulator"}
+    """Both simulators are listed, with twins of devices, and an unknown one is exit 4."""
+    listed = cli.data("backends", "--local")["backends"]
+    simulators = {backend["name"] for backend in listed if backend["is_simulator"]}
+    assert simulators == {"aer_simulator", "ibmq_qasm_simulator"}
+    assert "ibm_fez" in {backend["name"] for backend in listed if not backend["is_simulator"]}
     assert cli.error(4, "backends", "--local", "ibm_nowhere")["code"] == "backend_not_found"
 
 

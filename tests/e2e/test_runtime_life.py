@@ -19,6 +19,7 @@ from qrsession.service import RuntimeService
 from tests.conftest import settings_of
 from tests.e2e.conftest import COMMAND, SCRIPTS, Cli
 from tests.e2e.programs import SLOW, is_alive, runtimes_of, wait_for, write
+from tests.one_lane import AS_MANY_AS_USUAL
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -50,9 +51,12 @@ def start(*command: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_jobs_outlive_a_runtime_that_is_killed(own_cli: Cli, fresh_home: Path) -> None:
+def test_jobs_outlive_a_runtime_that_is_killed(
+    own_cli: Cli, fresh_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each job that was queued or running reaches one final state with one result."""
     cli = own_cli
+    monkeypatch.setenv(AS_MANY_AS_USUAL, "1")
     cli.ok("open", "--local", "--backend", "aer_simulator")
     slow = write(cli, "slow.qasm", SLOW)
     # One more than run at once, so that one and what comes after it waits.
@@ -74,7 +78,7 @@ def test_jobs_outlive_a_runtime_that_is_killed(own_cli: Cli, fresh_home: Path) -
 
         killed = runtime_pid(cli)
         lanes = psutil.Process(killed).children(recursive=True)
-        assert lanes
+        assert len(lanes) == default_num_lanes()
         assert set(statuses(cli).values()) >= {"Running", "Queued"}
         os.kill(killed, signal.SIGKILL)
         wait_for(

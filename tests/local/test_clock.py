@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qrsession.errors import InvalidValueError
-from qrsession.local.clock import SimulatedClock, SystemClock, start_clock
+from qrsession.local.clock import SimulatedClock, SystemClock, face_of, start_clock
 from qrsession.local.conditions import Conditions
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.models import SessionRecord
@@ -47,6 +47,25 @@ def test_a_simulated_clock_goes_at_its_rate(rate: float) -> None:
     assert clock.real_seconds_until(START) == pytest.approx(-10.5)
     seconds.value += 0.0101 / rate
     assert clock.now().microsecond % 1000 == 0
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("rate", [0.01, 0.5, 1.0, 60.0, 100_000.0])
+def test_a_clocks_face_shows_the_same_in_another_process(rate: float) -> None:
+    """Through a point and at a rate, and with more digits than go over the wire."""
+    seconds = Seconds()
+    clock = SimulatedClock(START, rate, monotonic=seconds)
+    seconds.value += 7.25
+    face = face_of(clock, 5000.0)
+    assert face.at(5000.0) == clock.now()
+    seconds.value += 3600
+    gap_s = (face.at(8600.0) - clock.now()).total_seconds()
+    # A time is cut to milliseconds at both ends.
+    assert abs(gap_s) < 0.002
+    real_s = time.time()
+    shown = face_of(SystemClock(), real_s)
+    assert shown.rate == 1
+    assert abs(shown.at(real_s + 60).timestamp() - real_s - 60) < 1
 
 
 @pytest.mark.fast

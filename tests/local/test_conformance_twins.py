@@ -6,6 +6,7 @@ It runs in a process of its own, with a home of its own: this file is its script
 import json
 import sys
 import warnings
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,11 @@ def test_ibms_client_works_on_a_twin(
     assert sum(seen["counts"].values()) == 1000
     # 1000 fair coins: 200 off the mean is twelve standard deviations.
     assert 300 < seen["counts"]["11"] < 700
+    kind, *times, masked = seen["span"]
+    assert (kind, masked) == ("DoubleSliceSpan", [[1000], 1000])
+    running, began, ended, finished = map(datetime.fromisoformat, times)
+    # The API's own times are cut to milliseconds.
+    assert running <= began < ended < finished + timedelta(milliseconds=1)
     assert seen["metadata"]["simulation"] == {"twin_of": "ibm_fez", "noise": "none"}
     assert seen["evs"] == pytest.approx([1.0, 0.0, 1.0], abs=0.2)
     assert seen["estimator_metadata"]["simulation"]["noise"] == "none"
@@ -90,9 +96,11 @@ def drive() -> dict[str, Any]:
         dynamic.x(1)
     dynamic.measure(1, 1)
     with Session(backend=backend) as session:
-        sampled = SamplerV2(mode=session).run([manager.run(measured)], shots=1000).result()
+        job = SamplerV2(mode=session).run([manager.run(measured)], shots=1000)
+        sampled = job.result()
         seen["counts"] = sampled[0].data.meas.get_counts()
         seen["metadata"] = sampled.metadata
+        seen["span"] = _span(job)
         circuit = manager.run(bell)
         wanted = [SparsePauliOp(pauli).apply_layout(circuit.layout) for pauli in ("ZZ", "ZI", "XX")]
         estimated = EstimatorV2(mode=session).run([(circuit, wanted)]).result()
@@ -103,6 +111,21 @@ def drive() -> dict[str, Any]:
     seen["session"] = [session.status(), session.details()["mode"], session.backend()]
     seen["refused"] = _refused(service, backend)
     return seen
+
+
+def _span(job: Any) -> list[Any]:
+    """Return what the client makes of when a job with one pub ran, and of when it says so."""
+    (span,) = job.result().metadata["execution"]["execution_spans"]
+    times = job.metrics()["timestamps"]
+    mask = span.mask(0)
+    return [
+        type(span).__name__,
+        times["running"],
+        span.start.isoformat(),
+        span.stop.isoformat(),
+        times["finished"],
+        [mask.shape, int(mask.sum())],
+    ]
 
 
 def _table(target: Any) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import pytest
 from ibm_quantum_schemas.estimator.version_0_1 import PrimitiveResultWrapperModel
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 from qiskit.primitives import PrimitiveResult
+from qiskit_ibm_runtime import RuntimeDecoder
 from scipy.stats import chi2
 
 from qrsession.codec import decode, encode
@@ -88,6 +90,32 @@ def test_twirled_measurements_are_wrong_alike(simulator: Simulator, is_flipped: 
     found = abs(noisy.ones(tree)[0] - is_flipped)
     assert abs(found - twirled) < 5 * deviation
     assert tree["results"][0]["metadata"]["num_randomizations"] == 500
+
+
+def test_ibms_decoder_reads_when_shots_ran(simulator: Simulator) -> None:
+    """A span covers each shot of its pub once, also where randomizations have a few too many."""
+    turned = QuantumCircuit(noisy.NUM_QUBITS, 1)
+    turned.rx(Parameter("angle"), 0)
+    turned.measure(0, 0)
+    angles = [[[0.1], [0.2], [0.3]], [[0.4], [0.5], [0.6]]]
+    pubs = [[encode(turned), angles, 10], [encode(turned), [0.5], 7]]
+    device = noisy.twin(readout=READOUT)
+    twirling = {"enable_measure": True, "num_randomizations": 4, "shots_per_randomization": 3}
+    kinds = {}
+    for options in ({}, {"twirling": twirling}):
+        params = {"pubs": pubs, "options": options, "support_qiskit": True}
+        text = json.dumps(sample(params, simulator, 3, device))
+        result = json.loads(text, cls=RuntimeDecoder)
+        spans = result.metadata["execution"]["execution_spans"]
+        assert [span.pub_idxs for span in spans] == [[0], [1]]
+        assert spans[0].start <= spans[0].stop <= spans[1].start <= spans[1].stop
+        for index, span in enumerate(spans):
+            mask = span.mask(index)
+            register = result[index].data.c
+            assert mask.shape == (*register.shape, register.num_shots)
+            assert mask.all()
+        kinds[bool(options)] = {type(span).__name__ for span in spans}
+    assert kinds == {False: {"DoubleSliceSpan"}, True: {"TwirledSliceSpanV2"}}
 
 
 def test_twirled_gates_decay_to_both_states(simulator: Simulator) -> None:

@@ -106,6 +106,32 @@ def test_backends_take_turns(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.parametrize("backend", ["device", SIMULATOR])
+def test_a_long_queue_is_not_looked_through(desk: Desk, backend: str) -> None:
+    """What is next takes as many steps of the database's machine with 500 jobs as with 5."""
+    connection = desk.store._database._connection
+    session = desk.open(backend)
+    desk.run(desk.submit(backend, session))
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    def steps_to_next(num_more: int) -> int:
+        nonlocal steps
+        for _ in range(num_more):
+            desk.submit(backend)
+        steps = 0
+        connection.set_progress_handler(count, 1)
+        assert (desk.store.queue.next_job() is not None) == (backend == SIMULATOR)
+        connection.set_progress_handler(None, 1)
+        return steps
+
+    few = steps_to_next(5)
+    assert 0 < steps_to_next(495) <= 1.1 * few
+
+
 def test_who_lost_its_priority_queues_again(desk: Desk) -> None:
     """A session that fell idle waits in its turn, and then others wait for it."""
     session = desk.open("device")

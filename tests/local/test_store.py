@@ -160,6 +160,12 @@ def test_an_older_claim_is_refused(desk: Desk) -> None:
     second = desk.books.claim_next()
     assert first is not None
     assert second is not None
+    stale = replace(first.job, status=JobStatus.QUEUED, generation=first.job.generation - 1)
+    assert not desk.store.jobs.claim(stale, START)
+    desk.store.jobs.requeue(second.job, is_counted=True)
+    assert not desk.store.jobs.claim(stale, START)
+    second = desk.books.claim_next()
+    assert second is not None
     assert second.job.generation > first.job.generation
     assert not desk.books.end(first.job, Ending(JobStatus.FAILED, "too late"))
     assert desk.status(job_id) is JobStatus.RUNNING

@@ -15,6 +15,7 @@ from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.circuit import MidCircuitMeasure
 
 from qrsession.codec import encode
+from qrsession.local.clock import REAL_TIME
 from qrsession.local.device_rules import DeviceRules
 from qrsession.local.simulation.narrowing import narrowed
 from qrsession.local.simulation.running import Runner
@@ -52,6 +53,7 @@ def ask(
         "seed": 5,
         "snapshot": snapshot.to_json(),
         "is_noisy": False,
+        "clock": list(REAL_TIME),
     }
     reply, result = runner.run(head, body)
     return reply, json.loads(result or b"{}")
@@ -120,6 +122,7 @@ def test_a_bell_pair_takes_milliseconds(runner: Runner) -> None:
 
 def test_a_simulators_result_says_nothing_of_twins(runner: Runner) -> None:
     head = {"program_id": "sampler", "backend": "aer_simulator", "seed": 1, "snapshot": None}
+    head["clock"] = list(REAL_TIME)
     body = json.dumps({"pubs": [[encode(bell_on_fez())]], "version": 2}).encode()
     _, result = runner.run(head, body)
     assert json.loads(result)["metadata"] == {"version": 2}

@@ -188,8 +188,7 @@ def test_backends_go_away_and_come_back(control: Control, service: RuntimeServic
     control.take_offline("ibmq_*", reason="Moved")
     assert service.least_busy() == "aer_simulator"
     control.pause()
-    states = {backend.name: backend.status for backend in service.backends()}
-    assert states == {"aer_simulator": "paused", "ibmq_qasm_simulator": "paused"}
+    assert {backend.status for backend in service.backends()} == {"paused"}
     control.bring_online()
     assert service.least_busy() == "ibmq_qasm_simulator"
 

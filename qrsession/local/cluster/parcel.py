@@ -8,6 +8,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from qrsession.local.clock import ClockFace
 from qrsession.local.frames import Frame, pack, unpack
 from qrsession.local.lanes import Failure, LaneJob, LaneOutcome
 from qrsession.local.snapshots import Snapshot, read_bytes_of
@@ -48,7 +49,8 @@ def pack_job(job: LaneJob, task_key: str, version: str) -> Parcel:
 
 def unpack_job(head: dict[str, Any], params_json: bytes, snapshot: Snapshot | None) -> LaneJob:
     """Return the job of a parcel that was opened, with its documents where they are here."""
-    return LaneJob(**head["job"], params_json=params_json, snapshot=snapshot)
+    fields = head["job"] | {"clock": ClockFace(*head["job"]["clock"])}
+    return LaneJob(**fields, params_json=params_json, snapshot=snapshot)
 
 
 def pack_outcome(outcome: LaneOutcome) -> Parcel:

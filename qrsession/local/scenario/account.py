@@ -22,6 +22,8 @@ from qrsession.protocol.options import Field, Table, check_options
 UNKNOWN_KEY = "BXNIM0415E"
 _UNKNOWN_KEY_MESSAGE = "Provided API key could not be found."
 _LONGEST_S = 28 * 86_400
+# 68 years. When more will be used up can be later than the last moment that there is.
+LARGEST_LIMIT_S = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ _TOKENS: Table = {
     "revoke": Field(bool),
 }
 _USAGE: Table = {
-    "limit_s": Field(float, low=0, above=True),
-    "left_s": Field(float, low=0),
+    "limit_s": Field(float, low=0, above=True, high=LARGEST_LIMIT_S),
+    "left_s": Field(float, low=0, high=LARGEST_LIMIT_S),
 }
 
 

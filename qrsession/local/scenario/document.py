@@ -109,6 +109,9 @@ def parse_scenario(data: bytes, *, is_toml: bool) -> Scenario:
     try:
         text = data.decode()
         document = tomllib.loads(text) if is_toml else json.loads(text)
+        if not is_toml:
+            # JSON may hold halves of characters, which what it says of jobs must not.
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         form = "TOML" if is_toml else "JSON"
         raise InvalidValueError(f"It is no {form}: {error}.") from error

@@ -10,13 +10,13 @@ The rules are tried in their order for each request, and the first that applies 
     hide_s = 5
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 from qrsession.errors import InvalidValueError
+from qrsession.local.scenario.patterns import path_pattern, safe_pattern
 from qrsession.local.scenario.reading import (
     HOW_OFTEN,
     LONGEST_DELAY_S,
@@ -65,7 +65,8 @@ class Rule:
         name: For whoever reads the counts.
         method: The HTTP method; None for any.
         path: A path below the API's base, where ``{name}`` stands for one segment; None for any.
-        path_regex: A regular expression for the whole of that path, in place of ``path``.
+        path_regex: A regular expression for the whole of that path, in place of ``path``; paths
+            of more than 200 characters do not match.
         session_id: The session that the request is about, or whose job it is about.
         tag: A tag of the job or of the list that is asked for; ``*`` and ``?`` stand for others.
         skip: How many requests that match pass unharmed first.
@@ -205,14 +206,10 @@ def _check_together(entry: Mapping[str, Any], path: str) -> None:
             advice="Give it as it stands below the API's base: /jobs/{job_id}.",
             details={"path": f"{path}.path"},
         )
+    if "path" in entry:
+        path_pattern(entry["path"], f"{path}.path")
     if "path_regex" in entry:
-        try:
-            re.compile(entry["path_regex"])
-        except re.error as error:
-            raise InvalidValueError(
-                f"{path}.path_regex is no regular expression: {error}.",
-                details={"path": f"{path}.path_regex"},
-            ) from error
+        safe_pattern(entry["path_regex"], f"{path}.path_regex")
     if entry.get("when") == When.HALF and entry.get("reset"):
         # A reset may overtake what was sent, and then no half would arrive.
         raise contradiction(path, "when", "reset")

@@ -39,7 +39,7 @@ def check_limits(
         if most is not None and shots > most:
             raise failed(
                 faults.TOO_MANY_SHOTS,
-                f"Pub {index}: {shots} shots are too many for {rules.name}.",
+                f"Pub {index}: {shots} shots are too many for {rules.name}, which takes {most}.",
                 f"Use at most {most} shots, or several jobs.",
             )
     executions = sum(shots * points for shots, points in wanted)

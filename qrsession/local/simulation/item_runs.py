@@ -7,7 +7,7 @@ once.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,10 @@ Bits = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When the points ``start`` to ``stop`` (exclusive) of an item's shape ran, UTC."""
+    """When the points ``start`` to ``stop`` (exclusive) of an item's shape ran.
+
+    In UTC, by the runtime's clock.
+    """
 
     began: datetime
     ended: datetime
@@ -99,11 +102,11 @@ class ItemRun:
         }
         for start in range(0, points, step := self._step()):
             stop = min(start + step, points)
-            began = datetime.now(UTC)
+            began = self._simulator.now()
             bits = self._bits(start, stop)
             for name, clbits in positions.items():
                 registers[name][start:stop] = bits[:, :, clbits]
-            spans.append(Span(began, datetime.now(UTC), start, stop, len(self._item.shape)))
+            spans.append(Span(began, self._simulator.now(), start, stop, len(self._item.shape)))
         shaped = {
             name: array.reshape(*self._item.shape, *array.shape[1:])
             for name, array in registers.items()

@@ -9,10 +9,11 @@ from typing import Any
 
 import qiskit
 
+from qrsession.local.clock import ClockFace
 from qrsession.local.frames import Frame
 from qrsession.local.simulation.estimating import estimate
 from qrsession.local.simulation.executing import execute
-from qrsession.local.simulation.failures import as_failure
+from qrsession.local.simulation.failures import as_failure, not_valid
 from qrsession.local.simulation.noisy import Noise, Way
 from qrsession.local.simulation.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
@@ -48,6 +49,7 @@ class Runner:
     def run(self, head: dict[str, Any], params_json: bytes) -> Frame:
         """Run one job and return the reply; nothing that a job does makes this raise."""
         account = self._simulator.open_account()
+        self._simulator.clock = ClockFace(*head["clock"])
         log = io.StringIO()
         result, failure = b"", None
         with contextlib.redirect_stderr(log), contextlib.redirect_stdout(log):
@@ -58,7 +60,7 @@ class Runner:
                 tree = program(params, self._simulator, head["seed"], twin)
                 if twin is not None:
                     _declare(tree, twin, account.ways)
-                result = json.dumps(tree, allow_nan=False).encode()
+                result = _as_json(tree)
             except Exception as error:  # noqa: BLE001 - every fault ends with its job
                 code, reason, solution = as_failure(error)
                 failure = {"code": code, "reason": reason, "solution": solution}
@@ -82,6 +84,16 @@ class Runner:
             documents = read_document(snapshot.configuration), read_document(snapshot.properties)
             known = self._twin = (snapshot, Twin.of(head["backend"], *documents, is_noisy=is_noisy))
         return known[1]
+
+
+def _as_json(tree: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(tree, allow_nan=False).encode()
+    except ValueError as error:
+        # Results are arrays of bytes; what is given back with them is not.
+        raise not_valid(
+            "It holds a number that is too large, which its result cannot give back."
+        ) from error
 
 
 def _declare(tree: dict[str, Any], twin: Twin, ways: AbstractSet[Way]) -> None:

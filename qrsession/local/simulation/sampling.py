@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from qrsession.local.simulation.preparing import columns_for, prepared
 from qrsession.local.simulation.pubs import SamplerPub, read_sampler_pub
 from qrsession.local.simulation.reporting import declared
 from qrsession.local.simulation.simulator import Simulator
+from qrsession.local.simulation.spans import Span, typed
 from qrsession.local.simulation.treating import Bench
 from qrsession.local.simulation.twin import Twin
 from qrsession.local.simulation.writing import write_samples
@@ -61,18 +63,23 @@ def sample(
     if twin is not None:
         check_limits(twin.rules, params, [(pub.shots, math.prod(pub.shape)) for pub in pubs])
     bench = Bench(simulator, twin, asked)
-    results = []
+    results, spans = [], []
     for index, pub in enumerate(pubs):
+        began = simulator.now()
         registers = _run(pub, bench, derive_seed(seed, index))
         metadata = {"shots": pub.shots, "circuit_metadata": encode(pub.circuit.metadata or {})}
+        span = Span(began, simulator.now(), pub.shape, pub.shots)
         if bench.treatment.twirling.is_on:
-            metadata["num_randomizations"] = bench.treatment.split(pub.shots)[0]
+            split = bench.treatment.split(pub.shots)
+            metadata["num_randomizations"] = split[0]
+            span = replace(span, split=split)
+        spans.append(span.to_wire(index))
         results.append((registers, pub.shape, metadata))
-    return write_samples(
-        results,
-        {"version": 2} | declared("sampler", params, twin),
-        is_typed=bool(params.get("support_qiskit")),
-    )
+    is_typed = bool(params.get("support_qiskit"))
+    said = {"version": 2} | declared("sampler", params, twin)
+    if is_typed:
+        said["execution"] = {"execution_spans": typed("ExecutionSpans", {"spans": spans})}
+    return write_samples(results, said, is_typed=is_typed)
 
 
 def check_options(params: Mapping[str, Any]) -> None:

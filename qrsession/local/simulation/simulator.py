@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
+from qrsession.local.clock import REAL_TIME
 from qrsession.local.simulation.failures import failed
 from qrsession.local.simulation.guarding import active_qubits, guarded, is_dynamic
 from qrsession.local.simulation.narrowing import narrowed
@@ -46,6 +48,7 @@ class Simulator:
 
     Attributes:
         account: What was used since `open_account`.
+        clock: What the runtime's clock shows.
     """
 
     def __init__(self, memory_mb: int) -> None:
@@ -56,12 +59,17 @@ class Simulator:
         # in a loop the end comes before the start again, and gates were dropped that matter.
         self._whole = AerSimulator(**options, enable_truncation=False)
         self.account = Account()
+        self.clock = REAL_TIME
         self._noisy = NoisyRuns(self._execute_noisy, memory_mb)
 
     def open_account(self) -> Account:
         """Open an account for a job, which all that is run from now on goes to."""
         self.account = Account()
         return self.account
+
+    def now(self) -> datetime:
+        """Return the time in UTC, by the runtime's clock."""
+        return self.clock.at(time.time())
 
     def run(
         self,
