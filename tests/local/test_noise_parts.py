@@ -1,18 +1,25 @@
 """Noisy circuits taken apart, put off and run together: the outcomes are those of the whole."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.circuit.classical import expr
+from qiskit_aer import AerSimulator
 
-from qrsession.local.simulation.noising import Method
+from qrsession.local.simulation.clifford import CliffordGates
+from qrsession.local.simulation.cutting import cut
+from qrsession.local.simulation.frames import with_frames
+from qrsession.local.simulation.noise import DeviceNoise
+from qrsession.local.simulation.noising import Method, with_noise
 from qrsession.local.simulation.noisy import Noise, Way
 from qrsession.local.simulation.outcomes import Wanted
 from qrsession.local.simulation.simulator import Simulator
 from tests.local.noisy_devices import device, frequencies
+from tests.local.test_noise_reference import p_value
 
 SHOTS = 10_000
 T1_US = 100.0
@@ -123,3 +130,52 @@ def test_what_is_read_wrongly_is_assigned_wrongly(simulator: Simulator) -> None:
     seen = frequencies(simulator, circuit, twin, 4000)
     assert set(seen) == {"00", "11"}
     assert seen["11"] == pytest.approx(0.3, abs=sigmas(0.3, 4000))
+
+
+def test_frames_are_what_aers_stabilizer_gives_with_the_same_errors() -> None:
+    """Clifford circuits with measurements and resets on the way, and errors that matter."""
+    shots = 20_000
+    twin = device(
+        4,
+        {"T1": (3.0, "us"), "T2": (4.0, "us")},
+        [(name, (q,), 0.03, 200.0) for name in ("sx", "x") for q in range(4)]
+        + [("cz", (q, q + 1), 0.05, 400.0) for q in range(3)],
+    )
+    noise = DeviceNoise(twin.calibration)
+    aer = AerSimulator(method="stabilizer", max_parallel_threads=1)
+    for number in range(4):
+        rng = np.random.default_rng(number)
+        circuit = QuantumCircuit(4, 6)
+        for _ in range(24):
+            qubit = int(rng.integers(4))
+            match int(rng.integers(8)):
+                case 0:
+                    circuit.measure(qubit, int(rng.integers(2)))
+                case 1:
+                    circuit.reset(qubit)
+                case 2:
+                    circuit.delay(0.3, qubit, unit="us")
+                case 3:
+                    circuit.rz(float(rng.integers(4)) * math.pi / 2, qubit)
+                case 4 | 5:
+                    circuit.sx(qubit)
+                case _:
+                    circuit.cz(qubit, (qubit + 1) % 4)
+        circuit.measure(range(4), range(2, 6))
+        small = cut(circuit, noise)
+        noisy = with_noise(small, noise, Method.STABILIZER)
+        result = aer.run(
+            noisy.circuit, noise_model=noisy.model, shots=shots, seed_simulator=5
+        ).result()
+        theirs = Counter({int(key, 16): n for key, n in result.data(0)["counts"].items()})
+        plain = CliffordGates().plain(small.circuit)
+        (first,) = aer.run(plain, shots=1, seed_simulator=6).result().get_counts()
+        reference = np.array([bit == "1" for bit in reversed(first)])
+        outcomes = with_frames(small, noise, reference, shots, 7)
+        values = (outcomes.bits @ (1 << np.arange(6))).tolist()
+        ours = Counter(dict(zip(values, outcomes.counts.tolist(), strict=True)))
+        assert p_value(ours, theirs) > 1e-4
+        # The test sees errors: without them, what is seen differs.
+        without = aer.run(plain, shots=shots, seed_simulator=8).result().data(0)["counts"]
+        clean = Counter({int(key, 16): n for key, n in without.items()})
+        assert p_value(clean, theirs) < 1e-6

@@ -112,7 +112,7 @@ def test_gates_depolarize_by_their_error(simulator: Simulator, is_followed: bool
     assert zeros == close_to(stays + (1 - stays) / 4, shots)
     method = Method.STATEVECTOR if is_followed else Method.DENSITY_MATRIX
     assert Way(Noise.EXACT, method) in simulator.account.ways
-    simulator.account.ways.clear()
+    simulator.open_account()
 
 
 @pytest.mark.parametrize("t2_us", [80.0, T2_US])
@@ -279,7 +279,7 @@ def test_wide_clifford_circuits_run_with_pauli_errors(simulator: Simulator) -> N
         60, {**RELAXING, **MISREADING}, [("cz", (i, i + 1), 0.002, 80.0) for i in range(59)]
     )
     shots = 300
-    simulator.account.ways.clear()
+    simulator.open_account()
     seen = frequencies(simulator, chain(60, math.pi / 2), twin, shots)
     assert simulator.account.ways == {Way(Noise.PAULI_TWIRLED, Method.STABILIZER)}
     # Of qubits that are 0 or 1 together, half of each: the mean is that of the errors of readout,

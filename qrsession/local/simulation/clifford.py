@@ -1,12 +1,16 @@
 """Gates that are Clifford whatever they are called, in the gates that Aer's stabilizer knows."""
 
 import math
+from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, ControlFlowOp, Gate
 from qiskit.circuit.controlflow import WhileLoopOp
+from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.exceptions import QiskitError
-from qiskit.quantum_info import Clifford, Operator
+from qiskit.quantum_info import Clifford, Operator, Pauli
 
 _PLAIN = frozenset(
     ("id", "x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "cx", "cy", "cz", "swap", "ecr")
@@ -14,6 +18,33 @@ _PLAIN = frozenset(
 _WIDEST = 2
 # Angles are told apart to this: what is nearer has less effect than a million shots can show.
 _DIGITS = 9
+
+
+_Images = tuple[tuple[int, int], tuple[int, int]]
+
+
+@cache
+def conjugations(name: str) -> tuple[_Images, ...]:
+    """Return what X and Z of each qubit become behind a gate: masks of X and Z by qubit.
+
+    Args:
+        name: The name of a standard gate that turns Paulis into Paulis.
+    """
+    gate = get_standard_gate_name_mapping()[name]
+    images = []
+    for place in range(gate.num_qubits):
+        pair = []
+        for letter in "XZ":
+            label = ["I"] * gate.num_qubits
+            label[-1 - place] = letter
+            image = Pauli("".join(label)).evolve(gate, frame="s")
+            pair.append((_mask(image.x), _mask(image.z)))
+        images.append((pair[0], pair[1]))
+    return tuple(images)
+
+
+def _mask(bits: NDArray[np.bool_]) -> int:
+    return sum(1 << place for place, bit in enumerate(bits) if bit)
 
 
 class CliffordGates:
@@ -52,6 +83,16 @@ class CliffordGates:
             elif isinstance(operation, Gate) and self.rewritten(instruction) is None:
                 return False
         return True
+
+    def plain(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """Return a circuit, which was accepted and does not branch, in the stabilizer's gates."""
+        target = circuit.copy_empty_like()
+        for instruction in circuit.data:
+            if instruction.name == "delay":
+                continue
+            for part in self.rewritten(instruction) or [instruction]:
+                target._append(part)  # noqa: SLF001 - checked before
+        return target
 
 
 def _as_circuit(gate: Gate) -> QuantumCircuit | None:

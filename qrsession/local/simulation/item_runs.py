@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
 from qrsession.local.simulation.lone_qubits import LoneQubit
-from qrsession.local.simulation.noise import DeviceNoise
 from qrsession.local.simulation.outcomes import Outcomes, derive_seed
 from qrsession.local.simulation.parts import Part, parts_of
 from qrsession.local.simulation.preparing import columns_for, prepared
@@ -82,7 +81,7 @@ class ItemRun:
         self._twin = twin
         self._noise = None
         if twin is not None and twin.is_noisy:
-            self._noise = DeviceNoise(twin.calibration)
+            self._noise = simulator.noise_of(twin)
         self._circuit = plain
         self._values = columns_for(plain, item.circuit, item.values)
         self._columns = {parameter: at for at, parameter in enumerate(plain.parameters)}

@@ -64,11 +64,12 @@ class Channel:
         return Instruction("kraus", self._num_qubits, 0, operators)
 
     @cached_property
-    def twirled(self) -> QuantumError:
+    def pauli_chances(self) -> dict[str, float]:
         """The channel's Pauli twirl: the Pauli channel that is left when it is averaged over all.
 
         A Pauli's probability is its diagonal entry in the chi matrix. Coherences between Paulis
-        are lost, which makes relaxation symmetric: excitation becomes as likely as decay.
+        are lost, which makes relaxation symmetric: excitation becomes as likely as decay. The last
+        letter of a Pauli is the first qubit's.
         """
         dim = 2**self._num_qubits
         operators = _kraus(self.matrix)
@@ -80,7 +81,12 @@ class Channel:
             if probability > _NEGLIGIBLE:
                 probabilities["".join(letters)] = probability
         total = sum(probabilities.values())
-        return pauli_error([(label, p / total) for label, p in probabilities.items()])
+        return {label: p / total for label, p in probabilities.items()}
+
+    @cached_property
+    def twirled(self) -> QuantumError:
+        """The channel's Pauli twirl, as an error that Aer knows."""
+        return pauli_error(list(self.pauli_chances.items()))
 
     @property
     def _num_qubits(self) -> int:

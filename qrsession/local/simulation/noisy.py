@@ -12,6 +12,7 @@ from qiskit import QuantumCircuit
 
 from qrsession.local.simulation.clifford import CliffordGates
 from qrsession.local.simulation.cutting import Cut, cut
+from qrsession.local.simulation.frames import with_frames
 from qrsession.local.simulation.lone_qubits import LoneQubit
 from qrsession.local.simulation.noise import DeviceNoise
 from qrsession.local.simulation.noising import Method, NoisyCircuit, with_noise
@@ -98,7 +99,7 @@ class NoisyRuns:
         Raises:
             JobFailedError: One is too wide, or Aer cannot run it.
         """
-        noise = self._noise_of(twin)
+        noise = self.noise_of(twin)
         runs = []
         for one in wanted:
             small = cut(one.circuit, noise)
@@ -113,7 +114,8 @@ class NoisyRuns:
             for i, (run, plans) in enumerate(runs)
         ]
 
-    def _noise_of(self, twin: Twin) -> DeviceNoise:
+    def noise_of(self, twin: Twin) -> DeviceNoise:
+        """Return the noise of a device, with all that is known of it so far."""
         if self._known is None or self._known[0] is not twin:
             self._known = (twin, DeviceNoise(twin.calibration))
         return self._known[1]
@@ -177,7 +179,10 @@ class NoisyRuns:
         if lone is not None:
             yield from _lone(run, lone)
             return
-        for way, result in (self._exact if plan.is_within_reach else self._wide)(run, plan):
+        if not plan.is_within_reach:
+            yield from self._wide(run, plan)
+            return
+        for way, result in self._exact(run, plan):
             yield way, _outcomes(result, run)
 
     def _exact(self, run: _Run, plan: Plan) -> Iterator[tuple[Way, Any]]:
@@ -212,21 +217,32 @@ class NoisyRuns:
             seed = derive_seed(run.seed, point)
             yield way, self._execute([bound], None, run.shots, seed, method)[0]
 
-    def _wide(self, run: _Run, plan: Plan) -> Iterator[tuple[Way, Any]]:
+    def _wide(self, run: _Run, plan: Plan) -> Iterator[tuple[Way, Outcomes]]:
         """Run points with Pauli errors where they are Clifford, which may differ by point."""
         gates = CliffordGates()
-        method = Method.STABILIZER
-        way = Way(Noise.PAULI_TWIRLED, method)
+        way = Way(Noise.PAULI_TWIRLED, Method.STABILIZER)
         for point, row in enumerate(run.values):
             seed = derive_seed(run.seed, point)
             bound = replace(run.cut, circuit=_bound(run.cut.circuit, row))
             if gates.accept(bound.circuit):
-                noisy = with_noise(bound, run.noise, method)
-                yield way, self._execute([noisy], None, run.shots, seed, method)[0]
+                yield way, self._twirled(bound, run, seed)
             elif plan.is_possible:
-                yield from self._exact(replace(run, values=row[None], seed=seed), plan)
+                for exact, result in self._exact(replace(run, values=row[None], seed=seed), plan):
+                    yield exact, _outcomes(result, run)
             else:
                 raise out_of_reach(plan, self._memory_mb)
+
+    def _twirled(self, bound: Cut, run: _Run, seed: int) -> Outcomes:
+        """Run a point with Pauli errors."""
+        method = Method.STABILIZER
+        if bound.is_dynamic:
+            noisy = with_noise(bound, run.noise, method)
+            return _outcomes(self._execute([noisy], None, run.shots, seed, method)[0], run)
+        plain = NoisyCircuit(CliffordGates().plain(bound.circuit), None)
+        result = self._execute([plain], None, 1, seed, method)[0]
+        (reference,) = _outcomes(result, replace(run, shots=1)).bits
+        frames_seed = derive_seed(seed, "frames")
+        return with_frames(bound, run.noise, reference, run.shots, frames_seed)
 
 
 def _lone(run: _Run, qubit: LoneQubit) -> Iterator[tuple[Way, Outcomes]]:

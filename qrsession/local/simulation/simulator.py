@@ -16,6 +16,7 @@ from qrsession.local.clock import REAL_TIME
 from qrsession.local.simulation.failures import failed
 from qrsession.local.simulation.guarding import active_qubits, guarded, is_dynamic
 from qrsession.local.simulation.narrowing import narrowed
+from qrsession.local.simulation.noise import DeviceNoise
 from qrsession.local.simulation.noising import Method, NoisyCircuit
 from qrsession.local.simulation.noisy import NoisyRuns, Way
 from qrsession.local.simulation.outcomes import Outcomes, Wanted, derive_seed, outcomes_of
@@ -70,6 +71,10 @@ class Simulator:
     def now(self) -> datetime:
         """Return the time in UTC, by the runtime's clock."""
         return self.clock.at(time.time())
+
+    def noise_of(self, twin: Twin) -> DeviceNoise:
+        """Return the noise of a device, for what is simulated elsewhere."""
+        return self._noisy.noise_of(twin)
 
     def run(
         self,

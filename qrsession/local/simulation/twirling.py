@@ -14,16 +14,14 @@ Source: guide "Error mitigation and suppression techniques"; "TwirlingOptions" o
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, Clbit, Gate, Qubit
-from qiskit.circuit.library import get_standard_gate_name_mapping
-from qiskit.quantum_info import Pauli
 
 from qrsession.local.simulation.bits import clbits_of
+from qrsession.local.simulation.clifford import conjugations
 from qrsession.local.simulation.natives import Natives
 from qrsession.protocol.treatment import Strategy, Twirling
 
@@ -151,7 +149,7 @@ class _Walk:
         """Carry the Paulis of a gate's qubits through it."""
         x, z = 0, 0
         for qubit, (of_x, of_z) in zip(
-            instruction.qubits, _conjugations(instruction.name), strict=True
+            instruction.qubits, conjugations(instruction.name), strict=True
         ):
             for is_off, (dx, dz) in ((self._x[qubit], of_x), (self._z[qubit], of_z)):
                 if is_off:
@@ -159,29 +157,6 @@ class _Walk:
         for place, qubit in enumerate(instruction.qubits):
             self._x[qubit] = bool(x >> place & 1)
             self._z[qubit] = bool(z >> place & 1)
-
-
-_Images = tuple[tuple[int, int], tuple[int, int]]
-
-
-@cache
-def _conjugations(name: str) -> tuple[_Images, ...]:
-    """Return what X and Z of each qubit become behind a gate: masks of X and Z by qubit."""
-    gate = get_standard_gate_name_mapping()[name]
-    images = []
-    for place in range(gate.num_qubits):
-        pair = []
-        for letter in "XZ":
-            label = ["I"] * gate.num_qubits
-            label[-1 - place] = letter
-            image = Pauli("".join(label)).evolve(gate, frame="s")
-            pair.append((_mask(image.x), _mask(image.z)))
-        images.append((pair[0], pair[1]))
-    return tuple(images)
-
-
-def _mask(bits: NDArray[np.bool_]) -> int:
-    return sum(1 << place for place, bit in enumerate(bits) if bit)
 
 
 def _reversed(gate: Gate) -> Gate:
