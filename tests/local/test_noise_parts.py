@@ -134,7 +134,7 @@ def test_what_is_read_wrongly_is_assigned_wrongly(simulator: Simulator) -> None:
 
 def test_frames_are_what_aers_stabilizer_gives_with_the_same_errors() -> None:
     """Clifford circuits with measurements and resets on the way, and errors that matter."""
-    shots = 20_000
+    shots = 2500
     twin = device(
         4,
         {"T1": (3.0, "us"), "T2": (4.0, "us")},
@@ -143,7 +143,7 @@ def test_frames_are_what_aers_stabilizer_gives_with_the_same_errors() -> None:
     )
     noise = DeviceNoise(twin.calibration)
     aer = AerSimulator(method="stabilizer", max_parallel_threads=1)
-    for number in range(4):
+    for number in range(2):
         rng = np.random.default_rng(number)
         circuit = QuantumCircuit(4, 6)
         for _ in range(24):
