@@ -7,7 +7,6 @@ starts the runtime, it has as many as suit the machine.
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from qrsession.local import starting
 from qrsession.local.home import RuntimeFiles

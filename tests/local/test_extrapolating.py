@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from qrsession.local.simulation.combining import extrapolate
-from qrsession.local.simulation.extrapolating import fit
-from qrsession.local.simulation.grouping import Group
-from qrsession.local.simulation.measuring import Measured, Terms
+from qrsession.local.simulation.estimation.combining import extrapolate
+from qrsession.local.simulation.estimation.extrapolating import fit
+from qrsession.local.simulation.estimation.grouping import Group
+from qrsession.local.simulation.estimation.measuring import Measured, Terms
 from qrsession.protocol.treatment import Amplifier, Extrapolation
 
 pytestmark = pytest.mark.fast

@@ -10,12 +10,12 @@ from qiskit.circuit import Parameter
 from qiskit.circuit.classical import expr
 from qiskit_aer import AerSimulator
 
-from qrsession.local.simulation.clifford import CliffordGates
-from qrsession.local.simulation.cutting import cut
-from qrsession.local.simulation.frames import with_frames
-from qrsession.local.simulation.noise import DeviceNoise
-from qrsession.local.simulation.noising import Method, with_noise
-from qrsession.local.simulation.noisy import Noise, Way
+from qrsession.local.simulation.noise.channels import DeviceNoise
+from qrsession.local.simulation.noise.clifford import CliffordGates
+from qrsession.local.simulation.noise.cutting import cut
+from qrsession.local.simulation.noise.frames import with_frames
+from qrsession.local.simulation.noise.inserting import Method, with_noise
+from qrsession.local.simulation.noise.runs import Noise, Way
 from qrsession.local.simulation.outcomes import Wanted
 from qrsession.local.simulation.simulator import Simulator
 from tests.local.noisy_devices import device, frequencies

@@ -17,8 +17,8 @@ from scipy.stats import chi2
 
 from qrsession.codec import decode, encode
 from qrsession.errors import QrsessionError
-from qrsession.local.simulation.estimating import estimate
-from qrsession.local.simulation.sampling import sample
+from qrsession.local.simulation.programs.estimating import estimate
+from qrsession.local.simulation.programs.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 from qrsession.protocol.faults import JOB_NOT_VALID

@@ -27,12 +27,12 @@ from samplomatic import ChangeBasis, InjectNoise, Twirl, build
 
 from qrsession.codec import encode
 from qrsession.errors import QrsessionError
-from qrsession.local.simulation.executing import execute
+from qrsession.local.simulation.circuits.parts import parts_of
 from qrsession.local.simulation.failures import as_failure
-from qrsession.local.simulation.lone_qubits import LoneQubit
-from qrsession.local.simulation.noise import DeviceNoise
-from qrsession.local.simulation.parts import parts_of
-from qrsession.local.simulation.sampling import sample
+from qrsession.local.simulation.noise.channels import DeviceNoise
+from qrsession.local.simulation.noise.lone_qubits import LoneQubit
+from qrsession.local.simulation.programs.executing import execute
+from qrsession.local.simulation.programs.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 from qrsession.local.snapshots import carried_folder, find_snapshots, read_document

@@ -14,11 +14,11 @@ from qiskit_aer.noise import (
 )
 
 from qrsession.errors import JobFailedError
-from qrsession.local.simulation.estimating import estimate
-from qrsession.local.simulation.noise import DeviceNoise
-from qrsession.local.simulation.noising import Method
-from qrsession.local.simulation.noisy import Noise, Way
-from qrsession.local.simulation.preparing import prepared
+from qrsession.local.simulation.circuits.preparing import prepared
+from qrsession.local.simulation.noise.channels import DeviceNoise
+from qrsession.local.simulation.noise.inserting import Method
+from qrsession.local.simulation.noise.runs import Noise, Way
+from qrsession.local.simulation.programs.estimating import estimate
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 from tests.local.noisy_devices import device, frequencies

@@ -17,7 +17,7 @@ from qiskit_ibm_runtime.circuit import MidCircuitMeasure
 from qrsession.codec import encode
 from qrsession.local.clock import REAL_TIME
 from qrsession.local.device_rules import DeviceRules
-from qrsession.local.simulation.narrowing import narrowed
+from qrsession.local.simulation.circuits.narrowing import narrowed
 from qrsession.local.simulation.running import Runner
 from qrsession.local.snapshots import Snapshot, carried_folder, find_snapshots, read_document
 from qrsession.protocol.faults import (

@@ -11,11 +11,11 @@ import qiskit
 
 from qrsession.local.clock import ClockFace
 from qrsession.local.frames import Frame
-from qrsession.local.simulation.estimating import estimate
-from qrsession.local.simulation.executing import execute
 from qrsession.local.simulation.failures import as_failure, not_valid
-from qrsession.local.simulation.noisy import Noise, Way
-from qrsession.local.simulation.sampling import sample
+from qrsession.local.simulation.noise.runs import Noise, Way
+from qrsession.local.simulation.programs.estimating import estimate
+from qrsession.local.simulation.programs.executing import execute
+from qrsession.local.simulation.programs.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 from qrsession.local.snapshots import Snapshot, read_document

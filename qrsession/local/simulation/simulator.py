@@ -13,12 +13,12 @@ from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
 from qrsession.local.clock import REAL_TIME
+from qrsession.local.simulation.circuits.guarding import active_qubits, guarded, is_dynamic
+from qrsession.local.simulation.circuits.narrowing import narrowed
 from qrsession.local.simulation.failures import failed
-from qrsession.local.simulation.guarding import active_qubits, guarded, is_dynamic
-from qrsession.local.simulation.narrowing import narrowed
-from qrsession.local.simulation.noise import DeviceNoise
-from qrsession.local.simulation.noising import Method, NoisyCircuit
-from qrsession.local.simulation.noisy import NoisyRuns, Way
+from qrsession.local.simulation.noise.channels import DeviceNoise
+from qrsession.local.simulation.noise.inserting import Method, NoisyCircuit
+from qrsession.local.simulation.noise.runs import NoisyRuns, Way
 from qrsession.local.simulation.outcomes import Outcomes, Wanted, derive_seed, outcomes_of
 from qrsession.local.simulation.twin import Twin
 from qrsession.protocol import faults
