@@ -123,7 +123,7 @@ ALLOWED = {
     "__init__": LIBRARY,
 }
 # Rooms of the runtime that alone may decode what users send.
-DECODERS = {"local.worker", "local.noise", "local.simulation"}
+DECODERS = {"local.worker", "local.simulation"}
 
 # Modules that may be imported at the top of a file by these rooms alone. "None" needs a reason
 # where it is imported: each costs more than all of `import qrsession`.

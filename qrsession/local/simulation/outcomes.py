@@ -1,13 +1,15 @@
 """What circuits give, and where their randomness comes from."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit import QuantumCircuit
 
 _SEED_BYTES = 7
+_BITS_OF_BYTE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,24 @@ class Outcomes:
 
     bits: NDArray[np.bool_]
     counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A circuit to run.
+
+    Attributes:
+        circuit: What `prepared` returned; its qubit i is the device's qubit i.
+        values: Values of its parameters at each point of a sweep: float64, shape ``(points,
+            parameters)``, in the order of ``circuit.parameters``.
+        shots: Shots for each point.
+        seed: What the randomness of all points comes from.
+    """
+
+    circuit: QuantumCircuit
+    values: NDArray[np.float64]
+    shots: int
+    seed: int
 
 
 def derive_seed(seed: int, *path: int | str) -> int:
@@ -46,7 +66,7 @@ def outcomes_of(counts: Mapping[str, int] | None, width: int, shots: int) -> Out
     if not counts or not width:
         # Nothing was measured: all bits are 0 as they were.
         return Outcomes(np.zeros((1, width), dtype=bool), np.array([shots]))
-    num_bytes = -(-width // 8)
+    num_bytes = -(-width // _BITS_OF_BYTE)
     mask = (1 << width) - 1
     merged: dict[int, int] = {}
     for key, count in counts.items():
@@ -57,3 +77,38 @@ def outcomes_of(counts: Mapping[str, int] | None, width: int, shots: int) -> Out
     table = np.frombuffer(packed, dtype=np.uint8).reshape(len(merged), num_bytes)
     bits = np.unpackbits(table, axis=1, count=width, bitorder="little").astype(bool)
     return Outcomes(bits, np.fromiter(merged.values(), dtype=np.int64, count=len(merged)))
+
+
+def joined(parts: Sequence[tuple[Outcomes, Sequence[int]]], width: int, seed: int) -> Outcomes:
+    """Put outcomes of parts of a circuit together, which are independent of each other.
+
+    Args:
+        parts: For each part its outcomes, and where its clbits are in the whole circuit. All have
+            the same number of shots.
+        width: The number of clbits of the whole circuit.
+        seed: What decides which shots meet.
+    """
+    rng = np.random.default_rng(seed)
+    shots = int(parts[0][0].counts.sum())
+    packed = np.zeros((shots, max(-(-width // _BITS_OF_BYTE), 1)), dtype=np.uint8)
+    for outcomes, places in parts:
+        wide = np.zeros((len(outcomes.counts), width), dtype=bool)
+        wide[:, list(places)] = outcomes.bits
+        rows = rng.permutation(np.repeat(np.arange(len(outcomes.counts)), outcomes.counts))
+        packed |= np.packbits(wide, axis=1, bitorder="little")[rows]
+    return counted(packed, width)
+
+
+def counted(packed: NDArray[np.uint8], width: int) -> Outcomes:
+    """Count outcomes.
+
+    Args:
+        packed: The bits of each shot, bit 0 the least significant of the first byte: uint8, shape
+            ``(shots, bytes)``.
+        width: The number of clbits.
+    """
+    rows = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").ravel()
+    distinct, seen = np.unique(rows, return_counts=True)
+    table = distinct.view(np.uint8).reshape(len(distinct), -1)
+    bits = np.unpackbits(table, axis=1, count=width, bitorder="little").astype(bool)
+    return Outcomes(bits, seen.astype(np.int64))

@@ -12,11 +12,11 @@ import qiskit
 from qrsession.local.clock import ClockFace
 from qrsession.local.devices.snapshots import Snapshot, read_document
 from qrsession.local.lanes.frames import Frame
-from qrsession.local.simulation.estimating import estimate
-from qrsession.local.simulation.executing import execute
 from qrsession.local.simulation.failures import as_failure, not_valid
-from qrsession.local.simulation.noisy import Noise, Way
-from qrsession.local.simulation.sampling import sample
+from qrsession.local.simulation.noise.runs import Noise, Way
+from qrsession.local.simulation.programs.estimating import estimate
+from qrsession.local.simulation.programs.executing import execute
+from qrsession.local.simulation.programs.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 
@@ -48,8 +48,7 @@ class Runner:
 
     def run(self, head: dict[str, Any], params_json: bytes) -> Frame:
         """Run one job and return the reply; nothing that a job does makes this raise."""
-        self._simulator.execution_ns = 0
-        self._simulator.ways.clear()
+        account = self._simulator.open_account()
         self._simulator.clock = ClockFace(*head["clock"])
         log = io.StringIO()
         result, failure = b"", None
@@ -60,7 +59,7 @@ class Runner:
                 program = _PROGRAMS[head["program_id"]]
                 tree = program(params, self._simulator, head["seed"], twin)
                 if twin is not None:
-                    _declare(tree, twin, self._simulator.ways)
+                    _declare(tree, twin, account.ways)
                 result = _as_json(tree)
             except Exception as error:  # noqa: BLE001 - every fault ends with its job
                 code, reason, solution = as_failure(error)
@@ -68,7 +67,7 @@ class Runner:
                 traceback.print_exc(file=log)
         reply = {
             "failure": failure,
-            "execution_ns": self._simulator.execution_ns,
+            "execution_ns": account.execution_ns,
             "logs": log.getvalue()[-_LONGEST_LOG:],
             "qiskit_version": self.qiskit_version,
         }

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,16 +13,15 @@ from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
 from qrsession.local.clock import REAL_TIME
+from qrsession.local.simulation.circuits.guarding import active_qubits, guarded, is_dynamic
+from qrsession.local.simulation.circuits.narrowing import narrowed
 from qrsession.local.simulation.failures import failed
-from qrsession.local.simulation.guarding import active_qubits, guarded, is_dynamic
-from qrsession.local.simulation.narrowing import narrowed
-from qrsession.local.simulation.noising import Method, NoisyCircuit
-from qrsession.local.simulation.noisy import NoisyRuns, Way
-from qrsession.local.simulation.outcomes import Outcomes, derive_seed, outcomes_of
+from qrsession.local.simulation.noise.channels import DeviceNoise
+from qrsession.local.simulation.noise.inserting import Method, NoisyCircuit
+from qrsession.local.simulation.noise.runs import NoisyRuns, Way
+from qrsession.local.simulation.outcomes import Outcomes, Wanted, derive_seed, outcomes_of
 from qrsession.local.simulation.twin import Twin
 from qrsession.protocol import faults
-
-__all__ = ["Outcomes", "Simulator", "derive_seed"]
 
 # Points of a sweep that go to Aer at once: enough to share the cost of a call, few in memory.
 _POINTS_AT_ONCE = 500
@@ -31,12 +31,24 @@ _NO_ALLOCATION = ("Cannot allocate memory", "bad_alloc")
 _NO_MEMORY = re.compile(r"Insufficient memory .* using the (\w+) simulator")
 
 
+@dataclass(slots=True)
+class Account:
+    """What a job has used so far.
+
+    Attributes:
+        execution_ns: Nanoseconds spent in running circuits.
+        ways: How circuits with noise were simulated.
+    """
+
+    execution_ns: int = 0
+    ways: set[Way] = field(default_factory=set)
+
+
 class Simulator:
     """One Aer simulator, one thread, bounded in memory.
 
     Attributes:
-        execution_ns: Nanoseconds spent in Aer since the caller set it to 0.
-        ways: How circuits with noise were simulated since the caller cleared it.
+        account: What was used since `open_account`.
         clock: What the runtime's clock shows.
     """
 
@@ -47,14 +59,22 @@ class Simulator:
         # Aer drops what it takes for dead code, reading a circuit once from its end to its start;
         # in a loop the end comes before the start again, and gates were dropped that matter.
         self._whole = AerSimulator(**options, enable_truncation=False)
-        self.execution_ns = 0
-        self.ways: set[Way] = set()
+        self.account = Account()
         self.clock = REAL_TIME
         self._noisy = NoisyRuns(self._execute_noisy, memory_mb)
+
+    def open_account(self) -> Account:
+        """Open an account for a job, which all that is run from now on goes to."""
+        self.account = Account()
+        return self.account
 
     def now(self) -> datetime:
         """Return the time in UTC, by the runtime's clock."""
         return self.clock.at(time.time())
+
+    def noise_of(self, twin: Twin) -> DeviceNoise:
+        """Return the noise of a device, for what is simulated elsewhere."""
+        return self._noisy.noise_of(twin)
 
     def run(
         self,
@@ -77,11 +97,23 @@ class Simulator:
         Raises:
             JobFailedError: It needs too much memory, or Aer cannot run it.
         """
+        return self.run_all([Wanted(circuit, values, shots, seed)], twin)[0]
+
+    def run_all(
+        self, wanted: Sequence[Wanted], twin: Twin | None = None
+    ) -> list[Iterator[Outcomes]]:
+        """Run several circuits, as `run` does, which may share what running one costs."""
         if twin is not None and twin.is_noisy:
-            for way, outcomes in self._noisy.run(circuit, values, shots, seed, twin):
-                self.ways.add(way)
-                yield outcomes
-            return
+            return [self._booked(results) for results in self._noisy.run(wanted, twin)]
+        return [self._run_ideal(one) for one in wanted]
+
+    def _booked(self, results: Iterator[tuple[set[Way], Outcomes]]) -> Iterator[Outcomes]:
+        for ways, outcomes in results:
+            self.account.ways |= ways
+            yield outcomes
+
+    def _run_ideal(self, wanted: Wanted) -> Iterator[Outcomes]:
+        circuit, values, shots, seed = wanted.circuit, wanted.values, wanted.shots, wanted.seed
         aer, width = self._aer, circuit.num_clbits
         circuit = narrowed(circuit)
         one_by_one = is_dynamic(circuit)
@@ -112,21 +144,23 @@ class Simulator:
 
     def _execute_noisy(
         self,
-        noisy: NoisyCircuit,
+        noisy: Sequence[NoisyCircuit],
         binds: dict[Any, NDArray[np.float64]] | None,
         shots: int,
         seed: int,
         method: Method,
     ) -> Sequence[Any]:
+        """Run circuits that have the same errors of readout, or none of Aer's."""
         options: dict[str, Any] = {"method": method.value}
-        if noisy.model is not None:
-            options["noise_model"] = noisy.model
-        return self._execute(self._whole, noisy.circuit, binds, shots, seed, **options)
+        if noisy[0].model is not None:
+            options["noise_model"] = noisy[0].model
+        circuits = [one.circuit for one in noisy]
+        return self._execute(self._whole, circuits, binds, shots, seed, **options)
 
     def _execute(
         self,
         aer: AerSimulator,
-        circuit: QuantumCircuit,
+        circuit: QuantumCircuit | list[QuantumCircuit],
         binds: dict[Any, NDArray[np.float64]] | None,
         shots: int,
         seed: int,
@@ -142,10 +176,11 @@ class Simulator:
                 **options,
             ).result()
         finally:
-            self.execution_ns += time.perf_counter_ns() - started_ns
+            self.account.execution_ns += time.perf_counter_ns() - started_ns
         if not result.success:
             messages = [str(part.status) for part in result.results] or [str(result.status)]
-            raise self._failure(circuit, next(filter(_is_error, messages), messages[0]))
+            first = circuit[0] if isinstance(circuit, list) else circuit
+            raise self._failure(first, next(filter(_is_error, messages), messages[0]))
         return list(result.results)
 
     def _failure(self, circuit: QuantumCircuit, message: str) -> Exception:

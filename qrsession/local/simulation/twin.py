@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qrsession.local.devices.device_rules import DeviceRules
-from qrsession.local.simulation.calibration import Calibration
+from qrsession.local.simulation.noise.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,8 +10,8 @@ from qiskit.circuit import Parameter
 from qrsession.errors import JobFailedError
 from qrsession.local.devices.device_limits import DeviceLimits
 from qrsession.local.devices.device_rules import DeviceRules
-from qrsession.local.simulation.fitting import check_limits
-from qrsession.local.simulation.isa import check_isa
+from qrsession.local.simulation.inputs.fitting import check_limits
+from qrsession.local.simulation.inputs.isa import check_isa
 
 pytestmark = pytest.mark.fast
 

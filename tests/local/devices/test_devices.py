@@ -14,7 +14,7 @@ from qiskit_ibm_runtime.utils.backend_converter import convert_to_target
 from qiskit_ibm_runtime.utils.backend_decoder import configuration_from_server_data
 
 from qrsession.local.devices.device import MAX_SHOTS, MOST_QUBITS, Device, load_simulators
-from qrsession.local.simulation import preparing
+from qrsession.local.simulation.circuits import preparing
 from qrsession.protocol.models import BackendSummary
 
 DEVICES = load_simulators()

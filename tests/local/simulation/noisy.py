@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrsession.local.devices.device_rules import DeviceRules
-from qrsession.local.simulation.calibration import Calibration, Placed
+from qrsession.local.simulation.noise.calibration import Calibration, Placed
 from qrsession.local.simulation.twin import Twin
 
 NUM_QUBITS = 4

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from qrsession.local.simulation.combining import extrapolate
-from qrsession.local.simulation.extrapolating import fit
-from qrsession.local.simulation.grouping import Group
-from qrsession.local.simulation.measuring import Measured, Terms
+from qrsession.local.simulation.estimation.combining import extrapolate
+from qrsession.local.simulation.estimation.extrapolating import fit
+from qrsession.local.simulation.estimation.grouping import Group
+from qrsession.local.simulation.estimation.measuring import Measured, Terms
 from qrsession.protocol.treatment import Amplifier, Extrapolation
 
 pytestmark = pytest.mark.fast
@@ -52,6 +52,17 @@ def test_the_fallback_is_what_was_measured_with_the_least_noise() -> None:
 def test_what_does_not_decay_is_not_exponential(values: list[float]) -> None:
     found = fit("exponential", FACTORS[:3], np.array([values]), np.full((1, 3), 0.01), AT)
     assert np.isnan(found.values).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "factors"),
+    [("linear", [1.0, 1.0]), ("exponential", [2.0]), ("polynomial_degree_2", [1.0, 1.0, 3.0])],
+)
+def test_equal_factors_are_one_factor(model: str, factors: list[float]) -> None:
+    """What would fit them is not one line, so there is none."""
+    values = np.full((1, len(factors)), 0.5)
+    fitted = fit(model, np.array(factors), values, np.full_like(values, 0.1), np.array([0.0]))
+    assert np.isnan(fitted.values).all()
 
 
 @pytest.mark.parametrize("model", ["linear", "exponential", "polynomial_degree_2"])

@@ -17,8 +17,8 @@ from scipy.stats import chi2
 
 from qrsession.codec import decode, encode
 from qrsession.errors import QrsessionError
-from qrsession.local.simulation.estimating import estimate
-from qrsession.local.simulation.sampling import sample
+from qrsession.local.simulation.programs.estimating import estimate
+from qrsession.local.simulation.programs.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 from qrsession.protocol.faults import JOB_NOT_VALID
@@ -331,6 +331,14 @@ def test_level_two_is_all_of_it_and_honest(simulator: Simulator) -> None:
     assert metadata["resilience"]["zne"]["noise_factors"] == [1, 3, 5]
     assert result[0].metadata["num_randomizations"] == 32
     assert result[0].metadata["shots"] == 32 * 79
+
+
+def test_an_identity_is_one_whatever_is_done(simulator: Simulator) -> None:
+    """It is not measured, so there is nothing to extrapolate."""
+    device = noisy.twin(pair_error=0.02, readout=READOUT)
+    data = data_of(estimated(simulator, [chain(1), {"IIII": 3.0}], device, resilience_level=2))
+    assert (data["evs"], data["stds"]) == (3.0, 0.0)
+    assert data["evs_extrapolated"] == [[3.0] * 4] * 2
 
 
 def test_a_sweep_and_its_observables_keep_their_shape(simulator: Simulator) -> None:

@@ -12,12 +12,12 @@ from qiskit.circuit import Parameter
 from qiskit.circuit.library import U1Gate, U2Gate, U3Gate, XGate
 from qiskit.quantum_info import Operator, Statevector
 
-from qrsession.local.simulation.decoupling import decoupled
-from qrsession.local.simulation.folding import folded
-from qrsession.local.simulation.natives import Natives
-from qrsession.local.simulation.simulator import Outcomes
-from qrsession.local.simulation.treating import split_shots
-from qrsession.local.simulation.twirling import Twirled, twirled
+from qrsession.local.simulation.outcomes import Outcomes
+from qrsession.local.simulation.treatment.bench import split_shots
+from qrsession.local.simulation.treatment.decoupling import decoupled
+from qrsession.local.simulation.treatment.folding import folded
+from qrsession.local.simulation.treatment.natives import Natives
+from qrsession.local.simulation.treatment.twirling import Twirled, twirled
 from qrsession.protocol.treatment import Amplifier, Decoupling, Strategy, Twirling
 from tests.local.simulation import noisy
 

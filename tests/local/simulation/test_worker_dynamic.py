@@ -11,7 +11,7 @@ from qiskit.circuit import Gate, Parameter
 from qiskit.circuit.classical import expr
 
 from qrsession.codec import encode
-from qrsession.local.simulation.sampling import sample
+from qrsession.local.simulation.programs.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 
 

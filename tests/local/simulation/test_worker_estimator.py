@@ -14,8 +14,8 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qrsession.codec import decode, encode
 from qrsession.errors import JobFailedError
-from qrsession.local.simulation.estimating import estimate
-from qrsession.local.simulation.grouping import group_terms
+from qrsession.local.simulation.estimation.grouping import group_terms
+from qrsession.local.simulation.programs.estimating import estimate
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.protocol.faults import JOB_NOT_VALID, TOO_MANY_SHOTS
 

@@ -28,12 +28,12 @@ from samplomatic import ChangeBasis, InjectNoise, Twirl, build
 from qrsession.codec import encode
 from qrsession.errors import QrsessionError
 from qrsession.local.devices.snapshots import carried_folder, find_snapshots, read_document
-from qrsession.local.simulation.executing import execute
+from qrsession.local.simulation.circuits.parts import parts_of
 from qrsession.local.simulation.failures import as_failure
-from qrsession.local.simulation.lone_qubits import chances_of_one
-from qrsession.local.simulation.noise import DeviceNoise
-from qrsession.local.simulation.parts import parts_of
-from qrsession.local.simulation.sampling import sample
+from qrsession.local.simulation.noise.channels import DeviceNoise
+from qrsession.local.simulation.noise.lone_qubits import LoneQubit
+from qrsession.local.simulation.programs.executing import execute
+from qrsession.local.simulation.programs.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 from qrsession.program_results import read_items
@@ -307,8 +307,9 @@ def test_lone_qubits_are_turned_as_qiskit_turns_them() -> None:
         circuit.measure(0, 0)
         columns = {parameter: i for i, parameter in enumerate((a, b))}
         (part,) = parts_of(circuit)
-        chances = chances_of_one(part, columns, values)
-        assert chances is not None
+        lone = LoneQubit.of(part.instructions, 0)
+        assert lone is not None
+        chances = lone.is_read_as_one(columns, values, None)
         for row, chance in zip(values, chances, strict=True):
             bound = whole.assign_parameters(
                 {p: row[columns[p]] for p in whole.parameters}, strict=True
@@ -565,13 +566,13 @@ def test_lone_qubits_have_the_noise_that_the_simulator_gives_them(
         circuit.measure(qubit, 0)
         values = np.array([[0.4 * qubit]])
         (part,) = parts_of(circuit)
-        known = chances_of_one(part, {angle: 0}, values, noise)
-        assert known is not None
+        lone = LoneQubit.of(part.instructions, qubit)
+        assert lone is not None
+        known = lone.is_read_as_one({angle: 0}, values, noise)
         (outcomes,) = simulator.run(part.circuit()[0], values, shots, 100 + qubit, noisy)
         ones = int(outcomes.counts[outcomes.bits[:, 0]].sum())
         squares.append((ones - shots * known[0]) ** 2 / (shots * known[0] * (1 - known[0])))
-        ideal = chances_of_one(part, {angle: 0}, values)
-        assert ideal is not None
+        ideal = lone.is_read_as_one({angle: 0}, values, None)
         # Without this the test would not tell noise from none.
         assert abs(ideal[0] - known[0]) > 1e-3
     assert sum(squares) < chi_squared_bound(len(squares), ALPHA)

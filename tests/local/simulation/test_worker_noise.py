@@ -14,11 +14,11 @@ from qiskit_aer.noise import (
 )
 
 from qrsession.errors import JobFailedError
-from qrsession.local.simulation.estimating import estimate
-from qrsession.local.simulation.noise import DeviceNoise
-from qrsession.local.simulation.noising import Method
-from qrsession.local.simulation.noisy import Noise, Way
-from qrsession.local.simulation.preparing import prepared
+from qrsession.local.simulation.circuits.preparing import prepared
+from qrsession.local.simulation.noise.channels import DeviceNoise
+from qrsession.local.simulation.noise.inserting import Method
+from qrsession.local.simulation.noise.runs import Noise, Way
+from qrsession.local.simulation.programs.estimating import estimate
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
 from tests.local.simulation.noisy_devices import device, frequencies
@@ -102,7 +102,8 @@ def test_gates_depolarize_by_their_error(simulator: Simulator, is_followed: bool
         circuit.rz(0.3, 0)
     if is_followed:
         circuit.measure(0, 2)
-        circuit.id(0)
+        with circuit.if_test((circuit.clbits[2], 1)):
+            circuit.rz(0.1, 0)
     circuit.measure([0, 1], [0, 1])
     seen = frequencies(simulator, circuit, twin, shots)
     # The channel's average fidelity is 1 - error, so it depolarizes with 4/3 of that.
@@ -110,8 +111,8 @@ def test_gates_depolarize_by_their_error(simulator: Simulator, is_followed: bool
     zeros = sum(p for bits, p in seen.items() if bits[1:] == "00")
     assert zeros == close_to(stays + (1 - stays) / 4, shots)
     method = Method.STATEVECTOR if is_followed else Method.DENSITY_MATRIX
-    assert Way(Noise.EXACT, method) in simulator.ways
-    simulator.ways.clear()
+    assert Way(Noise.EXACT, method) in simulator.account.ways
+    simulator.open_account()
 
 
 @pytest.mark.parametrize("t2_us", [80.0, T2_US])
@@ -278,9 +279,9 @@ def test_wide_clifford_circuits_run_with_pauli_errors(simulator: Simulator) -> N
         60, {**RELAXING, **MISREADING}, [("cz", (i, i + 1), 0.002, 80.0) for i in range(59)]
     )
     shots = 300
-    simulator.ways.clear()
+    simulator.open_account()
     seen = frequencies(simulator, chain(60, math.pi / 2), twin, shots)
-    assert simulator.ways == {Way(Noise.PAULI_TWIRLED, Method.STABILIZER)}
+    assert simulator.account.ways == {Way(Noise.PAULI_TWIRLED, Method.STABILIZER)}
     # Of qubits that are 0 or 1 together, half of each: the mean is that of the errors of readout,
     # and Pauli errors keep a half a half.
     first = sum(p for bits, p in seen.items() if bits[-1] == "1")

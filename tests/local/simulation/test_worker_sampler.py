@@ -17,7 +17,7 @@ from qiskit.quantum_info import random_unitary
 from qrsession.codec import decode, encode
 from qrsession.errors import JobFailedError, QrsessionError
 from qrsession.local.devices.device import MAX_SHOTS
-from qrsession.local.simulation.sampling import sample
+from qrsession.local.simulation.programs.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.protocol import faults
 from qrsession.protocol.faults import JOB_NOT_VALID, TOO_FEW_SHOTS, TOO_MANY_SHOTS
@@ -101,7 +101,7 @@ def test_typed_and_plain_results_hold_the_same(simulator: Simulator) -> None:
     params = {"pubs": [pub], "version": 2, "support_qiskit": True}
     result = decode(sample(params, simulator, 3))
     assert isinstance(result, PrimitiveResult)
-    assert result.metadata == {"version": 2}
+    assert result.metadata["version"] == 2
     assert result[0].metadata == {"shots": 50, "circuit_metadata": {"name": "mine"}}
     bits = result[0].data.meas
     assert (bits.num_shots, bits.num_bits, bits.shape) == (50, 2, ())

@@ -23,7 +23,7 @@ from qrsession.local.devices.snapshots import (
     find_snapshots,
     read_document,
 )
-from qrsession.local.simulation.narrowing import narrowed
+from qrsession.local.simulation.circuits.narrowing import narrowed
 from qrsession.local.simulation.running import Runner
 from qrsession.protocol.faults import (
     JOB_NOT_VALID,

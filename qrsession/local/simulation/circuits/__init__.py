@@ -1,0 +1,1 @@
+"""Circuits made fit for a simulator, and as small as their outcomes allow."""

@@ -1,0 +1,1 @@
+"""Expectation values, from the outcomes of circuits."""

@@ -1,0 +1,1 @@
+"""What users send, read and held against bounds, devices and each other."""

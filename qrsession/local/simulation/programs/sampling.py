@@ -1,0 +1,165 @@
+"""The program ``sampler``: the bits that circuits give, shot by shot."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.primitives import BitArray
+
+from qrsession.codec import encode
+from qrsession.local.simulation.circuits.preparing import columns_for, prepared
+from qrsession.local.simulation.failures import failed, not_valid
+from qrsession.local.simulation.inputs.compatibility import check_compatible
+from qrsession.local.simulation.inputs.fitting import check_limits
+from qrsession.local.simulation.inputs.isa import check_isa
+from qrsession.local.simulation.inputs.pubs import SamplerPub, read_sampler_pub
+from qrsession.local.simulation.outcomes import Outcomes, derive_seed
+from qrsession.local.simulation.programs.reporting import declared
+from qrsession.local.simulation.programs.spans import Span, typed
+from qrsession.local.simulation.programs.writing import write_samples
+from qrsession.local.simulation.simulator import Simulator
+from qrsession.local.simulation.treatment.bench import Bench
+from qrsession.local.simulation.twin import Twin
+from qrsession.protocol import faults
+from qrsession.protocol.treatment import treatment_of
+from qrsession.protocol.typed import LARGEST_ARRAY_BYTES
+
+_BITS_OF_BYTE = 8
+
+
+def sample(
+    params: Mapping[str, Any],
+    simulator: Simulator,
+    job_seed: int,
+    twin: Twin | None = None,
+) -> dict[str, Any]:
+    """Run the program, and return its result as a tree for JSON.
+
+    Typed where ``support_qiskit`` is true, else plain. Bit 0 of a register is the least
+    significant of a sample.
+
+    Args:
+        params: The parameters of the job.
+        simulator: What runs it.
+        job_seed: What its randomness comes from, unless its options have a seed.
+        twin: The device, if it is one; simulators run everything, without noise.
+
+    Raises:
+        JobFailedError: A pub is not valid, does not fit the device, or cannot be simulated.
+    """
+    check_options(params)
+    asked = treatment_of("sampler", params)
+    seed = seed_of(params, job_seed)
+    pubs = [read_sampler_pub(pub, index, params) for index, pub in enumerate(params["pubs"])]
+    for index, pub in enumerate(pubs):
+        if twin is not None:
+            check_isa(pub.circuit, pub.values, twin.rules, index)
+        check_compatible(pub.circuit, asked, twin, index)
+    _check_size(pubs)
+    if twin is not None:
+        check_limits(twin.rules, params, [(pub.shots, math.prod(pub.shape)) for pub in pubs])
+    bench = Bench(simulator, twin, asked)
+    results, spans = [], []
+    for index, pub in enumerate(pubs):
+        began = simulator.now()
+        registers = _run(pub, bench, derive_seed(seed, index))
+        metadata = {"shots": pub.shots, "circuit_metadata": encode(pub.circuit.metadata or {})}
+        span = Span(began, simulator.now(), pub.shape, pub.shots)
+        if bench.treatment.twirling.is_on:
+            split = bench.treatment.split(pub.shots)
+            metadata["num_randomizations"] = split[0]
+            span = replace(span, split=split)
+        spans.append(span.to_wire(index))
+        results.append((registers, pub.shape, metadata))
+    is_typed = bool(params.get("support_qiskit"))
+    said = {"version": 2} | declared("sampler", params, twin)
+    if is_typed:
+        said["execution"] = {"execution_spans": typed("ExecutionSpans", {"spans": spans})}
+    return write_samples(results, said, is_typed=is_typed)
+
+
+def check_options(params: Mapping[str, Any]) -> None:
+    """Refuse a noise model of the user's own.
+
+    A service has no such thing: it is for clients that simulate by themselves. To leave it out
+    without a word would turn noise off.
+
+    Raises:
+        JobFailedError: There is one.
+    """
+    options = params.get("options") or {}
+    if (options.get("simulator") or {}).get("noise_model") is not None:
+        raise not_valid(
+            "options.simulator.noise_model is set; here a twin of a device has that device's "
+            "noise, and a simulator none.",
+            "Leave the noise model out, and choose a twin for noise.",
+        )
+
+
+def seed_of(params: Mapping[str, Any], job_seed: int) -> int:
+    """Return the seed that the options ask for, or else the job's own."""
+    options = params.get("options") or {}
+    seeds = ((options.get("simulator") or {}).get("seed_simulator"), options.get("seed_estimator"))
+    return next((int(seed) for seed in seeds if seed is not None), job_seed)
+
+
+def _check_size(pubs: list[SamplerPub]) -> None:
+    size_bytes = sum(
+        math.prod(pub.shape) * pub.shots * -(-register.size // _BITS_OF_BYTE)
+        for pub in pubs
+        for register in pub.circuit.cregs
+    )
+    if size_bytes > LARGEST_ARRAY_BYTES:
+        raise failed(
+            faults.TOO_MANY_SHOTS,
+            f"The samples of this job would take {size_bytes} bytes; at most "
+            f"{LARGEST_ARRAY_BYTES} are kept.",
+            "Use fewer shots, parameter values or pubs in a job.",
+        )
+
+
+def _run(pub: SamplerPub, bench: Bench, seed: int) -> dict[str, BitArray]:
+    plain = prepared(pub.circuit)
+    values = columns_for(plain, pub.circuit, pub.values)
+    positions = _positions(pub.circuit)
+    arrays = {
+        name: np.empty((len(values), pub.shots, -(-len(bits) // _BITS_OF_BYTE)), dtype=np.uint8)
+        for name, bits in positions.items()
+    }
+    rng = np.random.default_rng(derive_seed(seed, "order"))
+    for point, randomizations in enumerate(bench.run(plain, values, pub.shots, seed)):
+        # Aer counts outcomes. Shots are independent of each other, so any order of them is as
+        # likely as any other, and one drawn at random makes them shots again.
+        orders = [
+            rng.permutation(np.repeat(np.arange(len(outcomes.counts)), outcomes.counts))
+            for outcomes in randomizations
+        ]
+        for name, bits in positions.items():
+            shots = [
+                _pack(one, bits)[order] for one, order in zip(randomizations, orders, strict=True)
+            ]
+            # The last randomization may have more shots than are wanted.
+            arrays[name][point] = np.concatenate(shots)[: pub.shots]
+    return {
+        name: BitArray(array.reshape(*pub.shape, *array.shape[1:]), len(positions[name]))
+        for name, array in arrays.items()
+    }
+
+
+def _positions(circuit: QuantumCircuit) -> dict[str, list[int]]:
+    """Return, for each register, which of the circuit's clbits its bits are. They may be shared."""
+    index_of = {clbit: index for index, clbit in enumerate(circuit.clbits)}
+    return {register.name: [index_of[clbit] for clbit in register] for register in circuit.cregs}
+
+
+def _pack(outcomes: Outcomes, bits: list[int]) -> NDArray[np.uint8]:
+    """Pack a register's bits as Qiskit does: bytes from the most significant, bit 0 at the end."""
+    num_bytes = -(-len(bits) // _BITS_OF_BYTE)
+    table = np.zeros((len(outcomes.counts), num_bytes * _BITS_OF_BYTE), dtype=bool)
+    if bits:
+        table[:, -len(bits) :] = outcomes.bits[:, bits[::-1]]
+    return np.packbits(table, axis=1)

@@ -1,0 +1,1 @@
+"""What options ask to be done about noise: circuits in other forms that mean the same."""
