@@ -10,7 +10,7 @@ import pytest
 
 from qrsession.local.process import daemon, starting
 from qrsession.settings import Settings
-from tests.one_lane import start_with_one_lane
+from tests.one_lane import AS_MANY_AS_USUAL, start_with_one_lane
 
 _PREFIXES = ("QRSESSION_", "QISKIT_", "IAM_URL", "COLUMNS", "NO_COLOR", "SLURM_", "PBS_", "LSB_")
 
@@ -70,8 +70,9 @@ def runtime_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def shared_home(runtime_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make the shared home this test's own."""
+    """Make the shared home this test's own; in its runtime a test may leave a lane busy."""
     monkeypatch.setenv("QRSESSION_HOME", str(runtime_home))
+    monkeypatch.setenv(AS_MANY_AS_USUAL, "1")
     return runtime_home
 
 

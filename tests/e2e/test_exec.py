@@ -15,6 +15,7 @@ import pytest
 from qrsession.service import RuntimeService
 from tests.e2e.conftest import COMMAND, Cli
 from tests.e2e.programs import ENDLESS_SHOTS, SLOW, default_account, wait_for, write
+from tests.one_lane import AS_MANY_AS_USUAL
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -108,7 +109,11 @@ def test_a_nested_exec_stays_local_under_a_contradicting_environment(
 ) -> None:
     """What `--local` says counts, and not another home's session or somebody's account."""
     ledger = tmp_path / "neighbour" / "state.toml"
-    there = {"QRSESSION_HOME": str(runtime_home), "QRSESSION_STATE": str(ledger)}
+    there = {
+        "QRSESSION_HOME": str(runtime_home),
+        "QRSESSION_STATE": str(ledger),
+        AS_MANY_AS_USUAL: "1",
+    }
     neighbour = Cli(tmp_path, there)
     session = neighbour.ok("open", "--local", "--quiet").strip()
     contradicting = {

@@ -221,7 +221,11 @@ print(session.status())
 def test_two_homes_never_meet(tmp_path: Path, fresh_home: Path, runtime_home: Path) -> None:
     """Sessions, jobs, keys, tokens and ports of one home mean nothing in another."""
     here, there = (
-        {"QRSESSION_HOME": str(home), "QRSESSION_STATE": str(home / "state" / "state.toml")}
+        {
+            "QRSESSION_HOME": str(home),
+            "QRSESSION_STATE": str(home / "state" / "state.toml"),
+            AS_MANY_AS_USUAL: "1",
+        }
         for home in (fresh_home, runtime_home)
     )
     one, other = Cli(tmp_path, here), Cli(tmp_path, there)
@@ -258,8 +262,9 @@ def test_a_process_that_took_the_port_is_not_believed(own_cli: Cli, fresh_home: 
     own_cli.ok("local", "start")
     address = daemon.find(settings_of(fresh_home))
     assert address is not None
-    os.kill(address.pid, signal.SIGKILL)
-    wait_for(lambda: not is_alive(psutil.Process(address.pid)), what="the end of the runtime")
+    runtime = psutil.Process(address.pid)
+    runtime.kill()
+    wait_for(lambda: not is_alive(runtime), what="the end of the runtime")
     stranger = start(sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(address.port))
     try:
         wait_for(lambda: _answers(address.url), what="the stranger's first answer")
