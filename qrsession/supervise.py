@@ -1,8 +1,10 @@
 """Running a command as a child: its streams untouched, signals passed on, its end told exactly."""
 
 import os
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,8 @@ from typing import Any, Self
 EXIT_NOT_EXECUTABLE = 126
 EXIT_NOT_FOUND = 127
 EXIT_SIGNALLED = 128
+# Bytes that are read at once; each says the same.
+_MOST_SIGNALS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,9 @@ class Supervisor:
             # What is ignored stays so, and for the command too: that is how `nohup` works.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._take)
+        if hasattr(signal, "SIGCHLD"):
+            # Where it is ignored, the system keeps no child's exit status.
+            self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _notice)
         return self
 
     def __exit__(self, *_failure: object) -> None:
@@ -79,7 +86,7 @@ class Supervisor:
             self._is_over = self._child is None
         for number in self._early:
             self._child.send_signal(number)
-        status = self._child.wait()
+        status = _end_of(self._child)
         return ChildEnd(EXIT_SIGNALLED - status if status < 0 else status)
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
@@ -90,6 +97,34 @@ class Supervisor:
         elif number not in self._reaches_all:
             with suppress(ProcessLookupError):
                 self._child.send_signal(number)
+
+
+def _end_of(child: subprocess.Popen[bytes]) -> int:
+    """Wait until a child of a `Supervisor` has ended, and return its status.
+
+    Python calls a signal's handler between two of its own instructions: one that comes right before
+    it begins to wait for the child would be seen when the child has ended. So what is waited for
+    is a byte, which each signal writes, and the child's end is one.
+    """
+    if not hasattr(signal, "SIGCHLD"):
+        return child.wait()
+    woken, waker = socket.socketpair()
+    with woken, waker:
+        woken.settimeout(0)
+        waker.settimeout(0)
+        before = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        try:
+            while (status := child.poll()) is None:
+                select.select([woken], [], [])
+                with suppress(BlockingIOError):
+                    woken.recv(_MOST_SIGNALS)
+            return status
+        finally:
+            signal.set_wakeup_fd(before)
+
+
+def _notice(_number: int, _frame: FrameType | None) -> None:
+    """Take a signal that need do no more than write its byte."""
 
 
 def with_own_scripts(environment: Mapping[str, str]) -> dict[str, str]:

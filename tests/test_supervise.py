@@ -3,10 +3,13 @@
 import os
 import signal
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
 from qrsession.supervise import ChildEnd, Supervisor
+from tests.e2e.programs import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 
@@ -50,6 +53,36 @@ def test_handlers_are_put_back() -> None:
         assert [signal.getsignal(number) for number in SIGNALS] != before
         supervisor.run(NOTHING, os.environ)
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+@pytest.mark.timeout(30)
+def test_a_signal_that_interrupts_no_wait_is_passed_on(tmp_path: Path) -> None:
+    """As one does that comes right before the wait: here another thread takes it."""
+    ready = tmp_path / "ready"
+    command = [sys.executable, "-c", UNBLOCKS_AND_LASTS, str(ready)]
+
+    def interrupt() -> None:
+        wait_for(ready.exists, 20, "the command")
+        raise_here(signal.SIGTERM)
+
+    thread = threading.Thread(target=interrupt)
+    with Supervisor() as supervisor:
+        thread.start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        try:
+            end = supervisor.run(command, os.environ)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+            thread.join()
+    assert end == ChildEnd(128 + signal.SIGTERM)
+
+
+UNBLOCKS_AND_LASTS = """
+import pathlib, signal, sys, time
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+pathlib.Path(sys.argv[1]).touch()
+time.sleep(60)
+"""
 
 
 def test_what_is_ignored_stays_ignored() -> None:
