@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
+# Ratios below this have two digits that say something, wherever these are.
+_SMALL = 0.05
 _HEADINGS = ("", "what", "ours", "reference", "figure", "middle half", "limit")
 
 
@@ -40,7 +42,9 @@ class Limit:
 
     def text(self, figure: float) -> str:
         """Write a figure with its unit."""
-        return f"{figure:.2f} x" if self.is_multiple else f"{figure:+.1f} ms"
+        if not self.is_multiple:
+            return f"{figure:+.1f} ms"
+        return f"{figure:.2f} x" if figure >= _SMALL else f"{figure:.2g} x"
 
 
 @dataclass(frozen=True, slots=True)

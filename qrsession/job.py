@@ -16,11 +16,11 @@ from qrsession.errors import (
 )
 from qrsession.going_on import after_end
 from qrsession.paying import settle
-from qrsession.program_results import is_program_result
 from qrsession.protocol import faults
 from qrsession.protocol.models import JobCreated, JobMetrics, JobRecord, JobRequest
 from qrsession.protocol.routes import LONGEST_HOLD_S
 from qrsession.protocol.status import FINAL_JOB_STATUSES, RAN_TOO_LONG_STATUS, JobStatus
+from qrsession.protocol.typed import is_program_result
 from qrsession.service import RuntimeService
 from qrsession.tags import is_own_tag, without_own_tag
 from qrsession.waiting import OnLost, Waiting

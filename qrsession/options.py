@@ -6,7 +6,6 @@ from typing import Any
 
 from qrsession.errors import InvalidTypeError, InvalidValueError
 from qrsession.protocol.bounds import LONGEST_COST_S, LONGEST_TAG, MOST_TAGS
-from qrsession.protocol.combinations import check_combination
 from qrsession.protocol.models import JobRequest
 from qrsession.protocol.options import (
     OPTIONS_OF,
@@ -131,7 +130,11 @@ class Options:
         table = OPTIONS_OF[primitive]
         check_options(self.fields, table)
         level = {} if self.resilience_level is None else {"resilience_level": self.resilience_level}
-        check_combination(primitive, {"options": self.fields, **level}, "options")
+        if self.fields or level:
+            # Imported here because most jobs have no options, and a command must start fast.
+            from qrsession.protocol.combinations import check_combination  # noqa: PLC0415
+
+            check_combination(primitive, {"options": self.fields, **level}, "options")
         known = {name: value for name, value in self.fields.items() if name != _EXPERIMENTAL}
         over = {name: value for name, value in self._experimental.items() if name in table}
         new = {

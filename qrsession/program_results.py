@@ -39,11 +39,6 @@ class ItemCounts:
     registers: Mapping[str, Mapping[str, int]]
 
 
-def is_program_result(document: Any) -> bool:
-    """Tell whether a result is that of a quantum program."""
-    return isinstance(document, Mapping) and "schema_version" in document
-
-
 def read_items(document: Mapping[str, Any], job_id: str = "JOB") -> list[ItemCounts]:
     """Count the samples of each item.
 

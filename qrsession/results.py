@@ -11,9 +11,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from qrsession.errors import WireFormatError
-from qrsession.program_results import is_program_result, read_items
 from qrsession.protocol.fields import as_object, required
-from qrsession.protocol.typed import Array, BitSamples, join_counts, typed_value
+from qrsession.protocol.typed import (
+    Array,
+    BitSamples,
+    is_program_result,
+    join_counts,
+    typed_value,
+)
 
 Nested: TypeAlias = "float | list[Nested]"
 
@@ -71,6 +76,9 @@ def read_pubs(text: str, job_id: str = "JOB") -> list[Pub]:
     except (ValueError, RecursionError):
         raise WireFormatError("The result is no JSON.") from None
     if is_program_result(document):
+        # Imported here because few jobs are another client's.
+        from qrsession.program_results import read_items  # noqa: PLC0415
+
         items = read_items(document, job_id)
         return [SampledPub(sum(i.counts.values()), i.counts, i.registers) for i in items]
     result = as_object(typed_value(document, "PrimitiveResult"), "The result")

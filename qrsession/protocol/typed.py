@@ -209,6 +209,11 @@ def _most_frequent_first(counter: Counter[Any]) -> list[tuple[Any, int]]:
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
+def is_program_result(document: Any) -> bool:
+    """Tell whether a result is a quantum program's, which bears a version in place of types."""
+    return isinstance(document, Mapping) and "schema_version" in document
+
+
 def typed_value(body: Any, name: str) -> Any:
     """Return ``__value__`` of an object whose ``__type__`` is ``name``."""
     record = as_object(body, f"A typed {name}")
