@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from qrsession.local.process import daemon, starting
 from qrsession.settings import Settings
 from tests.one_lane import AS_MANY_AS_USUAL, start_with_one_lane
 
+# Where Linux keeps files in memory, and how much must be free there; all tests take 0.2 GB.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
+_ENOUGH_BYTES = 2 * 2**30
 _PREFIXES = ("QRSESSION_", "QISKIT_", "IAM_URL", "COLUMNS", "NO_COLOR", "SLURM_", "PBS_", "LSB_")
 
 
@@ -30,8 +34,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_configure() -> None:
-    """Spare runtimes in the background the lanes that no test waits for."""
+    """Spare tests what none of them is about: lanes that run nothing, and waiting for a disk."""
     start_with_one_lane()
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.fixture(autouse=True)

@@ -214,7 +214,11 @@ def active_time_left_s(session: Session, now: datetime) -> int:
     if session.is_closed:
         return 0
     ends_at = session.max_ttl_ends_at
-    return session.max_ttl_s if ends_at is None else max(int((ends_at - now).total_seconds()), 0)
+    if ends_at is None:
+        return session.max_ttl_s
+    # A clock that was set back gives nobody more time than there was.
+    left = ends_at - max(now, session.updated_at)
+    return max(int(left.total_seconds()), 0)
 
 
 def _rest(session: Session, now: datetime) -> Session:

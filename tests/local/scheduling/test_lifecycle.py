@@ -304,7 +304,7 @@ class Sessions(RuleBasedStateMachine):
         if session.closed_at is not None and session.max_ttl_ends_at is not None:
             assert session.closed_at <= session.max_ttl_ends_at
         left_s = lifecycle.active_time_left_s(session, self.now)
-        assert 0 <= left_s <= session.max_ttl_s + 30
+        assert 0 <= left_s <= session.max_ttl_s
         assert left_s == 0 or not session.is_closed
 
     @invariant()
