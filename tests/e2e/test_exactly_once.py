@@ -176,7 +176,7 @@ def check_all(home: Path, folder: Path, cli: Cli, wanted: int, kills: int) -> st
 def test_jobs_exist_once_under_faults_and_kills(
     fresh_home: Path, own_cli: Cli, tmp_path: Path, record_property: Any
 ) -> None:
-    figures = check_all(fresh_home, tmp_path, own_cli, wanted=100, kills=8)
+    figures = check_all(fresh_home, tmp_path, own_cli, wanted=60, kills=6)
     record_property("figures", figures)
 
 
