@@ -25,6 +25,13 @@ class Outcomes:
     bits: NDArray[np.bool_]
     counts: NDArray[np.int64]
 
+    def of_shots(self) -> NDArray[np.intp]:
+        """Return the outcome of each shot, as its row in ``bits``, those of one next to each other.
+
+        Shots are independent of each other, so any order of them is as likely as any other.
+        """
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -94,7 +101,7 @@ def joined(parts: Sequence[tuple[Outcomes, Sequence[int]]], width: int, seed: in
     for outcomes, places in parts:
         wide = np.zeros((len(outcomes.counts), width), dtype=bool)
         wide[:, list(places)] = outcomes.bits
-        rows = rng.permutation(np.repeat(np.arange(len(outcomes.counts)), outcomes.counts))
+        rows = rng.permutation(outcomes.of_shots())
         packed |= np.packbits(wide, axis=1, bitorder="little")[rows]
     return counted(packed, width)
 

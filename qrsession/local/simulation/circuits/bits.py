@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TypeAlias
 
+from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, Clbit, Store
 from qiskit.circuit.classical import expr
 
@@ -23,3 +24,9 @@ def clbits_of(instruction: CircuitInstruction) -> tuple[Clbit, ...]:
             bits = variable.var
             found += [bits] if isinstance(bits, Clbit) else bits
     return tuple(dict.fromkeys(found))
+
+
+def positions_of(circuit: QuantumCircuit) -> dict[str, list[int]]:
+    """Return, for each register, which of the circuit's clbits its bits are. They may be shared."""
+    index_of = {clbit: index for index, clbit in enumerate(circuit.clbits)}
+    return {register.name: [index_of[clbit] for clbit in register] for register in circuit.cregs}

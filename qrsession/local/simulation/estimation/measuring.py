@@ -137,9 +137,9 @@ def measure(
     """
     parts, variances = [], np.zeros((len(values), terms.weights.shape[1]))
     rng = np.random.default_rng(derive_seed(setting.seed, "batches"))
-    first = 0
+    first, scaled = 0, terms.scaled
     for number, group in enumerate(terms.groups):
-        weights = terms.scaled[first : first + len(group.terms)]
+        weights = scaled[first : first + len(group.terms)]
         first += len(group.terms)
         measured, column_of = with_measurements(circuit, group.basis, bench.twin)
         seed = derive_seed(setting.seed, number)

@@ -22,7 +22,7 @@ from qiskit.quantum_info import Kraus, SuperOp
 from qiskit_aer.noise import QuantumError, pauli_error
 
 from qrsession.local.simulation.failures import not_valid
-from qrsession.local.simulation.noise.calibration import Calibration, Placed, Qubits
+from qrsession.local.simulation.noise.calibration import UNITS_S, Calibration, Placed, Qubits
 
 Matrix = NDArray[np.complex128]
 T = TypeVar("T")
@@ -36,7 +36,6 @@ _PAULIS: dict[str, Matrix] = {
     "Z": np.array([[1, 0], [0, -1]], dtype=np.complex128),
 }
 _NEGLIGIBLE = 1e-12
-_UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
 
 @dataclass(frozen=True)
@@ -184,9 +183,9 @@ class DeviceNoise:
                     "A delay is in units of dt, and the device does not say what dt is."
                 )
             return float(duration) * self._calibration.dt_s
-        if unit not in _UNITS_S:
+        if unit not in UNITS_S:
             raise not_valid(f"A delay has the unit {unit!r}, which says nothing of its length.")
-        return float(duration) * _UNITS_S[unit]
+        return float(duration) * UNITS_S[unit]
 
 
 def _remembered(

@@ -24,7 +24,7 @@ def misread(outcomes: Outcomes, flips: Flips, seed: int) -> Outcomes:
         return outcomes
     rng = np.random.default_rng(seed)
     bits = outcomes.bits
-    outcome_of_shot = np.repeat(np.arange(len(outcomes.counts)), outcomes.counts)
+    outcome_of_shot = outcomes.of_shots()
     packed = np.packbits(bits, axis=1, bitorder="little")[outcome_of_shot]
     # Bit by bit, since all at once would be a gigabyte for a million shots of a wide circuit.
     for clbit, (one_of_zero, zero_of_one) in wanted.items():

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
 
+from qrsession.local.simulation.circuits.bits import positions_of
 from qrsession.local.simulation.circuits.parts import Part, parts_of
 from qrsession.local.simulation.circuits.preparing import columns_for, prepared
 from qrsession.local.simulation.inputs.program_items import Item
@@ -94,7 +94,7 @@ class ItemRun:
         """
         spans = []
         points, shots = len(self._values), self._shots
-        positions = _positions(self._item.circuit)
+        positions = positions_of(self._item.circuit)
         registers = {
             name: np.empty((points, shots, len(bits)), dtype=bool)
             for name, bits in positions.items()
@@ -182,15 +182,6 @@ def _kinds(
     return rows, row_of.reshape(-1)
 
 
-def _positions(circuit: QuantumCircuit) -> dict[str, list[int]]:
-    """Return, for each register, which of the circuit's clbits its bits are. They may be shared."""
-    index_of = {clbit: index for index, clbit in enumerate(circuit.clbits)}
-    return {register.name: [index_of[clbit] for clbit in register] for register in circuit.cregs}
-
-
 def _shuffled(outcomes: Outcomes, clbits: list[int], rng: np.random.Generator) -> Bits:
-    # Outcomes are counted. Shots are independent of each other, so any order of them is as likely
-    # as any other.
-    order = rng.permutation(np.repeat(np.arange(len(outcomes.counts)), outcomes.counts))
-    shuffled: Bits = outcomes.bits[:, clbits][order]
+    shuffled: Bits = outcomes.bits[:, clbits][rng.permutation(outcomes.of_shots())]
     return shuffled

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from qrsession.codec import encode
+from qrsession.local.simulation.circuits.bits import positions_of
 from qrsession.local.simulation.circuits.preparing import columns_for, prepared
 from qrsession.local.simulation.failures import failed, not_valid
 from qrsession.local.simulation.inputs.compatibility import check_compatible
@@ -19,8 +19,8 @@ from qrsession.local.simulation.inputs.isa import check_isa
 from qrsession.local.simulation.inputs.pubs import SamplerPub, read_sampler_pub
 from qrsession.local.simulation.outcomes import Outcomes, derive_seed
 from qrsession.local.simulation.programs.reporting import declared
-from qrsession.local.simulation.programs.spans import Span, typed
-from qrsession.local.simulation.programs.writing import write_samples
+from qrsession.local.simulation.programs.spans import Span
+from qrsession.local.simulation.programs.writing import typed, write_samples
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.treatment.bench import Bench
 from qrsession.local.simulation.twin import Twin
@@ -125,19 +125,15 @@ def _check_size(pubs: list[SamplerPub]) -> None:
 def _run(pub: SamplerPub, bench: Bench, seed: int) -> dict[str, BitArray]:
     plain = prepared(pub.circuit)
     values = columns_for(plain, pub.circuit, pub.values)
-    positions = _positions(pub.circuit)
+    positions = positions_of(pub.circuit)
     arrays = {
         name: np.empty((len(values), pub.shots, -(-len(bits) // _BITS_OF_BYTE)), dtype=np.uint8)
         for name, bits in positions.items()
     }
     rng = np.random.default_rng(derive_seed(seed, "order"))
     for point, randomizations in enumerate(bench.run(plain, values, pub.shots, seed)):
-        # Aer counts outcomes. Shots are independent of each other, so any order of them is as
-        # likely as any other, and one drawn at random makes them shots again.
-        orders = [
-            rng.permutation(np.repeat(np.arange(len(outcomes.counts)), outcomes.counts))
-            for outcomes in randomizations
-        ]
+        # Aer counts outcomes; an order drawn at random makes them shots again.
+        orders = [rng.permutation(outcomes.of_shots()) for outcomes in randomizations]
         for name, bits in positions.items():
             shots = [
                 _pack(one, bits)[order] for one, order in zip(randomizations, orders, strict=True)
@@ -148,12 +144,6 @@ def _run(pub: SamplerPub, bench: Bench, seed: int) -> dict[str, BitArray]:
         name: BitArray(array.reshape(*pub.shape, *array.shape[1:]), len(positions[name]))
         for name, array in arrays.items()
     }
-
-
-def _positions(circuit: QuantumCircuit) -> dict[str, list[int]]:
-    """Return, for each register, which of the circuit's clbits its bits are. They may be shared."""
-    index_of = {clbit: index for index, clbit in enumerate(circuit.clbits)}
-    return {register.name: [index_of[clbit] for clbit in register] for register in circuit.cregs}
 
 
 def _pack(outcomes: Outcomes, bits: list[int]) -> NDArray[np.uint8]:

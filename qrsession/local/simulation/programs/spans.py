@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from qrsession.local.simulation.programs.writing import Shape
+from qrsession.local.simulation.programs.writing import Shape, typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,3 @@ class Span:
                 "data_slices": {str(index): slices},
             },
         )
-
-
-def typed(name: str, value: Any) -> dict[str, Any]:
-    """Write a value with its type, as IBM's client reads it."""
-    return {"__type__": name, "__value__": value}

@@ -69,12 +69,13 @@ def _typed(
             "shape": list(shape),
             "fields": {name: encode(values) for name, values in fields.items()},
         }
-        value = {"data": {"__type__": "DataBin", "__value__": data}, "metadata": of_pub}
-        pub_results.append({"__type__": kind, "__value__": value})
-    return {
-        "__type__": "PrimitiveResult",
-        "__value__": {"pub_results": pub_results, "metadata": metadata},
-    }
+        pub_results.append(typed(kind, {"data": typed("DataBin", data), "metadata": of_pub}))
+    return typed("PrimitiveResult", {"pub_results": pub_results, "metadata": metadata})
+
+
+def typed(name: str, value: Any) -> dict[str, Any]:
+    """Write a value with its type, as IBM's client reads it."""
+    return {"__type__": name, "__value__": value}
 
 
 def _without_nan(values: NDArray[np.float64]) -> Any:

@@ -18,11 +18,10 @@ from collections.abc import Iterator
 from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, Delay, Gate
 
-from qrsession.local.simulation.noise.calibration import Calibration
+from qrsession.local.simulation.noise.calibration import UNITS_S, Calibration
 from qrsession.local.simulation.treatment.natives import Natives
 from qrsession.protocol.treatment import Decoupling
 
-_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 _KEEPS_ZERO = ("reset", "delay", "barrier")
 # A length in seconds is a whole number of steps up to rounding.
 _ROUNDING = 1e-6
@@ -102,7 +101,7 @@ class _Filler:
             return None
         if delay.unit == "dt":
             return float(duration)
-        scale = _SECONDS.get(delay.unit)
+        scale = UNITS_S.get(delay.unit)
         return None if scale is None else duration * scale / self._dt_s
 
     def _pieces(self, free: int) -> list[int] | None:
@@ -140,4 +139,4 @@ def _delay(steps: float, unit: str, dt_s: float) -> Iterator[Delay]:
     if unit == "dt":
         yield Delay(round(steps), "dt")
     else:
-        yield Delay(steps * dt_s / _SECONDS[unit], unit)
+        yield Delay(steps * dt_s / UNITS_S[unit], unit)

@@ -196,7 +196,9 @@ def _delays_in_layers(circuit: QuantumCircuit, strategy: Strategy) -> set[int]:
     if strategy is Strategy.ACTIVE:
         return set()
     last = dict.fromkeys(circuit.qubits, 0)
-    members: dict[int, set[Qubit]] = {}
+    num_layers = 0
+    # The first layer that each qubit is active in.
+    first: dict[Qubit, int] = {}
     open_delays: dict[Qubit, list[int]] = {}
     waits: list[_Wait] = []
     for index, instruction in enumerate(circuit.data):
@@ -211,29 +213,19 @@ def _delays_in_layers(circuit: QuantumCircuit, strategy: Strategy) -> set[int]:
             waits += [_Wait(index, qubit, last[qubit], now) for index in indices]
         if instruction.name in CLIFFORD_PAIRS:
             now += 1
-            members.setdefault(now, set()).update(qubits)
+            num_layers = max(num_layers, now)
+            for qubit in qubits:
+                first[qubit] = min(first.get(qubit, now), now)
         last.update(dict.fromkeys(qubits, now))
     for qubit, indices in open_delays.items():
-        waits += [_Wait(index, qubit, last[qubit], len(members)) for index in indices]
-    return {
-        wait.index
-        for wait in waits
-        if any(
-            wait.qubit in _taking_part(circuit, strategy, members, layer)
-            for layer in range(wait.behind + 1, wait.up_to + 1)
-        )
-    }
+        waits += [_Wait(index, qubit, last[qubit], num_layers) for index in indices]
+    return {wait.index for wait in waits if _takes_part(wait, strategy, first)}
 
 
-def _taking_part(
-    circuit: QuantumCircuit, strategy: Strategy, members: dict[int, set[Qubit]], layer: int
-) -> set[Qubit]:
-    match strategy:
-        case Strategy.ACTIVE:
-            return members[layer]
-        case Strategy.ACCUMULATED:
-            return set().union(*(members[n] for n in members if n <= layer))
-        case Strategy.CIRCUIT:
-            return set().union(*members.values())
-        case Strategy.ALL:
-            return set(circuit.qubits)
+def _takes_part(wait: _Wait, strategy: Strategy, first: dict[Qubit, int]) -> bool:
+    """Tell whether one of the layers that a qubit waits through twirls it."""
+    if wait.up_to <= wait.behind:
+        return False
+    if strategy is Strategy.ACCUMULATED:
+        return first.get(wait.qubit, wait.up_to + 1) <= wait.up_to
+    return strategy is Strategy.ALL or wait.qubit in first
