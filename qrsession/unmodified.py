@@ -60,27 +60,38 @@ def client_variables(settings: Settings, environ: Mapping[str, str]) -> ClientVa
         StorageError: A folder or file of its home cannot be used.
     """
     # Imported here: who only removes the variables needs no runtime.
-    from qrsession.local.account.identity import LOCAL_CRN  # noqa: PLC0415
     from qrsession.local.process import daemon  # noqa: PLC0415
-    from qrsession.protocol.routes import API_PREFIX  # noqa: PLC0415
 
     address, until_epoch_s = daemon.ensure_kept(settings)
-    values = (
-        "ibm_quantum_platform",
-        daemon.secret_of(settings),
-        LOCAL_CRN,
-        f"{address.url}/experimental{API_PREFIX}",
-        address.url,
-        "1",
-    )
-    variables = dict(zip(_NAMES, values, strict=True))
+    variables = variables_of(address.url, daemon.secret_of(settings), environ)
     replaced = tuple(name for name in _NAMES if environ.get(name, "") not in {"", variables[name]})
     return ClientVariables(
-        variables={**variables, **_without_proxy(environ)},
+        variables=variables,
         replaced=replaced,
         url=address.url,
         kept_until=datetime.fromtimestamp(until_epoch_s, UTC),
     )
+
+
+def variables_of(url: str, key: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a local runtime, by name.
+
+    Args:
+        url: Where it serves.
+        key: Its API key.
+        environ: The environment that they are for.
+    """
+    from qrsession.local.account.identity import LOCAL_CRN  # noqa: PLC0415 - as above
+
+    values = ("ibm_quantum_platform", key, LOCAL_CRN, api_url(url), url, "1")
+    return {**dict(zip(_NAMES, values, strict=True)), **_without_proxy(environ)}
+
+
+def api_url(url: str) -> str:
+    """Return the base of the API of a local runtime that IBM's client takes as it stands."""
+    from qrsession.protocol.routes import API_PREFIX  # noqa: PLC0415 - as above
+
+    return f"{url}/experimental{API_PREFIX}"
 
 
 def variables_to_remove(environ: Mapping[str, str]) -> tuple[str, ...]:

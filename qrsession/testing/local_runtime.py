@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Self
 
 from qrsession.errors import LocalRuntimeError
 from qrsession.local.account.identity import LOCAL_CRN
-from qrsession.local.process.daemon import HOST, secret_of
+from qrsession.local.process.daemon import secret_of
+from qrsession.local.process.starting import FOREIGN_VARIABLES
 from qrsession.settings import ACCOUNT_VARIABLE, HOME_VARIABLE, Settings
 from qrsession.testing.conditions import RuntimeConditions
 from qrsession.testing.control import Control
+from qrsession.unmodified import api_url, variables_of
 
 if TYPE_CHECKING:
     from qrsession.accounts import Account
@@ -29,11 +31,8 @@ if TYPE_CHECKING:
 _START_LIMIT_S = 60.0
 _END_LIMIT_S = 10.0
 _LONGEST_URL = 200
-# With this word in its URL IBM's client takes it as it stands.
-_API_PATH = "/experimental/api/v1"
-_CHANNEL = "ibm_quantum_platform"
-# Accounts of whoever runs the tests, which are nobody's business here.
-_FOREIGN_VARIABLES = ("QRSESSION_", "QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL", "IAM_URL")
+# Accounts and homes of whoever runs the tests, which are nobody's business here.
+_FOREIGN_VARIABLES = ("QRSESSION_", *FOREIGN_VARIABLES)
 
 
 class LocalRuntime:
@@ -128,19 +127,10 @@ class LocalRuntime:
     @property
     def environ(self) -> dict[str, str]:
         """The variables by which programs find it: qrsession, and IBM's client, unmodified."""
-        bypass = [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), HOST]
-        no_proxy = ",".join(name for name in bypass if name)
         return {
             HOME_VARIABLE: str(self.home),
             ACCOUNT_VARIABLE: "environment",
-            "QISKIT_IBM_CHANNEL": _CHANNEL,
-            "QISKIT_IBM_TOKEN": self.key,
-            "QISKIT_IBM_INSTANCE": self.instance,
-            "QISKIT_IBM_URL": f"{self.url}{_API_PATH}",
-            "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",
-            "IAM_URL": self.url,
-            "NO_PROXY": no_proxy,
-            "no_proxy": no_proxy,
+            **variables_of(self.url, self.key, os.environ),
         }
 
     def account(self) -> "Account":
@@ -150,7 +140,7 @@ class LocalRuntime:
         return Account(
             name="qrsession-testing",
             token=self.key,
-            url=f"{self.url}{_API_PATH}",
+            url=api_url(self.url),
             instance=self.instance,
             iam_url=self.url,
         )

@@ -31,7 +31,7 @@ _EXIT_POLL_S = 0.01
 _LARGEST_LOG_BYTES = 4 * 1024 * 1024
 
 # These would redirect or unlock a client; the runtime is a server and must not depend on them.
-_FOREIGN_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL", "IAM_URL")
+FOREIGN_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL", "IAM_URL")
 
 
 def start(
@@ -122,7 +122,7 @@ def _spawn_and_wait(
 
 def _environment() -> dict[str, str]:
     return {
-        name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)
+        name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)
     }
 
 
