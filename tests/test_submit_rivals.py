@@ -26,15 +26,8 @@ from qrsession.service import RuntimeService
 from qrsession.settling import find_tagged
 from qrsession.submit import Sending, submit
 from qrsession.tags import new_tag
+from tests.circuits import BELL
 
-BELL = """OPENQASM 3.0;
-include "stdgates.inc";
-qubit[2] q;
-bit[2] c;
-h q[0];
-cx q[0], q[1];
-c = measure q;
-"""
 BACKEND = "aer_simulator"
 REQUEST = JobRequest(
     program_id="sampler",

@@ -93,6 +93,15 @@ class Interruption:
 _KILLED = Failure(faults.JOB_CANCELLED, "The job was ended while it ran.", "Submit it again.")
 
 
+def ran_too_long(limit_s: float) -> Failure:
+    """Say that a job did not end within its maximum execution time."""
+    return Failure(
+        faults.RAN_TOO_LONG,
+        f"The job ran longer than its maximum execution time of {limit_s:g} seconds.",
+        "Raise max_execution_time, or use fewer circuits, shots or qubits.",
+    )
+
+
 class JobLane(Protocol):
     """What a scheduler asks of a lane. One job at a time."""
 
@@ -210,11 +219,7 @@ class Lane:
                 outcome = _outcome_of(*await process.ask(head, job.params_json))
         except TimeoutError:
             await self._renew()
-            return Failure(
-                faults.RAN_TOO_LONG,
-                f"The job ran longer than its maximum execution time of {limit_s:g} seconds.",
-                "Raise max_execution_time, or use fewer circuits, shots or qubits.",
-            )
+            return ran_too_long(limit_s)
         except (OSError, asyncio.IncompleteReadError):
             status = await self._renew()
             return self._how_it_died(status)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from qrsession.local.lanes.lane import Interruption
+from qrsession.local.lanes.lane import Interruption, ran_too_long
 from qrsession.local.scenario.counting import Turns
+from qrsession.local.scenario.holding import Holding
 from qrsession.local.scenario.jobs import JobRule, Outcome
 from qrsession.local.store.job_rows import Ending, Job
 from qrsession.protocol import faults
@@ -55,7 +56,7 @@ class Cast:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._given: dict[str, JobRule] = {}
-        self._queued_until_s: dict[str, float] = {}
+        self._waiting = Holding(monotonic)
         self._running: dict[str, asyncio.Event] = {}
         self.play((), 0)
 
@@ -77,7 +78,7 @@ class Cast:
     def release(self) -> None:
         """Take all parts back: jobs that wait run as any other, those that run end now."""
         self._given.clear()
-        self._queued_until_s.clear()
+        self._waiting.clear()
         for is_over in self._running.values():
             is_over.set()
 
@@ -87,31 +88,23 @@ class Cast:
             if not part.turns.is_over and part.matches(request) and part.turns.fires():
                 self._given[job_id] = part.rule
                 if part.rule.queue_s:
-                    self._queued_until_s[job_id] = self._monotonic() + part.rule.queue_s
+                    self._waiting.add(job_id, part.rule.queue_s)
                 return
 
     def drop(self, job_id: str) -> None:
         """Forget a job: it was cancelled."""
         self._given.pop(job_id, None)
-        self._queued_until_s.pop(job_id, None)
+        self._waiting.drop(job_id)
         if job_id in self._running:
             self._running[job_id].set()
 
     def waiting(self) -> tuple[str, ...]:
         """Return the jobs that must wait in the queue still."""
-        if self._queued_until_s:
-            now_s = self._monotonic()
-            self._queued_until_s = {
-                job_id: until_s
-                for job_id, until_s in self._queued_until_s.items()
-                if until_s > now_s
-            }
-        return tuple(self._queued_until_s)
+        return self._waiting.job_ids()
 
     def next_due_s(self) -> float | None:
         """Return in how many seconds the next of them may run; None where none waits."""
-        now_s = self._monotonic()
-        return min((until_s - now_s for until_s in self._queued_until_s.values()), default=None)
+        return self._waiting.next_due_s()
 
     async def perform(
         self, job: Job, run: Callable[[], Awaitable[Ending | Interruption]]
@@ -164,9 +157,10 @@ def _ending_of(rule: JobRule) -> Ending:
 
 
 def _ran_too_long(cost_s: int) -> Ending:
+    failure = ran_too_long(cost_s)
     return Ending(
         JobStatus.CANCELLED,
-        reason=f"The job ran longer than its maximum execution time of {cost_s} seconds.",
-        reason_code=faults.RAN_TOO_LONG,
-        reason_solution="Raise max_execution_time, or use fewer circuits, shots or qubits.",
+        reason=failure.reason,
+        reason_code=failure.code,
+        reason_solution=failure.solution,
     )

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from qrsession.local.scenario import Rule, Scenario
 from qrsession.local.scenario.counting import Turns
+from qrsession.local.scenario.holding import Holding
 from qrsession.local.scenario.patterns import LONGEST_PATH, path_pattern, safe_pattern
 
 _LOGGER = logging.getLogger(__name__)
@@ -67,8 +68,7 @@ class Director:
     def __init__(
         self, scenario: Scenario | None = None, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._monotonic = monotonic
-        self._hidden_until_s: dict[str, float] = {}
+        self._hidden = Holding(monotonic)
         self._tasks: set[asyncio.Task[None]] = set()
         self.play(scenario or Scenario())
 
@@ -104,22 +104,15 @@ class Director:
 
     def hide(self, job_id: str, for_s: float) -> None:
         """Keep a job out of lists for a while."""
-        self._hidden_until_s[job_id] = self._monotonic() + for_s
+        self._hidden.add(job_id, for_s)
 
     def reveal(self) -> None:
         """Show all hidden jobs."""
-        self._hidden_until_s.clear()
+        self._hidden.clear()
 
     def hidden(self) -> tuple[str, ...]:
         """Return the jobs that lists do not show now."""
-        if self._hidden_until_s:
-            now_s = self._monotonic()
-            self._hidden_until_s = {
-                job_id: until_s
-                for job_id, until_s in self._hidden_until_s.items()
-                if until_s > now_s
-            }
-        return tuple(self._hidden_until_s)
+        return self._hidden.job_ids()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that no request waits for."""
