@@ -11,6 +11,7 @@ from qiskit.circuit import Delay
 from qrsession.local.devices.device_rules import DeviceRules
 from qrsession.local.simulation.failures import failed
 from qrsession.protocol import faults
+from qrsession.protocol.typed import LARGEST_ARRAY_BYTES
 
 # Of one sampler job, on any device. Source: guide "Job limits".
 MOST_EXECUTIONS = 10_000_000
@@ -50,6 +51,26 @@ def check_limits(
             "Use fewer shots, parameter values or pubs in a job.",
         )
     _check_rep_delay(rules, params)
+
+
+def check_size(size_bytes: int, what: str, parts: str) -> None:
+    """Hold what a job would give against what is kept of one.
+
+    Args:
+        size_bytes: How much that is.
+        what: What it is called.
+        parts: What there should be less of, beside shots.
+
+    Raises:
+        JobFailedError: It is too much; the code is that of too many shots.
+    """
+    if size_bytes > LARGEST_ARRAY_BYTES:
+        raise failed(
+            faults.TOO_MANY_SHOTS,
+            f"The {what} of this job would take {size_bytes} bytes; at most "
+            f"{LARGEST_ARRAY_BYTES} are kept.",
+            f"Use fewer shots, {parts} in a job.",
+        )
 
 
 def check_delay(delay: Delay, rules: DeviceRules, where: str) -> None:

@@ -14,6 +14,7 @@ from qrsession.codec.tensors import tensor_to_array
 from qrsession.errors import WireFormatError
 from qrsession.local.devices.device import MAX_SHOTS
 from qrsession.local.simulation.failures import failed, not_valid
+from qrsession.local.simulation.inputs.fitting import check_size
 from qrsession.local.simulation.inputs.reading import check_width, read_circuit
 from qrsession.local.simulation.inputs.samplexes import draw
 from qrsession.local.simulation.outcomes import derive_seed
@@ -187,10 +188,4 @@ def _check_size(program: QuantumProgram) -> None:
         for item in program.items
         for register in item.circuit.cregs
     )
-    if size_bytes > LARGEST_ARRAY_BYTES:
-        raise failed(
-            faults.TOO_MANY_SHOTS,
-            f"The results of this job would take {size_bytes} bytes; at most "
-            f"{LARGEST_ARRAY_BYTES} are kept.",
-            "Use fewer shots, points or items in a job.",
-        )
+    check_size(size_bytes, "results", "points or items")

@@ -48,7 +48,7 @@ def _mask(bits: NDArray[np.bool_]) -> int:
 
 
 class CliffordGates:
-    """Rewrites gates, and remembers those that it has met. For one circuit."""
+    """Rewrites gates, and remembers those that it has met."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, tuple[float, ...]], QuantumCircuit | None] = {}

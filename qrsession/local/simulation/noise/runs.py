@@ -225,20 +225,20 @@ class NoisyRuns:
             seed = derive_seed(run.seed, point)
             bound = replace(run.cut, circuit=_bound(run.cut.circuit, row))
             if gates.accept(bound.circuit):
-                yield way, self._twirled(bound, run, seed)
+                yield way, self._twirled(bound, run, seed, gates)
             elif plan.is_possible:
                 for exact, result in self._exact(replace(run, values=row[None], seed=seed), plan):
                     yield exact, _outcomes(result, run)
             else:
                 raise out_of_reach(plan, self._memory_mb)
 
-    def _twirled(self, bound: Cut, run: _Run, seed: int) -> Outcomes:
+    def _twirled(self, bound: Cut, run: _Run, seed: int, gates: CliffordGates) -> Outcomes:
         """Run a point with Pauli errors."""
         method = Method.STABILIZER
         if bound.is_dynamic:
             noisy = with_noise(bound, run.noise, method)
             return _outcomes(self._execute([noisy], None, run.shots, seed, method)[0], run)
-        plain = NoisyCircuit(CliffordGates().plain(bound.circuit), None)
+        plain = NoisyCircuit(gates.plain(bound.circuit), None)
         result = self._execute([plain], None, 1, seed, method)[0]
         (reference,) = _outcomes(result, replace(run, shots=1)).bits
         frames_seed = derive_seed(seed, "frames")

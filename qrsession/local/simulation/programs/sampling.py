@@ -12,9 +12,9 @@ from qiskit.primitives import BitArray
 from qrsession.codec import encode
 from qrsession.local.simulation.circuits.bits import positions_of
 from qrsession.local.simulation.circuits.preparing import columns_for, prepared
-from qrsession.local.simulation.failures import failed, not_valid
+from qrsession.local.simulation.failures import not_valid
 from qrsession.local.simulation.inputs.compatibility import check_compatible
-from qrsession.local.simulation.inputs.fitting import check_limits
+from qrsession.local.simulation.inputs.fitting import check_limits, check_size
 from qrsession.local.simulation.inputs.isa import check_isa
 from qrsession.local.simulation.inputs.pubs import SamplerPub, read_sampler_pub
 from qrsession.local.simulation.outcomes import Outcomes, derive_seed
@@ -24,9 +24,7 @@ from qrsession.local.simulation.programs.writing import typed, write_samples
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.treatment.bench import Bench
 from qrsession.local.simulation.twin import Twin
-from qrsession.protocol import faults
 from qrsession.protocol.treatment import treatment_of
-from qrsession.protocol.typed import LARGEST_ARRAY_BYTES
 
 _BITS_OF_BYTE = 8
 
@@ -113,13 +111,7 @@ def _check_size(pubs: list[SamplerPub]) -> None:
         for pub in pubs
         for register in pub.circuit.cregs
     )
-    if size_bytes > LARGEST_ARRAY_BYTES:
-        raise failed(
-            faults.TOO_MANY_SHOTS,
-            f"The samples of this job would take {size_bytes} bytes; at most "
-            f"{LARGEST_ARRAY_BYTES} are kept.",
-            "Use fewer shots, parameter values or pubs in a job.",
-        )
+    check_size(size_bytes, "samples", "parameter values or pubs")
 
 
 def _run(pub: SamplerPub, bench: Bench, seed: int) -> dict[str, BitArray]:
