@@ -20,8 +20,9 @@ from qrsession.errors import InvalidValueError, LocalRuntimeError
 from qrsession.local.cluster.inspection import inspect
 from qrsession.local.cluster.lanes import ClusterLane, make_cluster_lanes
 from qrsession.local.devices.snapshots import carried_folder, find_snapshots
-from qrsession.local.lanes.lane import Interruption, LaneJob, LaneOutcome
+from qrsession.local.lanes.lane import Interruption, LaneOutcome
 from qrsession.protocol import faults
+from tests.lane_jobs import job
 from tests.local.cluster.clusters import ENDLESS, HEADER, LIMIT_S, DaskCluster, is_gone, until
 
 if TYPE_CHECKING:
@@ -66,20 +67,6 @@ def lanes_of(cluster: DaskCluster, num_workers: int) -> list[ClusterLane]:
         cluster.start_worker()
     until(lambda: inspect(cluster.address).num_workers == num_workers)
     return make_cluster_lanes(cluster.engine, None)
-
-
-def job(circuit: str, *, shots: int = 100, **changes: Any) -> LaneJob:
-    """Return a job for the sampler."""
-    params = {"pubs": [[circuit, None, shots]], "version": 2}
-    fields: dict[str, Any] = {
-        "job_id": "job",
-        "program_id": "sampler",
-        "params_json": json.dumps(params).encode(),
-        "backend": "aer_simulator",
-        "seed": 12345,
-        "cost_s": None,
-    }
-    return LaneJob(**(fields | changes))
 
 
 def submit(client: "Client", circuit: str, shots: int) -> str:

@@ -14,8 +14,9 @@ import pytest
 
 from qrsession.local.lanes.lane import Lane
 from qrsession.protocol import faults
+from tests.lane_jobs import job
 from tests.local.lanes.test_lanes import ENDLESS as ENDLESS_QASM
-from tests.local.lanes.test_lanes import HEADER, LIMIT_S, MEMORY_MB, counts_of, is_computing, job
+from tests.local.lanes.test_lanes import HEADER, LIMIT_S, MEMORY_MB, counts_of, is_computing
 
 # A statevector of 512 MiB, which is within the lane's share.
 WIDE = HEADER + "qubit[25] q; bit[25] c; h q; t q; cx q[0], q[1]; h q; c = measure q;"

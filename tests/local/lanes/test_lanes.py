@@ -22,35 +22,20 @@ from qrsession.errors import LocalRuntimeError
 from qrsession.local.lanes import memory
 from qrsession.local.lanes.lane import (
     Lane,
-    LaneJob,
     LaneOutcome,
     default_num_lanes,
     make_lanes,
 )
 from qrsession.local.lanes.lane_process import LaneProcess
 from qrsession.protocol import faults
+from tests.lane_jobs import job
 
 MEMORY_MB = 2000
 LIMIT_S = 60.0
 
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
-BELL = HEADER + "qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;"
 # It ends when bit 0 is 1, which never happens: Aer computes with Python's lock held.
 ENDLESS = HEADER + "qubit[1] q; bit[1] c; while (c == 0) { x q[0]; x q[0]; c[0] = measure q[0]; }"
-
-
-def job(circuit: Any = BELL, *, shots: int = 100, **changes: Any) -> LaneJob:
-    """Return a job for the sampler, its circuit measured into register c."""
-    params = {"pubs": [[circuit, None, shots]], "version": 2}
-    fields: dict[str, Any] = {
-        "job_id": "job",
-        "program_id": "sampler",
-        "params_json": json.dumps(params).encode(),
-        "backend": "aer_simulator",
-        "seed": 12345,
-        "cost_s": None,
-    }
-    return LaneJob(**(fields | changes))
 
 
 WithLane = Callable[[Callable[[Lane], Awaitable[None]]], None]
