@@ -2,7 +2,7 @@
 
 The file is the one of qiskit-ibm-runtime, ``~/.qiskit/qiskit-ibm.json``, and so are the variables
 ``QISKIT_IBM_TOKEN``, ``_CHANNEL``, ``_INSTANCE`` and ``_URL``. Which account is taken when none is
-named is the row "account" of the first table in docs/reference.md.
+named is the row "account" of the first table in docs/reference/README.md.
 """
 
 import os

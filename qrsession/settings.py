@@ -1,7 +1,7 @@
 """Where files live, and what the environment says: the only reader of ``QRSESSION_*``.
 
 ``QRSESSION_HOME`` puts state, data, cache and config under one folder; without it the folders are
-the user's, as platformdirs names them. See "Files and environment" in docs/reference.md.
+the user's, as platformdirs names them. See docs/reference/files.md and environment.md.
 """
 
 import os

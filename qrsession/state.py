@@ -1,7 +1,7 @@
 """The ledger on disk: which sessions are open, and which one is current.
 
 Read without a lock, since the file is only ever replaced as a whole; changed under one. See
-"Files and environment" in docs/reference.md.
+docs/reference/files.md.
 """
 
 from collections.abc import Callable, Iterable, Iterator

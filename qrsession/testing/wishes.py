@@ -1,6 +1,7 @@
 """What can be said of a failure by name: the fields of rules, for editors and type checkers.
 
-Their meaning stands under "Scenarios" in docs/reference.md, and in `qrsession.local.scenario`.
+Their meaning stands under "Scenarios" in docs/reference/local-runtime.md, and in
+`qrsession.local.scenario`.
 """
 
 from typing import Literal, TypedDict

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "testing.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "testing.md"
 LIMIT_S = 110
 _NAMED = re.compile(r"^<!-- file: (\S+) -->\n```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
