@@ -17,6 +17,8 @@ from qrsession.expectations import Distribution
 LARGEST_FILE_BYTES = 256 * 2**20
 # How far probabilities that somebody has rounded may be from a sum of 1.
 SUM_TOLERANCE = 1e-3
+# Beyond it, numbers with a fraction do not count one by one.
+_LARGEST_COUNT = 2**53
 _ADVICE = 'Write {"00": 0.5, "11": 0.5}, or counts; or name a file that `qrsession run -o` wrote.'
 # Of a line: the circuit's index, the bitstring, its count.
 _COLUMNS = 3
@@ -41,10 +43,9 @@ def read_reference(file: Path) -> list[Distribution]:
         raise _wrong(file, "it is no text") from None
     if text.startswith(("{", "[")):
         try:
-            document = json.loads(text)
-        except (ValueError, RecursionError):
+            found = _entries(file, json.loads(text))
+        except (json.JSONDecodeError, RecursionError):
             raise _wrong(file, "it is no JSON") from None
-        found = _entries(file, document)
     else:
         found = _lines(file, text)
     if not found:
@@ -96,7 +97,7 @@ def _distribution(file: Path, entry: Mapping[str, Any]) -> Distribution:
             raise _wrong(file, f"{bits!r} is no bitstring")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _wrong(file, f"{bits!r} has no number")
-        if not 0 <= value < math.inf:
+        if not 0 <= value <= _LARGEST_COUNT:
             raise _wrong(file, f"{bits!r} has {value}")
     total = math.fsum(entry.values())
     if total <= 0:
