@@ -39,7 +39,7 @@ class Kind(StrEnum):
     VALUE = "value"
 
 
-_TITLES = {Kind.FIDELITY: "fidelity", Kind.TOTAL_VARIATION: "total variation distance"}
+_TITLES = {Kind.FIDELITY: "fidelity", Kind.TOTAL_VARIATION: "TVD"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +168,9 @@ class Verdict:
         words = f"{self.expectation.title} {seen}"
         notes = []
         if self.is_close:
-            notes.append("within its error of the bound")
+            notes.append("within its error")
         if self.perfect is not None:
-            notes.append(f"{_decimal(self.perfect, self.seen.error)} with shot noise alone")
+            notes.append(f"shot noise alone: {_decimal(self.perfect, self.seen.error)}")
         return f"{words} ({'; '.join(notes)})" if notes else words
 
     def figures(self, plus_minus: str = "±") -> str:
@@ -300,9 +300,7 @@ def judge(
     for expectation in expectations:
         perfect = None
         if expectation.observable is not None:
-            positions = {
-                qubit: at for qubit, at in enumerate(ground.positions) if at is not None
-            }
+            positions = {qubit: at for qubit, at in enumerate(ground.positions) if at is not None}
             seen = average(counts, reader_of(expectation.observable, positions))
         else:
             distribution = ground.distribution or Distribution({})
@@ -319,12 +317,15 @@ def perfect_of(kind: Kind, distribution: Distribution, shots: int) -> float:
     return perfect_total_variation(distribution, shots)
 
 
-def failure_of(verdicts: Sequence[Verdict], **details: Any) -> ExpectationError | None:
+def failure_of(
+    verdicts: Sequence[Verdict], details: Mapping[str, Any], *, is_kept: bool = True
+) -> ExpectationError | None:
     """Return the error for the expectations that do not hold, None where all do.
 
     Args:
         verdicts: What was seen.
         details: What else the error tells a program: the job and its result.
+        is_kept: Whether the result can be looked at later.
     """
     failed = [verdict for verdict in verdicts if not verdict.holds]
     if not failed:
@@ -334,9 +335,10 @@ def failure_of(verdicts: Sequence[Verdict], **details: Any) -> ExpectationError 
     return ExpectationError(
         f"{len(failed)} of {len(verdicts)} expectations did not hold: "
         f"{first.circuit}: {first.sentence()}{rest}.",
-        advice="The result was kept: `qrsession result "
-        f"{first.job_id or '@last'}`. More shots make the errors smaller.",
-        details={"expectations": [verdict.document() for verdict in verdicts], **details},
+        advice=f"Look at the result again: qrsession result {first.job_id or '@last'}"
+        if is_kept
+        else "The result was not kept, since it is private.",
+        details={**details, "expectations": [verdict.document() for verdict in verdicts]},
     )
 
 

@@ -9,6 +9,7 @@ simulation of stabilizer circuits", 2004, sections II and III.
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Clifford, Operator
@@ -31,14 +32,20 @@ def run_stabilizers(program: Program, registers: Registers) -> dict[str, float]:
     basis = _basis_of(row & mask for row in rows)
     if 1 << len(basis) > MOST_OUTCOMES:
         raise refuse(f"it has 2^{len(basis)} outcomes, more than {MOST_OUTCOMES}")
-    found = [outcome & mask]
-    for row in basis:
-        found += [number ^ row for number in found]
     values = {
-        step.clbit: np.array([number >> step.qubit & 1 for number in found], np.bool_)
+        step.clbit: _column([row >> step.qubit & 1 for row in basis], outcome >> step.qubit & 1)
         for step in program.final
     }
-    return dict.fromkeys(registers.bitstrings(0, values), 1.0 / len(found))
+    bitstrings = registers.bitstrings(0, values)
+    return dict.fromkeys(bitstrings, 1.0 / len(bitstrings))
+
+
+def _column(differences: list[int], first: int) -> NDArray[np.bool_]:
+    """Return one bit of all outcomes: bool, shape ``(2 ** len(differences),)``."""
+    column = np.array([first], np.bool_)
+    for difference in differences:
+        column = np.concatenate((column, column ^ bool(difference)))
+    return column
 
 
 def _clifford_of(program: Program) -> Clifford:
