@@ -6,9 +6,10 @@ Definitions, for relative frequencies p of n shots and a distribution q:
 - total variation distance ``T = 1/2 sum_i |p_i - q_i|``;
 - the value of an observable that is diagonal, ``sum_i p_i o_i``.
 
-Their errors are standard errors. Counts are multinomial, ``Cov(p_i, p_j) = (d_ij p_i - p_i p_j) / n``,
-so a figure f has the variance ``(sum_i p_i g_i^2 - (sum_i p_i g_i)^2) / n`` with ``g_i = df/dp_i``
-(the delta method: L. Wasserman, "All of Statistics", 5.5 and 9.9). That gives
+Their errors are standard errors. Counts are multinomial,
+``Cov(p_i, p_j) = (d_ij p_i - p_i p_j) / n``.
+So a figure f has the variance ``(sum_i p_i g_i^2 - (sum_i p_i g_i)^2) / n``, ``g_i = df/dp_i`` (the
+delta method: L. Wasserman, "All of Statistics", 5.5 and 9.9). That gives
 
 - ``Var F = F (1 - F) / n``, for ``g_i = sqrt(F q_i / p_i)``;
 - ``Var T = (1 - (sum_i p_i s_i)^2) / 4n``, for ``g_i = s_i / 2``, s_i the sign of ``p_i - q_i``;
@@ -122,8 +123,8 @@ def average(counts: Mapping[str, int], value_of: Callable[[str], float]) -> Meas
 def perfect_fidelity(expected: Distribution, shots: int) -> float:
     """Return what a perfect device's fidelity comes to on average, with so many shots.
 
-    ``E F = (sum_i sqrt(q_i / n) E sqrt(X_i))^2`` for binomial X_i, up to terms of order 1/n^2. For K
-    outcomes that are all seen often it is ``1 - (K - 1) / 4n``.
+    ``E F = (sum_i sqrt(q_i / n) E sqrt(X_i))^2`` for binomial X_i, up to terms of order 1/n^2.
+    For K outcomes that are all seen often it is ``1 - (K - 1) / 4n``.
     """
     effective = _effective(shots, expected.shots)
     known: dict[str, float] = {}
@@ -185,7 +186,10 @@ def _root_ratio(probability: float, shots: int) -> float:
 
 
 def _mean_deviation(probability: float, shots: int) -> float:
-    """Return E|X - n q| of a binomial X: 2 v C(n, v) q^v (1 - q)^(n - v + 1), v = floor(n q) + 1."""
+    """Return E|X - n q| of a binomial X.
+
+    It is ``2 v C(n, v) q^v (1 - q)^(n - v + 1)`` with ``v = floor(n q) + 1``.
+    """
     above = math.floor(shots * probability) + 1
     if above > shots:
         return 0.0

@@ -19,7 +19,9 @@ _RANGES = {**dict.fromkeys("XYZ", (-1.0, 1.0)), "I": (1.0, 1.0), "0": (0.0, 1.0)
 _ADVICE = 'Write a letter for each qubit: "ZZ", or a sum: "0.5*ZZ + 0.2*IZ".'
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 # A term and the sign before it. Minus has a letter of its own where a text was typeset.
-_TERM = re.compile(rf"\s*(?P<sign>[+\-−]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?(?P<letters>\w+)\s*")
+_TERM = re.compile(
+    rf"\s*(?P<sign>[+\-\u2212]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?(?P<letters>\w+)\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Observable:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Two values that it lies between, whatever the state: of a sum they need not be reached."""
+        """Two values that it lies between in any state; those of a sum need not be reached."""
         ranges = [_range_of(term) for term in self.terms]
         return math.fsum(low for low, _ in ranges), math.fsum(high for _, high in ranges)
 

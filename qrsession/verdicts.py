@@ -162,10 +162,14 @@ class Verdict:
         bounds = self.expectation.range
         return any(abs(self.seen.value - bound) <= self.seen.error for bound in bounds)
 
-    def sentence(self, plus_minus: str = "±") -> str:
+    def claim(self, plus_minus: str = "±") -> str:
         """Return what was seen and what was asked for, in words, without the circuit."""
         seen = f"{self.figures(plus_minus)}, {self.expectation.wish(plus_minus)}"
-        words = f"{self.expectation.title} {seen}"
+        return f"{self.expectation.title} {seen}"
+
+    def sentence(self, plus_minus: str = "±") -> str:
+        """Return the claim, and in brackets what is to be thought of it."""
+        words = self.claim(plus_minus)
         notes = []
         if self.is_close:
             notes.append("within its error")
@@ -331,10 +335,14 @@ def failure_of(
     if not failed:
         return None
     first = failed[0]
-    rest = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+    what = (
+        "What was expected does not hold"
+        if len(verdicts) == 1
+        else f"{len(failed)} of {len(verdicts)} expectations do not hold"
+    )
+    rest = f"; and {len(failed) - 1} more" if len(failed) > 1 else ""
     return ExpectationError(
-        f"{len(failed)} of {len(verdicts)} expectations did not hold: "
-        f"{first.circuit}: {first.sentence()}{rest}.",
+        f"{what}: {first.circuit}: {first.claim()}{rest}.",
         advice=f"Look at the result again: qrsession result {first.job_id or '@last'}"
         if is_kept
         else "The result was not kept, since it is private.",

@@ -19,7 +19,7 @@ from qrsession.reports import JobReport
 from qrsession.results import EstimatedPub, Pub, SampledPub
 
 if TYPE_CHECKING:
-    from qrsession.cli.expecting import Judge
+    from qrsession.cli.judging import Judge
     from qrsession.runs import Submitted
 
 

@@ -152,7 +152,7 @@ def command(
             "--detach does not wait for the result that --format and --output are for.",
             advice="Give them to `qrsession result` later.",
         )
-    expected = expecting.Expected.of(
+    expected = expecting.expected_of(
         min_fidelity=min_fidelity,
         max_tvd=max_tvd,
         reference=reference,
@@ -188,8 +188,8 @@ def command(
     if estimate:
         _show_estimate(context, place, request)
         return
-    judge = expected.for_run(context, request)
-    with judge.reporting():
+    judge = None if expected is None else expected.for_run(context, request)
+    with expecting.reporting(judge):
         submitted = place.submit(request)
     if detach:
         show_submitted(context, submitted)
@@ -197,7 +197,7 @@ def command(
     first = submitted.jobs[0].job_id()
     subject = f"job {first}" if len(submitted.jobs) == 1 else f"{len(submitted.jobs)} jobs"
     looking = context.output.progress(subject, lambda: outlook_of(submitted.jobs[0]))
-    with judge.reporting(submitted.jobs), looking as progress:
+    with expecting.reporting(judge, submitted.jobs), looking as progress:
         outcomes = list(
             collect(
                 submitted.jobs,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from qrsession.ideal.narrowing import Program
 from qrsession.ideal.registers import Registers
 
 State = NDArray[np.complex128]
+_Flow: TypeAlias = Measurement | Resetting | Choice | Repetition | Rounds | Leaving
 # Where gates change more amplitudes than that, Aer is worth its start.
 _MOST_BY_NUMPY = 2**23
 
@@ -81,20 +82,21 @@ class _Machine:
     def run(self, steps: Sequence[Step], branches: list[_Branch]) -> list[_Branch]:
         """Take branches through steps; those that leave a loop on the way stand first."""
         left: list[_Branch] = []
-        for is_unitary, group in groupby(steps, lambda step: isinstance(step, Unitary)):
-            if not branches:
-                break
-            if is_unitary:
-                gates = [step for step in group if isinstance(step, Unitary)]
-                branches = [self._evolve(gates, branch) for branch in branches]
+        gates: list[Unitary] = []
+        for step in steps:
+            if isinstance(step, Unitary):
+                # Gates are applied together: that is what Aer is good at.
+                gates.append(step)
                 continue
-            for step in group:
-                branches = self._take(step, branches)
-                left += [branch for branch in branches if branch.leaving]
-                branches = [branch for branch in branches if not branch.leaving]
-        return left + branches
+            branches = self._take(step, self._evolve_all(gates, branches))
+            gates = []
+            left += [branch for branch in branches if branch.leaving]
+            branches = [branch for branch in branches if not branch.leaving]
+            if not branches:
+                return left
+        return left + self._evolve_all(gates, branches)
 
-    def _take(self, step: Step, branches: list[_Branch]) -> list[_Branch]:
+    def _take(self, step: _Flow, branches: list[_Branch]) -> list[_Branch]:
         self._steps += len(branches)
         if self._steps > MOST_STEPS:
             raise refuse(f"its measurements and branches take more than {MOST_STEPS} steps")
@@ -112,9 +114,7 @@ class _Machine:
             return self._choose(step, branches)
         if isinstance(step, Rounds):
             return self._go_round(step, branches)
-        if isinstance(step, Repetition):
-            return self._repeat(step, branches)
-        raise AssertionError(step)  # pragma: no cover - gates are taken together
+        return self._repeat(step, branches)
 
     def _choose(self, step: Choice, branches: list[_Branch]) -> list[_Branch]:
         chosen: dict[int, list[_Branch]] = {}
@@ -152,11 +152,14 @@ class _Machine:
     @staticmethod
     def _end_of_round(branches: list[_Branch], done: list[_Branch]) -> list[_Branch]:
         """Add those that left the loop to the ones that are done, and return the others."""
-        goes_on = []
+        goes_on: list[_Branch] = []
         for branch in branches:
             is_out = branch.leaving is not None and branch.leaving.is_break
             (done if is_out else goes_on).append(replace(branch, leaving=None))
         return goes_on
+
+    def _evolve_all(self, gates: Sequence[Unitary], branches: list[_Branch]) -> list[_Branch]:
+        return [self._evolve(gates, branch) for branch in branches] if gates else branches
 
     def _evolve(self, gates: Sequence[Unitary], branch: _Branch) -> _Branch:
         work = len(gates) * branch.state.size

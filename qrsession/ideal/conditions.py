@@ -64,14 +64,18 @@ def _expression(node: Any, indices: Mapping[Clbit, int]) -> Reading:
         left, right = (_expression(part, indices) for part in (node.left, node.right))
         return lambda bits: int(apply(left(bits), right(bits)))
     if isinstance(node, expr.Cast):
-        inner, width = _expression(node.operand, indices), getattr(node.type, "width", None)
-        if width is None:
-            return lambda bits: int(bool(inner(bits)))
-        return lambda bits: inner(bits) & ((1 << width) - 1)
+        return _cast(node, indices)
     if isinstance(node, expr.Index):
         inner, index = (_expression(part, indices) for part in (node.target, node.index))
         return lambda bits: inner(bits) >> index(bits) & 1
     raise refuse("a condition has variables, or arithmetic beyond bits and comparisons")
+
+
+def _cast(node: Any, indices: Mapping[Clbit, int]) -> Reading:
+    inner, width = _expression(node.operand, indices), getattr(node.type, "width", None)
+    if width is None:
+        return lambda bits: int(bool(inner(bits)))
+    return lambda bits: inner(bits) & ((1 << width) - 1)
 
 
 def _unary(node: Any, indices: Mapping[Clbit, int]) -> Reading:

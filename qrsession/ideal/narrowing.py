@@ -33,9 +33,14 @@ class Program:
     num_qubits: int
 
     @property
+    def gates(self) -> list[Unitary]:
+        """Its gates, in order."""
+        return [step for step in self.steps if isinstance(step, Unitary)]
+
+    @property
     def has_branches(self) -> bool:
         """Whether anything but gates comes before the final measurements."""
-        return not all(isinstance(step, Unitary) for step in self.steps)
+        return len(self.gates) < len(self.steps)
 
 
 def narrow(steps: Sequence[Step]) -> Program:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from qrsession.errors import ExpectationError, QrsessionError
 from qrsession.render.terminal import clean
@@ -112,16 +112,16 @@ def junit_text(suites: Sequence[Suite], *, began: datetime, time_s: float) -> st
         time_s: How long it took, in seconds. Jobs are waited for together, so it is that of all.
     """
     cases = [case for suite in suites for case in suite.cases]
-    root = ElementTree.Element("testsuites", {"name": "qrsession", **_totals(cases, time_s)})
+    root = ET.Element("testsuites", {"name": "qrsession", **_totals(cases, time_s)})
     for suite in suites:
         root.append(_suite(suite, began, time_s))
-    ElementTree.indent(root)
-    body = ElementTree.tostring(root, encoding="unicode")
+    ET.indent(root)
+    body = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
 
 
-def _suite(suite: Suite, began: datetime, time_s: float) -> ElementTree.Element:
-    element = ElementTree.Element(
+def _suite(suite: Suite, began: datetime, time_s: float) -> ET.Element:
+    element = ET.Element(
         "testsuite",
         {
             "name": clean(suite.name),
@@ -132,19 +132,19 @@ def _suite(suite: Suite, began: datetime, time_s: float) -> ElementTree.Element:
         },
     )
     if suite.properties:
-        properties = ElementTree.SubElement(element, "properties")
+        properties = ET.SubElement(element, "properties")
         for name, value in suite.properties.items():
             attributes = {"name": name, "value": clean(value)}
-            ElementTree.SubElement(properties, "property", attributes)
+            ET.SubElement(properties, "property", attributes)
     for case in suite.cases:
         attributes = {"classname": clean(case.circuit), "name": clean(case.name)}
-        one = ElementTree.SubElement(element, "testcase", attributes)
+        one = ET.SubElement(element, "testcase", attributes)
         if case.ending is Ending.PASSED:
             if case.message:
-                ElementTree.SubElement(one, "system-out").text = clean(case.message)
+                ET.SubElement(one, "system-out").text = clean(case.message)
             continue
         attributes = {"message": clean(case.message), "type": case.kind}
-        ElementTree.SubElement(one, case.ending.value, attributes).text = clean(case.message)
+        ET.SubElement(one, case.ending.value, attributes).text = clean(case.message)
     return element
 
 
