@@ -12,7 +12,9 @@ So a figure f has the variance ``(sum_i p_i g_i^2 - (sum_i p_i g_i)^2) / n``, ``
 delta method: L. Wasserman, "All of Statistics", 5.5 and 9.9). That gives
 
 - ``Var F = F (1 - F) / n``, for ``g_i = sqrt(F q_i / p_i)``;
-- ``Var T = (1 - (sum_i p_i s_i)^2) / 4n``, for ``g_i = s_i / 2``, s_i the sign of ``p_i - q_i``;
+- ``Var T = (1 - (sum_i p_i s_i)^2) / 4n``, for ``g_i = s_i / 2``, s_i the sign of ``p_i - q_i``.
+  Where ``p_i - q_i`` is within two standard errors of 0 its sign is open, and taken as that which
+  makes the variance largest: T has a kink there, at which the formula alone says too little;
 - ``Var O = (sum_i p_i o_i^2 - (sum_i p_i o_i)^2) / n``, exact.
 
 Where q is counted as well, of m shots, its own variance is added: the same terms, with q and m.
@@ -27,6 +29,8 @@ from dataclasses import dataclass
 
 from qrsession.errors import InvalidValueError
 
+# Standard errors within which the sign of a difference is open.
+_OPEN_SIGMAS = 2.0
 # Up to so many expected shots an average is summed up outcome by outcome; beyond, by its series.
 _FEW_SHOTS = 100.0
 # Standard deviations, and shots, after which nothing is left to sum up.
@@ -90,21 +94,24 @@ def total_variation(counts: Mapping[str, int], expected: Distribution) -> Measur
         InvalidValueError: There is no shot.
     """
     shots = _shots_of(counts)
-    differences, seen, seen_there = [], [], []
+    there = expected.shots
+    differences, found = [], []
+    ours, theirs = _Signs(), _Signs()
     for bits, count in counts.items():
-        probability = expected.probabilities.get(bits, 0.0)
-        difference = count / shots - probability
-        sign = math.copysign(1.0, difference) if difference else 0.0
+        frequency, probability = count / shots, expected.probabilities.get(bits, 0.0)
+        difference = frequency - probability
+        spread = frequency * (1 - frequency) / shots + _over(probability * (1 - probability), there)
+        # Where the sign is a matter of chance, it may be either.
+        is_open = difference**2 <= _OPEN_SIGMAS**2 * spread
+        ours.add(frequency, difference, is_open=is_open)
+        theirs.add(probability, difference, is_open=is_open)
         differences.append(abs(difference))
-        seen.append(sign * count / shots)
-        seen_there.append((sign + 1.0) * probability)
-    # What was never seen has p = 0 and the sign -1.
-    whole = math.fsum(expected.probabilities.values())
-    unseen = whole - math.fsum(expected.probabilities.get(bits, 0.0) for bits in counts)
-    value = min(max((math.fsum(differences) + unseen) / 2, 0.0), 1.0)
-    variance = max(1.0 - math.fsum(seen) ** 2, 0.0) / 4
-    other = max(1.0 - (math.fsum(seen_there) - whole) ** 2, 0.0) / 4
-    return Measured(value, math.sqrt(variance / shots + _over(other, expected.shots)))
+        found.append(probability)
+    unseen = max(math.fsum(expected.probabilities.values()) - math.fsum(found), 0.0)
+    theirs.add(unseen, -unseen, is_open=False)
+    value = min((math.fsum(differences) + unseen) / 2, 1.0)
+    variance = ours.variance() / shots + _over(theirs.variance(), there)
+    return Measured(value, math.sqrt(variance))
 
 
 def average(counts: Mapping[str, int], value_of: Callable[[str], float]) -> Measured:
@@ -154,6 +161,26 @@ def perfect_total_variation(expected: Distribution, shots: int) -> float:
         return known[probability]
 
     return min(math.fsum(map(deviation, _positive(expected))) / (2 * effective), 1.0)
+
+
+class _Signs:
+    """The signs of the differences from a distribution, for the error of their sum."""
+
+    def __init__(self) -> None:
+        self._fixed: list[float] = []
+        self._open: list[float] = []
+
+    def add(self, weight: float, difference: float, *, is_open: bool) -> None:
+        """Add an outcome: its probability, and the difference whose sign counts."""
+        if is_open:
+            self._open.append(weight)
+        else:
+            self._fixed.append(math.copysign(weight, difference))
+
+    def variance(self) -> float:
+        """Return the largest variance of one shot that open signs allow."""
+        least = max(abs(math.fsum(self._fixed)) - math.fsum(self._open), 0.0)
+        return max(1.0 - least**2, 0.0) / 4
 
 
 def _positive(expected: Distribution) -> Iterable[float]:

@@ -172,9 +172,9 @@ class Verdict:
         words = self.claim(plus_minus)
         notes = []
         if self.is_close:
-            notes.append("within its error")
+            notes.append("within error")
         if self.perfect is not None:
-            notes.append(f"shot noise alone: {_decimal(self.perfect, self.seen.error)}")
+            notes.append(f"shot noise gives {_decimal(self.perfect, self.seen.error)}")
         return f"{words} ({'; '.join(notes)})" if notes else words
 
     def figures(self, plus_minus: str = "±") -> str:

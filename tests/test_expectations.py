@@ -81,6 +81,20 @@ def test_errors_are_the_spread_of_many_repeats(
     assert spread / told == pytest.approx(1.0, abs=FACTOR)
 
 
+@pytest.mark.parametrize("measure", [fidelity, total_variation])
+@pytest.mark.parametrize("row", [[0.5, 0.5, 0.0, 0.0], [0.97, 0.01, 0.01, 0.01], TRUE])
+def test_errors_are_no_less_than_the_spread_where_all_agree(
+    measure: Measure, row: list[float]
+) -> None:
+    """At their extremes the figures are not smooth, and errors must not look too small."""
+    rng = np.random.default_rng(3)
+    expected = as_distribution(np.array(row))
+    rows = rng.multinomial(2000, row, size=REPEATS)
+    measured = [measure(as_counts(counts), expected) for counts in rows]
+    spread = np.var([one.value for one in measured], ddof=1)
+    assert spread <= (1 + FACTOR) * np.mean([one.error**2 for one in measured])
+
+
 def test_the_error_of_an_average_is_the_spread_of_many_repeats() -> None:
     values = {"0000": 1.0, "0001": -1.0, "0010": 0.5, "0011": 3.0}
     rng = np.random.default_rng(2)

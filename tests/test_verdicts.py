@@ -101,7 +101,7 @@ def test_counts_are_judged() -> None:
     assert error is not None
     assert error.exit_code == 11
     assert error.message == (
-        "2 of 3 expectations do not hold: @bell: TVD 0.0500 ± 0.0069, at most 0.02; and 1 more."
+        "2 of 3 expectations do not hold: @bell: TVD 0.050 ± 0.016, at most 0.02; and 1 more."
     )
     assert error.details["pubs"] == []
     assert [one["holds"] for one in error.details["expectations"]] == [True, False, False]
@@ -119,7 +119,7 @@ def test_rounding_decides_nothing() -> None:
         (0.98312, 0.00431, "fidelity 0.9831 ± 0.0043, at least 0.9"),
         (0.5, 0.0, "fidelity 0.500 ± 0.000, at least 0.9"),
         # What fails must not look as if it held.
-        (0.89998, 0.012, "fidelity 0.89998 ± 0.01200, at least 0.9 (within its error)"),
+        (0.89998, 0.012, "fidelity 0.89998 ± 0.01200, at least 0.9 (within error)"),
     ],
 )
 def test_figures_have_the_digits_that_say_something(value: float, error: float, text: str) -> None:

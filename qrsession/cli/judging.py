@@ -146,7 +146,7 @@ class Expected:
             wants_ideal=needs_distribution and self.reference_file is None,
             keeps=is_kept,
         )
-        with context.output.progress("ideal distribution"):
+        with context.output.progress("working out the ideal distribution"):
             grounds = foresight.grounds_of(request.sources)
         for ground in grounds:
             check_observables(self.expectations, ground)

@@ -6,7 +6,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from qrsession.settings import Settings
 from tests.e2e.conftest import Cli
 
 pytestmark = pytest.mark.timeout(120)
@@ -85,8 +84,18 @@ def test_the_envelope_of_a_failure_has_the_result(cli: Cli) -> None:
     assert [suite.get("name") for suite in root] == [job["job_id"] for job in jobs]
 
 
-def test_what_cannot_be_judged_costs_nothing(cli: Cli, tmp_path: Path) -> None:
-    """Refused before anything is sent: the ledger and the records know of no job."""
+def records_in(home: Path) -> dict[Path, int]:
+    """Return the files in which jobs are recorded, and their sizes."""
+    folders = [home / "state" / name for name in ("jobs", "pending", "results")]
+    files = [file for folder in folders for file in folder.glob("*.*")]
+    return {file: file.stat().st_size for file in files}
+
+
+def test_what_cannot_be_judged_costs_nothing(cli: Cli, shared_home: Path) -> None:
+    """Refused before anything is sent: no job is recorded, and no intent."""
+    cli.ok(*ON_SIMULATOR, "@bell")
+    before = records_in(shared_home)
+    assert before
     (cli.folder / "wide.json").write_text('{"000": 1.0}')
     refused = {
         ("--expect-value", "ZZZ=1±0.1"): "3 letters",
@@ -103,8 +112,7 @@ def test_what_cannot_be_judged_costs_nothing(cli: Cli, tmp_path: Path) -> None:
         error = cli.error(2, *ON_SIMULATOR, "@bell", *wishes)
         assert words in error["message"]
     assert not (cli.folder / "report.xml").exists()
-    assert not (Settings.from_environ(cli.environ).state_dir / "jobs").exists()
-    assert not (tmp_path / "ledger" / "jobs").exists()
+    assert records_in(shared_home) == before
 
 
 def test_noise_that_would_break_a_bound_is_told_beforehand(cli: Cli) -> None:

@@ -83,7 +83,7 @@ def test_each_expectation_is_a_case() -> None:
     }
     passed, failed = suite.iter("testcase")
     assert (passed.get("classname"), passed.get("name")) == ("@bell", "fidelity at least 0.5")
-    said = "fidelity 0.750 ± 0.010, at least 0.5 (shot noise alone: 0.900)"
+    said = "fidelity 0.750 ± 0.010, at least 0.5 (shot noise gives 0.900)"
     assert passed.findtext("system-out") == said
     failure = failed.find("failure")
     assert failure is not None
