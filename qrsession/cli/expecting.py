@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qrsession.errors import UsageError
+
 if TYPE_CHECKING:
     from qrsession.cli.judging import Expected, Judge
     from qrsession.job import RuntimeJob
@@ -87,6 +89,29 @@ def expected_of(
         expect_value=expect_value,
         junit=junit,
         unseen=unseen,
+    )
+
+
+def expected_of_result(
+    min_fidelity: float | None, max_tvd: float | None, reference: Path | None
+) -> "Expected | None":
+    """Return the same for a result whose circuits are not known here.
+
+    Raises:
+        UsageError: There is nothing to compare with.
+        InvalidValueError: One of them cannot be read.
+    """
+    if reference is None and not (min_fidelity is None and max_tvd is None):
+        raise UsageError(
+            "The circuits of a result are not known here, so what should come out is not either.",
+            advice="Give the distribution to compare with: --reference FILE.",
+        )
+    return expected_of(
+        min_fidelity=min_fidelity,
+        max_tvd=max_tvd,
+        reference=reference,
+        expect_value=None,
+        junit=None,
     )
 
 

@@ -14,6 +14,7 @@ from qrsession.cli.files import check_target, write_target
 from qrsession.clock import utc_now
 from qrsession.errors import (
     ExpectationError,
+    InvalidValueError,
     QrsessionError,
     StorageError,
     UsageError,
@@ -134,6 +135,24 @@ class Expected:
         found.warn_of_noise(request.shots or DEFAULT_SHOTS)
         return found
 
+    def for_outcome(self, context: Context, outcome: Outcome) -> "Judge":
+        """Look at a result whose circuits are not here: only what came out is known of them.
+
+        Raises:
+            InvalidValueError: The reference does not fit it, or it has no counts.
+        """
+        grounds = []
+        for at, pub in enumerate(outcome.pubs):
+            if not isinstance(pub, SampledPub):
+                raise InvalidValueError(
+                    f"Job {outcome.job.job_id} has no counts to compare.",
+                    advice="Leave --reference out.",
+                )
+            bits = next(iter(pub.counts), "")
+            grounds.append(Ground(f"circuit {at}", [len(part) for part in bits.split(" ")], 0, ()))
+        compared = self._compared(grounds)
+        return Judge(context, self, [[Circuit(ground.circuit, ground) for ground in compared]])
+
     def _grounds_of(
         self, context: Context, request: "RunRequest", *, is_kept: bool
     ) -> list[Ground]:
@@ -150,6 +169,9 @@ class Expected:
             grounds = foresight.grounds_of(request.sources)
         for ground in grounds:
             check_observables(self.expectations, ground)
+        return self._compared(grounds)
+
+    def _compared(self, grounds: list[Ground]) -> list[Ground]:
         if self.reference_file is None:
             return grounds
         shapes = [(ground.circuit, ground.widths) for ground in grounds]

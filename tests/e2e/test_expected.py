@@ -55,6 +55,12 @@ def test_noise_fails_what_cannot_hold(cli: Cli) -> None:
     root, cases = junit(cli)
     assert (root.get("failures"), root.get("errors")) == ("1", "0")
     assert [case.find("failure") is not None for case in cases] == [True, False]
+    (cli.folder / "ideal.json").write_text('{"00": 0.5, "11": 0.5}')
+    later = ("result", kept["job"]["job_id"], "--min-fidelity", "0.9999")
+    judged = cli.error(11, *later, "--reference", "ideal.json")["details"]
+    assert judged["pubs"] == kept["pubs"]
+    assert judged["expectations"][0]["value"] == kept["expectations"][0]["value"]
+    assert "--reference" in cli.error(2, *later)["advice"]
     # What was printed can be compared with: the same device, twice, agrees within its noise.
     (cli.folder / "counts.tsv").write_text(done.stdout)
     for file in ("counts.tsv", "kept.json"):

@@ -24,8 +24,6 @@ from qrsession.ideal.registers import Registers, final_positions
 from qrsession.ideal.stabilizers import run_stabilizers
 from qrsession.sources import read_source
 
-pytestmark = pytest.mark.fast
-
 
 def ghz(num_qubits: int) -> QuantumCircuit:
     circuit = QuantumCircuit(num_qubits, num_qubits)
