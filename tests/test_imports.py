@@ -74,7 +74,8 @@ LIBRARY = (
     }
     | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
     | {"unmodified"}
-    | {"observables", "expectations", "verdicts", "references", "ideal", "foreseeing"}
+    | {"observables", "expectations", "wanted", "verdicts", "references"}
+    | {"ideal", "foreseeing"}
 )
 ALLOWED = {
     "errors": set[str](),
@@ -103,7 +104,8 @@ ALLOWED = {
     "options": WIRE,
     "observables": BASE,
     "expectations": BASE,
-    "verdicts": BASE | {"expectations", "observables"},
+    "wanted": BASE | {"observables"},
+    "verdicts": BASE | {"expectations", "observables", "wanted"},
     "references": BASE | {"expectations"},
     "ideal": BASE | {"expectations"},
     "foreseeing": LIBRARY | {"ideal"},

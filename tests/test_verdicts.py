@@ -6,17 +6,8 @@ import pytest
 
 from qrsession.errors import CircuitError, InvalidValueError
 from qrsession.expectations import Distribution, Measured
-from qrsession.verdicts import (
-    Expectation,
-    Ground,
-    Kind,
-    Verdict,
-    bound_of,
-    check_observables,
-    failure_of,
-    judge,
-    parse_value_expectation,
-)
+from qrsession.verdicts import Ground, Verdict, check_observables, failure_of, judge
+from qrsession.wanted import Expectation, Kind, bound_of, parse_value_expectation
 
 pytestmark = pytest.mark.fast
 

@@ -30,17 +30,14 @@ from qrsession.render.verdicts import verdict_lines
 from qrsession.reports import JobReport
 from qrsession.results import SampledPub
 from qrsession.verdicts import (
-    Expectation,
     Ground,
-    Kind,
     Verdict,
-    bound_of,
     check_observables,
     failure_of,
     judge,
-    parse_value_expectation,
     perfect_of,
 )
+from qrsession.wanted import Expectation, Kind, bound_of, parse_value_expectation
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob

@@ -10,7 +10,8 @@ from qrsession.errors import JobFailedError
 from qrsession.expectations import Measured
 from qrsession.render.junit import Suite, broken_suite, judged_suite, junit_text
 from qrsession.reports import JobReport
-from qrsession.verdicts import Kind, Verdict, bound_of
+from qrsession.verdicts import Verdict
+from qrsession.wanted import Kind, bound_of
 
 pytestmark = pytest.mark.fast
 
