@@ -21,6 +21,7 @@
     ├── JobCancelledError                 job_cancelled         7
     ├── NotFinishedError                  not_finished          8
     ├── LimitReachedError                 limit_reached         9
+    ├── ExpectationError                  expectation_failed   11
     ├── ServiceError                      service_error        10
     │   ├── ServiceUnavailableError       service_unavailable  10
     │   │   └── ReplyLostError            reply_lost           10
@@ -208,6 +209,17 @@ class LimitReachedError(QrsessionError):
     code = "limit_reached"
     exit_code = 9
     default_advice = "Wait, or raise the limit where it is yours."
+
+
+class ExpectationError(QrsessionError):
+    """The job ran, and its result is not what was expected of it. The result was kept.
+
+    ``details`` has ``expectations``: what was expected and what was seen, each with its error.
+    """
+
+    code = "expectation_failed"
+    exit_code = 11
+    default_advice = "Look at the result: `qrsession result`."
 
 
 class ServiceError(QrsessionError):

@@ -32,6 +32,15 @@ def too_wide(name: str, num_qubits: int, most: int) -> CircuitError:
     )
 
 
+def without_values(parameters: Sequence[str]) -> CircuitError:
+    """Return the error for a circuit of which some parameters were given no values."""
+    return CircuitError(
+        f"The circuit's parameters have no values: {', '.join(parameters)}.",
+        advice=f"Give each one: {' '.join(f'--param {name}=0.5' for name in parameters)}",
+        details={"parameters": list(parameters)},
+    )
+
+
 def unfit_register(name: str, problem: str) -> CircuitError:
     """Return the error for a circuit whose results cannot be named by its registers."""
     return CircuitError(

@@ -9,6 +9,7 @@ from typing import Any
 from qrsession.entries import SessionEntry
 from qrsession.errors import CircuitError, InvalidValueError
 from qrsession.job import RuntimeJob
+from qrsession.misfits import without_values
 from qrsession.once import service_that_runs, tag_once
 from qrsession.options import Options
 from qrsession.patience import Patience
@@ -124,11 +125,7 @@ def _values_of(circuit: PreparedCircuit, values: Mapping[str, float]) -> dict[st
         return dict(values) or None
     missing = [name for name in circuit.parameters if name not in values]
     if missing:
-        raise CircuitError(
-            f"The circuit's parameters have no values: {', '.join(missing)}.",
-            advice=f"Give each one: {' '.join(f'--param {name}=0.5' for name in missing)}",
-            details={"parameters": missing},
-        )
+        raise without_values(missing)
     if isinstance(circuit.wire, str):
         # Text has no order of parameters that both ends would agree about.
         return {name: values[name] for name in circuit.parameters} or None

@@ -74,6 +74,8 @@ LIBRARY = (
     }
     | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
     | {"unmodified"}
+    | {"observables", "expectations", "wanted", "verdicts", "references"}
+    | {"ideal", "foreseeing"}
 )
 ALLOWED = {
     "errors": set[str](),
@@ -100,6 +102,13 @@ ALLOWED = {
     "instances": WIRE,
     "devices": WIRE,
     "options": WIRE,
+    "observables": BASE,
+    "expectations": BASE,
+    "wanted": BASE | {"observables"},
+    "verdicts": BASE | {"expectations", "observables", "wanted"},
+    "references": BASE | {"expectations"},
+    "ideal": BASE | {"expectations"},
+    "foreseeing": LIBRARY | {"ideal"},
     "client": CLIENT | {"__version__"},
     "codec": WIRE | {"codec"},
     "screening": BASE,
@@ -111,7 +120,8 @@ ALLOWED = {
     "reports": DISK | {"tags", "spending"},
     "render": BASE
     | {"duration", "render", "reports", "account_reports", "results", "overview"}
-    | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"},
+    | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"}
+    | {"verdicts"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.process.daemon", "local.account.identity"},
     "connection": LIBRARY | {"local.process.daemon", "local.account.identity"},
@@ -136,6 +146,7 @@ QISKIT_ROOMS = {
     "angles",
     "delays",
     "isa",
+    "ideal",
 } | {
     "primitives",
     *DECODERS,

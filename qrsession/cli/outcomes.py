@@ -19,6 +19,7 @@ from qrsession.reports import JobReport
 from qrsession.results import EstimatedPub, Pub, SampledPub
 
 if TYPE_CHECKING:
+    from qrsession.cli.judging import Judge
     from qrsession.runs import Submitted
 
 
@@ -75,18 +76,37 @@ def show_outcomes(
     *,
     circuit_cache: str | None = None,
     is_many: bool = False,
+    judge: "Judge | None" = None,
 ) -> None:
-    """Write results to their file, if any, and then to stdout."""
+    """Write results to their file, if any, and then to stdout; then what was expected of them.
+
+    Raises:
+        ExpectationError: They were not as expected. With ``--json`` it has all that is known.
+    """
     data = _data(outcomes, is_many=is_many)
     if circuit_cache is not None:
         data["circuit_cache"] = circuit_cache
+    verdicts = judge.verdicts_of(outcomes) if judge is not None else []
+    if verdicts:
+        data["expectations"] = [verdict.document() for verdict in verdicts]
     pubs = [pub for outcome in outcomes for pub in outcome.pubs]
     if form.file is not None:
         # Whole or not at all, and before anything is printed.
         text = _text(pubs, form.in_file, Terminal(), data)
         write_target(form.file, text)
         context.output.say(f"Wrote {form.file}.")
-    context.show(data, lambda terminal: _text(pubs, form.on_stdout, terminal, data))
+    if judge is not None:
+        judge.report(outcomes, verdicts)
+    is_json = context.output.mode.json
+    failure = None if judge is None else judge.failure_of(verdicts, data if is_json else {})
+    if failure is None or not is_json:
+        # There is one envelope, and of a failure that is the error's.
+        context.show(data, lambda terminal: _text(pubs, form.on_stdout, terminal, data))
+    if judge is not None:
+        context.output.flush()
+        judge.tell(verdicts)
+    if failure is not None:
+        raise failure
 
 
 def _data(outcomes: Sequence[Outcome], *, is_many: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qrsession.cli import options
+from qrsession.cli import expecting, options
 from qrsession.cli.context import Context
 from qrsession.cli.outcomes import ResultForm, show_outcomes
 from qrsession.finding import find_result
@@ -31,17 +31,22 @@ def command(
     local: options.Local = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is finished.")] = False,
     timeout: options.Timeout = None,
+    min_fidelity: expecting.MinFidelity = None,
+    max_tvd: expecting.MaxTvd = None,
+    reference: expecting.Reference = None,
     form: options.Format = None,
     output: options.OutputFile = None,
 ) -> None:
     """Print a job's result, from our own copy or from the service.
 
-    A job that is not finished yet is exit code 8, unless --wait is given.
+    A job that is not finished yet is exit code 8, unless --wait is given. With --reference it can
+    be held against a distribution, as `qrsession run` does.
 
     Examples:
         qrsession result
         qrsession result @last --wait --format json
     """
+    expected = expecting.expected_of_result(min_fidelity, max_tvd, reference)
     result_form = ResultForm.of(form, output, context)
     options.check_wait(timeout, wait=wait)
     timeout_s = options.seconds_of(timeout)
@@ -54,7 +59,8 @@ def command(
         interactive=context.is_interactive,
     )
     outcome = _outcome(context, found, wait=wait, timeout_s=timeout_s)
-    show_outcomes(context, [outcome], result_form)
+    judge = None if expected is None else expected.for_outcome(context, outcome)
+    show_outcomes(context, [outcome], result_form, judge=judge)
 
 
 def _outcome(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qrsession.cli import options
+from qrsession.cli import expecting, options
 from qrsession.cli.context import Context
 from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted
 from qrsession.entries import SessionEntry
@@ -126,6 +126,11 @@ def command(
     on_timeout: Annotated[
         OnTimeout, typer.Option("--on-timeout", help="What becomes of the job then.")
     ] = OnTimeout.DETACH,
+    min_fidelity: expecting.MinFidelity = None,
+    max_tvd: expecting.MaxTvd = None,
+    reference: expecting.Reference = None,
+    expect_value: expecting.ExpectValue = None,
+    junit: expecting.JunitFile = None,
     form: options.Format = None,
     output: options.OutputFile = None,
 ) -> None:
@@ -134,6 +139,9 @@ def command(
     Bitstrings have classical bit 0 on the right; several registers are joined by a space, the last
     declared first. Ctrl-C leaves the job running. With --estimate nothing is run: it prints the
     QPU seconds that IBM's formula gives, and where each number of it is from.
+
+    With --min-fidelity, --max-tvd and --expect-value each circuit passes or fails: what was seen is
+    shown with its statistical error, and the exit code is 11 where one did not hold.
 
     Examples:
         qrsession exec --local -- qrsession run @bell --shots 1000
@@ -144,6 +152,14 @@ def command(
             "--detach does not wait for the result that --format and --output are for.",
             advice="Give them to `qrsession result` later.",
         )
+    expected = expecting.expected_of(
+        min_fidelity=min_fidelity,
+        max_tvd=max_tvd,
+        reference=reference,
+        expect_value=expect_value,
+        junit=junit,
+        unseen="--estimate" if estimate else "--detach" if detach else None,
+    )
     result_form = ResultForm.of(form, output, context)
     timeout_s = options.seconds_of(timeout)
     request = RunRequest(
@@ -172,13 +188,16 @@ def command(
     if estimate:
         _show_estimate(context, place, request)
         return
-    submitted = place.submit(request)
+    judge = None if expected is None else expected.for_run(context, request)
+    with expecting.reporting(judge):
+        submitted = place.submit(request)
     if detach:
         show_submitted(context, submitted)
         return
     first = submitted.jobs[0].job_id()
     subject = f"job {first}" if len(submitted.jobs) == 1 else f"{len(submitted.jobs)} jobs"
-    with context.output.progress(subject, lambda: outlook_of(submitted.jobs[0])) as progress:
+    looking = context.output.progress(subject, lambda: outlook_of(submitted.jobs[0]))
+    with expecting.reporting(judge, submitted.jobs), looking as progress:
         outcomes = list(
             collect(
                 submitted.jobs,
@@ -189,7 +208,12 @@ def command(
             )
         )
     show_outcomes(
-        context, outcomes, result_form, circuit_cache=submitted.circuit_cache, is_many=separate
+        context,
+        outcomes,
+        result_form,
+        circuit_cache=submitted.circuit_cache,
+        is_many=separate,
+        judge=judge,
     )
 
 

@@ -87,10 +87,11 @@ class Output:
         except OSError as error:
             raise _not_written(error) from error
 
-    def say(self, text: str) -> None:
-        """Tell the user something on stderr, unless ``--quiet``."""
+    def say(self, text: str, *, label: str = "", style: Style = Style.PLAIN) -> None:
+        """Tell the user something on stderr, unless ``--quiet``, after a label in a style."""
         if not self.mode.quiet:
-            self._talk(clean(text))
+            start = f"{self.error_terminal.paint(label, style)} " if label else ""
+            self._talk(f"{start}{clean(text)}")
 
     def warn(self, text: str) -> None:
         """Tell the user something that must be known, even with ``--quiet``."""

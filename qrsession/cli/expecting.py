@@ -1,0 +1,122 @@
+"""The options that say what is expected of results. What they mean is loaded where one is given."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qrsession.errors import UsageError
+
+if TYPE_CHECKING:
+    from qrsession.cli.judging import Expected, Judge
+    from qrsession.job import RuntimeJob
+
+MinFidelity = Annotated[
+    float | None,
+    typer.Option(
+        "--min-fidelity",
+        metavar="X",
+        help="Fail (exit code 11) where the fidelity with the ideal distribution is less.",
+    ),
+]
+MaxTvd = Annotated[
+    float | None,
+    typer.Option(
+        "--max-tvd",
+        metavar="X",
+        help="Fail where the total variation distance from it is more.",
+    ),
+]
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        "--reference",
+        metavar="FILE",
+        help="The distribution to compare with, in place of the ideal one: JSON, or a result.",
+    ),
+]
+ExpectValue = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect-value",
+        metavar="EXPR",
+        help='Fail where it does not hold: "ZZ=1±0.05", "ZZ>=0.9"; repeatable. '
+        "Qubit 0 is on the right.",
+    ),
+]
+JunitFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--junit", metavar="FILE", help="Write a JUnit report to a file, failures included."
+    ),
+]
+
+
+def expected_of(
+    *,
+    min_fidelity: float | None,
+    max_tvd: float | None,
+    reference: Path | None,
+    expect_value: Sequence[str] | None,
+    junit: Path | None,
+    unseen: str | None = None,
+) -> "Expected | None":
+    """Read the options, None where none of them is given.
+
+    Args:
+        min_fidelity: The least fidelity.
+        max_tvd: The largest total variation distance.
+        reference: A file with distributions.
+        expect_value: What is expected of observables.
+        junit: Where the report goes.
+        unseen: The option that says that nobody looks at the result, if one does.
+
+    Raises:
+        UsageError: They do not go together.
+        InvalidValueError: One of them cannot be read, or can never hold.
+    """
+    given = (min_fidelity, max_tvd, reference, expect_value or None, junit)
+    if all(one is None for one in given):
+        return None
+    from qrsession.cli.judging import Expected  # noqa: PLC0415 - few runs expect anything
+
+    return Expected.of(
+        min_fidelity=min_fidelity,
+        max_tvd=max_tvd,
+        reference=reference,
+        expect_value=expect_value,
+        junit=junit,
+        unseen=unseen,
+    )
+
+
+def expected_of_result(
+    min_fidelity: float | None, max_tvd: float | None, reference: Path | None
+) -> "Expected | None":
+    """Return the same for a result whose circuits are not known here.
+
+    Raises:
+        UsageError: There is nothing to compare with.
+        InvalidValueError: One of them cannot be read.
+    """
+    if reference is None and not (min_fidelity is None and max_tvd is None):
+        raise UsageError(
+            "The circuits of a result are not known here, so what should come out is not either.",
+            advice="Give the distribution to compare with: --reference FILE.",
+        )
+    return expected_of(
+        min_fidelity=min_fidelity,
+        max_tvd=max_tvd,
+        reference=reference,
+        expect_value=None,
+        junit=None,
+    )
+
+
+def reporting(
+    judge: "Judge | None", jobs: "Sequence[RuntimeJob]" = ()
+) -> AbstractContextManager[None]:
+    """Return what writes the report of a block that fails, where one is asked for."""
+    return nullcontext() if judge is None else judge.reporting(jobs)

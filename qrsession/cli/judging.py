@@ -1,0 +1,309 @@
+"""What a user expects of results: read, looked at beforehand, held against them, reported."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qrsession.cli.context import Context
+from qrsession.cli.files import check_target, write_target
+from qrsession.clock import utc_now
+from qrsession.errors import (
+    ExpectationError,
+    InvalidValueError,
+    QrsessionError,
+    StorageError,
+    UsageError,
+    WaitInterruptedError,
+)
+from qrsession.expectations import Distribution
+from qrsession.foreseeing import Foresight, circuit_names
+from qrsession.outcomes import Outcome, recall_outcome
+from qrsession.protocol.options import DEFAULT_SHOTS
+from qrsession.references import read_reference, references_for
+from qrsession.render.junit import Suite, broken_suite, judged_suite, junit_text
+from qrsession.render.verdicts import verdict_lines
+from qrsession.reports import JobReport
+from qrsession.results import SampledPub
+from qrsession.verdicts import (
+    Ground,
+    Verdict,
+    check_observables,
+    failure_of,
+    judge,
+    perfect_of,
+)
+from qrsession.wanted import Expectation, Kind, bound_of, parse_value_expectation
+
+if TYPE_CHECKING:
+    from qrsession.job import RuntimeJob
+    from qrsession.runs import RunRequest
+
+_INTERRUPTED = WaitInterruptedError("Interrupted.")
+
+
+@dataclass(frozen=True, slots=True)
+class Stopwatch:
+    """When a command began, by the calendar and by a clock that only goes on."""
+
+    began: datetime = field(default_factory=utc_now)
+    began_s: float = field(default_factory=time.monotonic)
+
+    def time_s(self) -> float:
+        """Return the seconds since."""
+        return time.monotonic() - self.began_s
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the options ask for.
+
+    Attributes:
+        expectations: What each circuit is held against.
+        reference_file: Where the distributions are, None: the ideal ones.
+        references: What that file holds.
+        junit: Where the report goes, if anywhere.
+    """
+
+    expectations: Sequence[Expectation] = ()
+    reference_file: Path | None = None
+    references: Sequence[Distribution] = ()
+    junit: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        min_fidelity: float | None,
+        max_tvd: float | None,
+        reference: Path | None,
+        expect_value: Sequence[str] | None,
+        junit: Path | None,
+        unseen: str | None = None,
+    ) -> "Expected":
+        """Read the options.
+
+        Args:
+            min_fidelity: The least fidelity.
+            max_tvd: The largest total variation distance.
+            reference: A file with distributions.
+            expect_value: What is expected of observables.
+            junit: Where the report goes.
+            unseen: The option that says that nobody looks at the result, if one does.
+
+        Raises:
+            UsageError: They do not go together.
+            InvalidValueError: One of them cannot be read, or can never hold.
+        """
+        bounds = ((Kind.FIDELITY, min_fidelity), (Kind.TOTAL_VARIATION, max_tvd))
+        expectations = [bound_of(kind, bound) for kind, bound in bounds if bound is not None]
+        if reference is not None and not expectations:
+            raise UsageError(
+                "--reference is for a comparison, and none is asked for.",
+                advice="Add --min-fidelity 0.9 or --max-tvd 0.1.",
+            )
+        expectations += [parse_value_expectation(text) for text in expect_value or ()]
+        if unseen is not None and (expectations or junit is not None):
+            what = "what is expected of it" if expectations else "--junit"
+            raise UsageError(f"{unseen} waits for no result, so {what} would never be looked at.")
+        if junit is not None:
+            check_target(junit)
+        references = [] if reference is None else read_reference(reference)
+        return cls(tuple(expectations), reference, references, junit)
+
+    def for_run(self, context: Context, request: "RunRequest") -> "Judge":
+        """Look at the circuits of a run, before anything is paid for.
+
+        Raises:
+            CircuitError: What is expected of one cannot be told from its result, or what should
+                come out of it is not known.
+            InvalidValueError: The reference does not fit them.
+        """
+        is_kept = not request.options.environment["private"]
+        circuits = [
+            Circuit(ground.circuit, ground)
+            for ground in self._grounds_of(context, request, is_kept=is_kept)
+        ] or [Circuit(name) for name in circuit_names(request.sources)]
+        found = Judge(context, self, _by_job(circuits, request), is_kept=is_kept)
+        found.warn_of_noise(request.shots or DEFAULT_SHOTS)
+        return found
+
+    def for_outcome(self, context: Context, outcome: Outcome) -> "Judge":
+        """Look at a result whose circuits are not here: only what came out is known of them.
+
+        Raises:
+            InvalidValueError: The reference does not fit it, or it has no counts.
+        """
+        grounds = []
+        for at, pub in enumerate(outcome.pubs):
+            if not isinstance(pub, SampledPub):
+                raise InvalidValueError(
+                    f"Job {outcome.job.job_id} has no counts to compare.",
+                    advice="Leave --reference out.",
+                )
+            bits = next(iter(pub.counts), "")
+            grounds.append(Ground(f"circuit {at}", [len(part) for part in bits.split(" ")], 0, ()))
+        compared = self._compared(grounds)
+        return Judge(context, self, [[Circuit(ground.circuit, ground) for ground in compared]])
+
+    def _grounds_of(
+        self, context: Context, request: "RunRequest", *, is_kept: bool
+    ) -> list[Ground]:
+        if not self.expectations:
+            return []
+        needs_distribution = any(one.needs_distribution for one in self.expectations)
+        foresight = Foresight(
+            context.cache,
+            request.values,
+            wants_ideal=needs_distribution and self.reference_file is None,
+            keeps=is_kept,
+        )
+        with context.output.progress("working out the ideal distribution"):
+            grounds = foresight.grounds_of(request.sources)
+        for ground in grounds:
+            check_observables(self.expectations, ground)
+        return self._compared(grounds)
+
+    def _compared(self, grounds: list[Ground]) -> list[Ground]:
+        if self.reference_file is None:
+            return grounds
+        shapes = [(ground.circuit, ground.widths) for ground in grounds]
+        chosen = references_for(self.references, shapes, self.reference_file)
+        return [
+            replace(ground, distribution=one) for ground, one in zip(grounds, chosen, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """A circuit of a command: its name, and what it is held against, if it is."""
+
+    name: str
+    ground: Ground | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Holds the results of one command against what is expected of them, and reports.
+
+    Attributes:
+        context: The call of the command.
+        expected: What is expected.
+        circuits: The circuits of each job, in order.
+        is_kept: Whether results can be looked at again.
+    """
+
+    context: Context
+    expected: Expected
+    circuits: Sequence[Sequence[Circuit]]
+    is_kept: bool = True
+    _watch: Stopwatch = field(default_factory=Stopwatch)
+
+    def warn_of_noise(self, shots: int) -> None:
+        """Say of a bound that shot noise alone would break that it would."""
+        for circuit in chain.from_iterable(self.circuits):
+            distribution = circuit.ground and circuit.ground.distribution
+            for one in self.expected.expectations:
+                if not distribution or not one.needs_distribution:
+                    continue
+                perfect = perfect_of(one.kind, distribution, shots)
+                if not one.holds_for(perfect):
+                    self.context.output.warn(
+                        f"{circuit.name}: with {shots} shots a perfect device comes to "
+                        f"{one.title} {perfect:.4g} or so, and {one.wish()} is asked for; "
+                        "more --shots bring it closer."
+                    )
+
+    def verdicts_of(self, outcomes: Sequence[Outcome]) -> list[Verdict]:
+        """Return what was seen of each expectation, circuit by circuit."""
+        pubs = [(outcome.job.job_id, pub) for outcome in outcomes for pub in outcome.pubs]
+        circuits = chain.from_iterable(self.circuits)
+        return [
+            verdict
+            for at, ((job_id, pub), circuit) in enumerate(zip(pubs, circuits, strict=False))
+            if circuit.ground is not None and isinstance(pub, SampledPub)
+            for verdict in judge(
+                self.expected.expectations, circuit.ground, pub.counts, pub=at, job_id=job_id
+            )
+        ]
+
+    def failure_of(
+        self, verdicts: Sequence[Verdict], details: Mapping[str, Any]
+    ) -> ExpectationError | None:
+        """Return the error for what does not hold, None where all does."""
+        return failure_of(verdicts, details, is_kept=self.is_kept)
+
+    def tell(self, verdicts: Sequence[Verdict]) -> None:
+        """Say on stderr what was seen, a line each."""
+        output = self.context.output
+        for label, style, text in verdict_lines(verdicts, output.error_terminal):
+            output.say(text, label=label, style=style)
+
+    def report(self, outcomes: Sequence[Outcome], verdicts: Sequence[Verdict]) -> None:
+        """Write the JUnit report of results that came, if one is asked for.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        pairs = zip(outcomes, self.circuits, strict=False)
+        self._write([judged_suite(outcome.job, _names(own), verdicts) for outcome, own in pairs])
+
+    @contextmanager
+    def reporting(self, jobs: "Sequence[RuntimeJob]" = ()) -> Iterator[None]:
+        """Write the JUnit report where the block fails: what was not seen is an error there.
+
+        Args:
+            jobs: The jobs that are waited for. Those whose results were kept are judged.
+        """
+        try:
+            yield
+        except (QrsessionError, KeyboardInterrupt) as error:
+            told = error if isinstance(error, QrsessionError) else _INTERRUPTED
+            try:
+                self._write(self._suites_of(told, jobs))
+            except StorageError as unwritten:
+                self.context.output.warn(unwritten.message)
+            raise
+
+    def _suites_of(self, error: QrsessionError, jobs: "Sequence[RuntimeJob]") -> list[Suite]:
+        if not jobs:
+            return [broken_suite(None, _names(chain.from_iterable(self.circuits)), error)]
+        suites = []
+        for job, circuits in zip(jobs, self.circuits, strict=False):
+            outcome = _kept_outcome(job)
+            if outcome is None:
+                report = JobReport.of_record(job.record())
+                suites.append(broken_suite(report, _names(circuits), error))
+            else:
+                verdicts = replace(self, circuits=[circuits]).verdicts_of([outcome])
+                suites.append(judged_suite(outcome.job, _names(circuits), verdicts))
+        return suites
+
+    def _write(self, suites: Sequence[Suite]) -> None:
+        if self.expected.junit is None:
+            return
+        text = junit_text(suites, began=self._watch.began, time_s=self._watch.time_s())
+        write_target(self.expected.junit, text)
+        self.context.output.say(f"Wrote {self.expected.junit}.")
+
+
+def _by_job(circuits: Sequence[Circuit], request: "RunRequest") -> list[list[Circuit]]:
+    if not request.separate:
+        return [list(circuits)]
+    rest = iter(circuits)
+    return [list(islice(rest, len(circuit_names([source])))) for source in request.sources]
+
+
+def _names(circuits: Iterable[Circuit]) -> list[str]:
+    return [circuit.name for circuit in circuits]
+
+
+def _kept_outcome(job: "RuntimeJob") -> Outcome | None:
+    records = job.service.records
+    with suppress(QrsessionError):
+        return recall_outcome(records, records.find_job(job.job_id()))
+    return None
