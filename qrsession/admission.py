@@ -119,14 +119,19 @@ def adopt(
             f"The session {session_id} is closed.", details={"session_id": session_id}
         )
     workspace.settler(service.account).note_adopted(session_id)
+    left = workspace.ledger.history.get(session_id)
+    # One that was forgotten comes back as it was.
+    before = left.entry if left is not None and left.was_forgotten else None
     entry = SessionEntry(
-        name=name or "",
+        name=name or (before.name if before else ""),
         session_id=session_id,
         backend=record.backend,
         mode=record.mode,
         account=service.account.name,
         instance=service.instance,
-        opened_at=record.started_at or workspace.now(),
+        opened_at=before.opened_at if before else record.started_at or workspace.now(),
+        once=before.once if before else None,
+        budget_s=before.budget_s if before else None,
     )
     adopted = workspace.ledger.add(seen(entry, record, workspace.now()))
     return SessionReport.of(adopted, service.now())

@@ -67,6 +67,11 @@ LIBRARY = (
         "workspace",
         "admission",
         "finding",
+        "choosing",
+        "forgetting",
+        "job_ends",
+        "job_lists",
+        "cancelling",
         "closing",
         "supervise",
         "examples",
@@ -110,7 +115,7 @@ ALLOWED = {
     "account_reports": ACCOUNTS,
     "reports": DISK | {"tags", "spending"},
     "render": BASE
-    | {"duration", "render", "reports", "account_reports", "results", "overview"}
+    | {"duration", "render", "reports", "account_reports", "results", "overview", "job_lists"}
     | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.process.daemon", "local.account.identity"},

@@ -32,6 +32,22 @@ Session = Annotated[
         callback=not_empty,
     ),
 ]
+Job = Annotated[
+    str,
+    typer.Argument(
+        metavar="[JOB]",
+        help="An id, its beginning, or @last of the session.",
+        callback=not_empty,
+    ),
+]
+Jobs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[JOB...]",
+        help="Ids, their beginnings, or @last of the session.",
+        callback=not_empty,
+    ),
+]
 Account = Annotated[
     str | None,
     typer.Option(
