@@ -72,6 +72,7 @@ LIBRARY = (
         "job_ends",
         "job_lists",
         "cancelling",
+        "slurm",
         "closing",
         "supervise",
         "examples",
