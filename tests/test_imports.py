@@ -73,6 +73,7 @@ LIBRARY = (
         "job_lists",
         "cancelling",
         "slurm",
+        "qrmi",
         "closing",
         "supervise",
         "examples",
