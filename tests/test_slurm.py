@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from qrsession.errors import UsageError
 from qrsession.slurm import allocation_left_s, parse_left, session_time_s
 
-pytestmark = pytest.mark.fast
-
 JOB = {"SLURM_JOB_ID": "7"}
 
 
@@ -21,6 +19,7 @@ def refuse(_command: Sequence[str]) -> str:
     raise AssertionError("nobody is asked")
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("text", "left_s"),
     [
@@ -36,6 +35,7 @@ def test_time_left_as_squeue_writes_it(text: str, left_s: float | None) -> None:
     assert parse_left(text) == left_s
 
 
+@pytest.mark.fast
 @given(st.integers(0, 40_000_000))
 def test_every_time_is_read_back(left_s: int) -> None:
     days, rest = divmod(left_s, 86_400)
@@ -45,6 +45,7 @@ def test_every_time_is_read_back(left_s: int) -> None:
     assert parse_left(whole if days else whole.partition("-")[2]) == left_s
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("text", ["NOT_SET", "N/A", "9", "", "1:2:3:4", "٣:٣", "1-2", "-1:00"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="squeue says"):
@@ -82,6 +83,7 @@ def test_the_part_of_a_job_that_ends_first_counts(said: str, left_s: float) -> N
     assert allocation_left_s(JOB, now_epoch_s=0.0, ask=lambda _command: said) == left_s
 
 
+@pytest.mark.fast
 def test_a_job_that_squeue_does_not_list() -> None:
     with pytest.raises(UsageError, match="does not list the job 7"):
         allocation_left_s(JOB, now_epoch_s=0.0, ask=lambda _command: "\n")
