@@ -94,4 +94,4 @@ def _bounds_of(entry: SessionEntry) -> Iterator[str]:
         until = f" until {format_duration(entry.max_time_s)} after its first job"
     else:
         until = ""
-    yield f"{entry.name} was not closed, and may be open, and cost,{until}".rstrip(",")
+    yield f"{entry.name} was not closed; it may be open, and cost{until}"

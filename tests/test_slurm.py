@@ -52,11 +52,13 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         parse_left(text)
 
 
+@pytest.mark.fast
 def test_the_end_time_is_told_by_newer_releases() -> None:
     environ = {**JOB, "SLURM_JOB_END_TIME": "1700000600"}
     assert allocation_left_s(environ, now_epoch_s=1_700_000_000.5, ask=refuse) == 599.5
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("ends", ["0", "", "Unknown"])
 def test_squeue_is_asked_where_the_end_time_says_nothing(ends: str) -> None:
     environ = {**JOB, "SLURM_JOB_END_TIME": ends}
@@ -64,6 +66,7 @@ def test_squeue_is_asked_where_the_end_time_says_nothing(ends: str) -> None:
     assert left_s == 600.0
 
 
+@pytest.mark.fast
 def test_a_task_of_an_array_asks_for_itself_alone() -> None:
     asked: list[Sequence[str]] = []
 
@@ -76,6 +79,7 @@ def test_a_task_of_an_array_asks_for_itself_alone() -> None:
     assert asked == [["squeue", "--noheader", "--jobs", "7_3", "--format", "%L"]]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("said", "left_s"), [("20:00\n10:00\n", 600.0), ("UNLIMITED\n10:00\n", 600.0)]
 )

@@ -11,28 +11,33 @@ if TYPE_CHECKING:
     from qrsession.job_lists import JobList
     from qrsession.reports import JobReport
 
-_PLACE_COLUMNS = (Column("SESSION"), Column("BACKEND", can_fold=True))
+_PLACE_COLUMNS = (Column("SESSION"), Column("BACKEND"))
 _AFTER_ID = 1
 _LONGEST_NAME = 16
-# Below this width primitive and tags have no room beside session and backend.
+# Below this width there is room for what tells one job from another, and no more.
 _WIDTH_FOR_ALL = 120
-_NARROW_TITLES = ("JOB", "SESSION", "BACKEND", "STATUS", "CREATED", "USAGE")
+_NARROW_TITLES = ("JOB", "SESSION", "STATUS", "CREATED", "USAGE")
 
 
 def jobs_text(found: "JobList", terminal: Terminal, *, now: datetime) -> str:
-    """Return a table of jobs; those of several sessions have their session and backend in it."""
+    """Return a table of jobs; those of several sessions have their session and backend in it.
+
+    On a narrow terminal the backend stands, in brackets, where a job has no session.
+    """
     if not found.jobs and terminal.is_terminal:
         return "No job fits.\n"
+    is_narrow = terminal.is_terminal and terminal.width < _WIDTH_FOR_ALL
     rows = [list(job_row(job, terminal, now)) for job in found.jobs]
     columns = list(JOB_COLUMNS)
     if found.session is None:
         columns[_AFTER_ID:_AFTER_ID] = _PLACE_COLUMNS
         for row, job in zip(rows, found.jobs, strict=True):
             row[_AFTER_ID:_AFTER_ID] = [
-                _session_of(job, found.names, terminal),
+                _session_of(job, found.names, terminal)
+                or (f"({job.backend})" if is_narrow else ""),
                 job.backend or "",
             ]
-        if terminal.is_terminal and terminal.width < _WIDTH_FOR_ALL:
+        if is_narrow:
             kept = [index for index, one in enumerate(columns) if one.title in _NARROW_TITLES]
             columns = [columns[index] for index in kept]
             rows = [[row[index] for index in kept] for row in rows]
@@ -46,7 +51,7 @@ def logs_text(logs: str) -> str:
 
 
 def _line(line: str) -> str:
-    return "".join(char for char in line.expandtabs() if char.isprintable())
+    return "".join(char for char in line if char.isprintable() or char == "\t").expandtabs()
 
 
 def _session_of(job: "JobReport", names: dict[str, str], terminal: Terminal) -> str:

@@ -64,7 +64,12 @@ def srun(arguments: list[str]) -> int:
         subprocess.Popen(arguments, env={**os.environ, "SLURM_PROCID": str(number)})
         for number in range(int(os.environ["SLURM_NTASKS"]))
     ]
-    signal.signal(signal.SIGTERM, lambda *_: [task.terminate() for task in tasks])
+
+    def end_tasks(*_: object) -> None:
+        for task in tasks:
+            task.terminate()
+
+    signal.signal(signal.SIGTERM, end_tasks)
     return max(128 - code if code < 0 else code for code in [task.wait() for task in tasks])
 
 

@@ -94,7 +94,7 @@ def shell(cli: Cli, script: str) -> "subprocess.CompletedProcess[str]":
 
 
 def nothing_is_open(cli: Cli) -> bool:
-    return cli.data("status", "--all", "--cached")["sessions"] == []
+    return not cli.data("status", "--all", "--cached")["sessions"]
 
 
 def test_the_page(cluster: Cli) -> None:
