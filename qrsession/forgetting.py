@@ -6,14 +6,14 @@ money hangs on goes with it. Its budget, its jobs, and a close or a submission t
 stay where they are, and it can be adopted again, or closed by its id.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from qrsession.duration import format_duration
 from qrsession.entries import SessionEntry
 from qrsession.errors import SessionNotFoundError
-from qrsession.pending import Pending
 from qrsession.protocol.status import SessionState
 from qrsession.workspace import Workspace
 
@@ -63,7 +63,7 @@ def forget(workspace: Workspace, keys: Iterable[str]) -> list[Forgotten]:
         else:
             open_entries[entry.session_id] = entry
     workspace.ledger.remove(open_entries, are_forgotten=True)
-    closing = {one.session_id for one in Pending(workspace.settings.state_dir).closings.all()}
+    closing = _closing_ids(workspace.settings.state_dir)
     return [
         *(
             Forgotten(entry, _warning_of(workspace, entry, is_closing=session_id in closing))
@@ -71,6 +71,16 @@ def forget(workspace: Workspace, keys: Iterable[str]) -> list[Forgotten]:
         ),
         *(Forgotten(entry, was_gone=True) for entry in gone.values()),
     ]
+
+
+def _closing_ids(state_dir: Path) -> set[str]:
+    """Return the ids of the sessions whose close waits to be sent."""
+    if not any((state_dir / "pending" / "closings").glob("*.json")):
+        # As a rule; and what reads them takes longer to load than all the rest here.
+        return set()
+    from qrsession.pending import Pending  # noqa: PLC0415 - as just said
+
+    return {one.session_id for one in Pending(state_dir).closings.all()}
 
 
 def _warning_of(workspace: Workspace, entry: SessionEntry, *, is_closing: bool) -> str | None:
@@ -83,15 +93,15 @@ def _warning_of(workspace: Workspace, entry: SessionEntry, *, is_closing: bool) 
             f"The close of {entry.name} could not be sent yet; the next command that reaches its "
             "service sends it."
         )
-    words = ". ".join(_bounds_of(entry))
-    return f"{words}. Close it: qrsession close {entry.session_id}"
+    return (
+        f"{entry.name} was not closed; it may be open, and cost{_until(entry)}. "
+        f"Close it: qrsession close {entry.session_id}"
+    )
 
 
-def _bounds_of(entry: SessionEntry) -> Iterator[str]:
+def _until(entry: SessionEntry) -> str:
     if entry.expires_at is not None:
-        until = f" until {entry.expires_at:%Y-%m-%d %H:%M} UTC"
-    elif entry.max_time_s is not None:
-        until = f" until {format_duration(entry.max_time_s)} after its first job"
-    else:
-        until = ""
-    yield f"{entry.name} was not closed; it may be open, and cost{until}"
+        return f" until {entry.expires_at:%Y-%m-%d %H:%M} UTC"
+    if entry.max_time_s is not None:
+        return f" until {format_duration(entry.max_time_s)} after its first job"
+    return ""

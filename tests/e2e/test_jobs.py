@@ -276,7 +276,7 @@ def test_forget(here: Cli) -> None:
     assert len(here.data("status", "--all", "--cached")["sessions"]) == 2
     done = here.run("forget", "first", second[:12])
     assert done.stdout.split() == [first, second]
-    warnings = re.findall(r"^warning: (\w+) was not closed, and may be open, and cost, (.*)$",
+    warnings = re.findall(r"^warning: (\w+) was not closed; it may be open, and cost (.*)$",
                           done.stderr, re.MULTILINE)  # fmt: skip
     assert [name for name, _ in warnings] == ["first", "second"]
     assert warnings[0][1] == f"until 50s after its first job. Close it: qrsession close {first}"
