@@ -29,8 +29,8 @@ def command(
     said. Prints the ids of those that are cancelled, or will be in a moment.
 
     Examples:
-        qrsession cancel @last
-        qrsession cancel --session calm-otter
+        qrsession cancel "$(qrsession run @bell --local --backend aer_simulator --detach)"
+        qrsession exec --local -- sh -c 'qrsession run @bell -d; qrsession cancel --all'
     """
     if jobs and whole_session:
         raise UsageError("Name jobs or give --all, not both.")

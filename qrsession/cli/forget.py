@@ -28,7 +28,7 @@ def command(
 
     Examples:
         qrsession forget "$(qrsession open --local)"
-        qrsession forget calm-otter 5a6d4397
+        qrsession open --local --name spare && qrsession forget spare --json
     """
     forgotten = forget(context.workspace, sessions)
     for one in forgotten:

@@ -20,7 +20,7 @@ def command(
     A job that logged nothing, or nothing yet, prints nothing, and that is said on stderr.
 
     Examples:
-        qrsession logs
+        qrsession logs "$(qrsession run @bell --local --backend aer_simulator --detach)"
         qrsession logs @last --json
     """
     where = (options.account_of(account, local=local), instance)

@@ -31,7 +31,7 @@ def command(
 
     Examples:
         qrsession use "$(qrsession open --local)"
-        qrsession use calm-otter
+        qrsession open --local --name tuning && qrsession use tuning
     """
     key = options.one_of(session, named)
     if key is None:
