@@ -6,6 +6,7 @@ What the verbs `open`, `exec` and `adopt` do, without what they print.
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from qrsession.duration import format_duration
 from qrsession.entries import COMMAND, SessionEntry
 from qrsession.errors import (
     InvalidValueError,
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """What a session is opened with; None where the service shall choose."""
+    """What a session is opened with; None where the service shall choose.
+
+    Where it ``is_at_most`` the maximum time, a plan that allows less makes it shorter, and is no
+    reason to refuse.
+    """
 
     backend: str | None = None
     max_time: str | None = None
@@ -37,6 +42,7 @@ class OpenRequest:
     once: str | None = None
     timeout_s: float | None = None
     budget_s: int | None = None
+    is_at_most: bool = False
 
 
 def open_new(
@@ -67,6 +73,9 @@ def open_new(
     service = workspace.service(request.account, request.instance)
     place = service.choose_instance(Wants(request.backend, request.min_num_qubits))
     backend = request.backend or service.least_busy(request.min_num_qubits)
+    if request.is_at_most and max_time_s is not None:
+        max_time_s = _longest_allowed_s(workspace, service, max_time_s)
+        request = replace(request, max_time=str(max_time_s))
     mode, reason = first_choice(request.mode, place.instance)
     if place.may_cost and not service.account.is_local:
         workspace.warn(opening_text(place, longest_with(max_time_s, budget_s, mode)))
@@ -119,14 +128,19 @@ def adopt(
             f"The session {session_id} is closed.", details={"session_id": session_id}
         )
     workspace.settler(service.account).note_adopted(session_id)
+    left = workspace.ledger.history.get(session_id)
+    # One that was forgotten comes back as it was.
+    before = left.entry if left is not None and left.was_forgotten else None
     entry = SessionEntry(
-        name=name or "",
+        name=name or (before.name if before else ""),
         session_id=session_id,
         backend=record.backend,
         mode=record.mode,
         account=service.account.name,
         instance=service.instance,
-        opened_at=record.started_at or workspace.now(),
+        opened_at=before.opened_at if before else record.started_at or workspace.now(),
+        once=before.once if before else None,
+        budget_s=before.budget_s if before else None,
     )
     adopted = workspace.ledger.add(seen(entry, record, workspace.now()))
     return SessionReport.of(adopted, service.now())
@@ -146,6 +160,22 @@ def _enter(
     patience = workspace.patience(request.timeout_s)
     _, entry = kind.entered(service, backend, request.max_time, entering, patience)
     return entry
+
+
+def _longest_allowed_s(workspace: Workspace, service: "RuntimeService", max_time_s: int) -> int:
+    """Return a maximum time, cut to what the plan allows; where it says nothing, to the default.
+
+    A time that the service refuses would end a job of a cluster before it has begun.
+    """
+    from qrsession.plan_limits import longest_session_s  # noqa: PLC0415 - as above
+    from qrsession.protocol.bounds import DEFAULT_MAX_TTL_S  # noqa: PLC0415 - as above
+
+    longest_s = longest_session_s(service)
+    limit_s = DEFAULT_MAX_TTL_S if longest_s is None else longest_s
+    if max_time_s > limit_s:
+        whose = "the service's default" if longest_s is None else "the longest that the plan allows"
+        workspace.say(f"The session may last {format_duration(limit_s)}: {whose}.")
+    return min(max_time_s, limit_s)
 
 
 def _opened_before(workspace: Workspace, request: OpenRequest) -> SessionReport | None:

@@ -1,8 +1,11 @@
-"""Finding a job again, by whatever name a person has for it: what the verb `result` begins with."""
+"""Finding jobs again, by whatever names a person has for them: what verbs about jobs begin with."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qrsession.errors import JobNotFoundError
+from qrsession.entries import JobEntry
+from qrsession.errors import JobNotFoundError, SessionNotFoundError
 from qrsession.outcomes import Outcome, recall_outcome
 from qrsession.pending import Pending
 from qrsession.tags import is_own_tag
@@ -10,8 +13,102 @@ from qrsession.workspace import Workspace
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
+    from qrsession.service import RuntimeService
 
 LAST_JOB = "@last"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundJob:
+    """A job that was found by a name: in our records, or else at the service.
+
+    Attributes:
+        job_id: Its id.
+        session_id: Its session, None in job mode.
+        entry: What our records have of it; None where another machine submitted it.
+        job: The job, where the service was asked for it already.
+    """
+
+    job_id: str
+    session_id: str | None
+    entry: JobEntry | None = None
+    job: "RuntimeJob | None" = None
+
+    def service(self, workspace: Workspace) -> "RuntimeService":
+        """Return the service that the job is at: that of the account that submitted it."""
+        if self.job is not None:
+            return self.job.service
+        if self.entry is None:  # pragma: no cover - one of the two is always there
+            raise JobNotFoundError(f"The job {self.job_id} is not known.")
+        return workspace.service(self.entry.account, self.entry.instance, is_known=True)
+
+    def ask(self, workspace: Workspace) -> "RuntimeJob":
+        """Return the job as its service knows it; it is asked once.
+
+        Raises:
+            JobNotFoundError: The service has none of that id.
+        """
+        return self.job or self.service(workspace).job(self.job_id)
+
+
+def find_job(
+    workspace: Workspace,
+    key: str,
+    session: str | None,
+    where: tuple[str | None, str | None],
+    *,
+    interactive: bool,
+    falls_back: bool = True,
+) -> FoundJob:
+    """Find a job by its id, the beginning of it, ``@last``, or the tag of its submission.
+
+    What our records have needs no service. Where no session is named and none is open, ``@last``
+    is the job that was submitted last of all that are recorded here, which is said.
+
+    Args:
+        workspace: The user's sessions.
+        key: What the job is called.
+        session: The session whose last job is meant; None: by precedence.
+        where: The account and the instance to ask for a job that is not known here.
+        interactive: Whether a person sits at a terminal.
+        falls_back: Whether ``@last`` may be a job of no open session.
+
+    Raises:
+        JobNotFoundError: It is known neither here nor to the service.
+        SessionNotFoundError: The session whose last job is meant is not known.
+        InvalidValueError: Several jobs begin so.
+    """
+    if is_own_tag(key):
+        return _at_service(_settle_tag(workspace, key, where[0]))
+    if key == LAST_JOB:
+        return _recorded(
+            _last_job(workspace, session, interactive=interactive, falls_back=falls_back)
+        )
+    try:
+        return _recorded(workspace.records.find_job(key))
+    except JobNotFoundError:
+        # Another machine may have submitted it.
+        return _at_service(workspace.service(*where).job(key))
+
+
+def find_jobs(
+    workspace: Workspace,
+    keys: Iterable[str],
+    session: str | None,
+    where: tuple[str | None, str | None],
+    *,
+    interactive: bool,
+    falls_back: bool = True,
+) -> list[FoundJob]:
+    """Find several jobs, all of them or none, each once, in the order of their names.
+
+    Arguments and errors are those of `find_job`.
+    """
+    found = [
+        find_job(workspace, key, session, where, interactive=interactive, falls_back=falls_back)
+        for key in dict.fromkeys(keys)
+    ]
+    return list({one.job_id: one for one in found}.values())
 
 
 def find_result(
@@ -22,40 +119,38 @@ def find_result(
     *,
     interactive: bool,
 ) -> "Outcome | RuntimeJob":
-    """Find a job by its id, the beginning of it, ``@last``, or the tag of its submission.
-
-    Args:
-        workspace: The user's sessions.
-        key: What the job is called.
-        session: The session whose last job is meant; None: by precedence.
-        where: The account and the instance to ask for a job that is not known here.
-        interactive: Whether a person sits at a terminal.
+    """Find a job as `find_job` does, and its result.
 
     Returns:
         Its result where that was kept on disk, else the job.
-
-    Raises:
-        JobNotFoundError: It is known neither here nor to the service.
-        InvalidValueError: Several jobs begin so.
     """
-    account, instance = where
-    if is_own_tag(key):
-        return _settle_tag(workspace, key, account)
+    found = find_job(workspace, key, session, where, interactive=interactive)
+    kept = None if found.entry is None else recall_outcome(workspace.records, found.entry)
+    return found.ask(workspace) if kept is None else kept
+
+
+def _recorded(entry: JobEntry) -> FoundJob:
+    return FoundJob(entry.job_id, entry.session_id, entry=entry)
+
+
+def _at_service(job: "RuntimeJob") -> FoundJob:
+    return FoundJob(job.job_id(), job.session_id, job=job)
+
+
+def _last_job(
+    workspace: Workspace, session: str | None, *, interactive: bool, falls_back: bool
+) -> JobEntry:
     try:
-        if key == LAST_JOB:
-            chosen = workspace.find_any(session, interactive=interactive)
-            entry = workspace.records.last_job(chosen.session_id)
-        else:
-            entry = workspace.records.find_job(key)
-    except JobNotFoundError:
-        if key == LAST_JOB:
+        chosen = workspace.find_any(session, interactive=interactive)
+    except SessionNotFoundError:
+        if session or workspace.settings.session or not falls_back:
             raise
-        # Another machine may have submitted it.
-        return workspace.service(account, instance).job(key)
-    kept = recall_outcome(workspace.records, entry)
-    if kept is not None:
-        return kept
-    return workspace.service(entry.account, entry.instance, is_known=True).job(entry.job_id)
+        newest = workspace.records.newest_jobs(1)
+        if not newest:
+            raise
+        workspace.say(f"No session is open; the last job that is known here is {newest[0].job_id}.")
+        return newest[0]
+    return workspace.records.last_job(chosen.session_id)
 
 
 def _settle_tag(workspace: Workspace, tag: str, account: str | None) -> "RuntimeJob":

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from qrsession.duration import format_duration
 from qrsession.entries import SessionEntry
-from qrsession.errors import LimitReachedError, QrsessionError, SessionClosedError
+from qrsession.errors import (
+    LimitReachedError,
+    QrsessionError,
+    SessionClosedError,
+    SessionNotFoundError,
+)
 from qrsession.protocol import faults
 from qrsession.protocol.fields import write_moment
 from qrsession.protocol.models import JobRecord
@@ -19,6 +24,7 @@ from qrsession.settings import LOCAL_ACCOUNT
 from qrsession.state import Ledger
 
 if TYPE_CHECKING:
+    from qrsession.history import ClosedSession
     from qrsession.usage import UsageReport
 
 _SOON = timedelta(minutes=1)
@@ -45,6 +51,20 @@ def advice_of(entry: SessionEntry | None) -> str:
     """Say how to go on after a session that has ended."""
     command = "qrsession open" if entry is None else reopening(entry)
     return f"Open another one: {command}"
+
+
+def left_error(left: "ClosedSession") -> SessionClosedError | SessionNotFoundError:
+    """Return the error for a session that is in the ledger no more."""
+    if not left.was_forgotten:
+        return closed_error(left.entry)
+    entry = left.entry
+    account = "--local" if entry.account == LOCAL_ACCOUNT else f"--account {entry.account}"
+    words = shlex.join(["qrsession", "adopt", entry.session_id, *account.split(" ", 1)])
+    return SessionNotFoundError(
+        f"The session {entry.name} was forgotten at {left.closed_at:%Y-%m-%d %H:%M} UTC.",
+        advice=f"Take it back: {words}",
+        details={"session_id": entry.session_id},
+    )
 
 
 def closed_error(entry: SessionEntry) -> SessionClosedError:

@@ -1,4 +1,4 @@
-"""Closed sessions: one file each, kept for 90 days."""
+"""Sessions that left the ledger, closed or forgotten: one file each, kept for 90 days."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +11,7 @@ from qrsession import storage
 from qrsession.entries import SessionEntry
 from qrsession.errors import StorageError, WireFormatError
 from qrsession.ledger import SCHEMA_VERSION, parse_document
-from qrsession.protocol.fields import as_object, required
+from qrsession.protocol.fields import as_object, optional, required
 from qrsession.purse import prune_budgets
 from qrsession.records import Records, file_stem
 
@@ -22,10 +22,14 @@ _SUFFIX = ".toml"
 
 @dataclass(frozen=True, slots=True)
 class ClosedSession:
-    """A session of the past: its last entry, and when it left the ledger (UTC)."""
+    """A session of the past: its last entry, and when it left the ledger (UTC).
+
+    Where it ``was_forgotten``, it left without being closed, and may be open.
+    """
 
     entry: SessionEntry
     closed_at: datetime
+    was_forgotten: bool = False
 
 
 class History:
@@ -41,7 +45,9 @@ class History:
         self._folder = state_dir / "history"
         self._now = now
 
-    def add(self, entry: SessionEntry, record: dict[str, Any]) -> None:
+    def add(
+        self, entry: SessionEntry, record: dict[str, Any], *, was_forgotten: bool = False
+    ) -> None:
         """Keep the record of a session, with the keys that only other versions know."""
         import tomli_w  # noqa: PLC0415 - reading needs none of it, and start-up time counts
 
@@ -53,8 +59,19 @@ class History:
             "closed_at": self._now(),
             "session": record,
         }
-        path = self._folder / f"{file_stem(entry.session_id)}{_SUFFIX}"
+        if was_forgotten:
+            document["was_forgotten"] = True
+        path = self._path(entry.session_id)
         storage.write_atomically(path, tomli_w.dumps(document).encode())
+
+    def note_closed(self, session_id: str) -> None:
+        """Note that a session which was forgotten is closed; of all others nothing changes."""
+        left = self.get(session_id)
+        if left is None or not left.was_forgotten:
+            return
+        path = self._path(session_id)
+        record = parse_document(storage.read_bytes(path) or b"", str(path)).get("session", {})
+        self.add(left.entry, record)
 
     def read(self) -> list[ClosedSession]:
         """Return the closed sessions, last closed first. A file that cannot be read is skipped."""
@@ -64,6 +81,14 @@ class History:
             with suppress(WireFormatError, StorageError):
                 closed.append(_read_file(path))
         return sorted(closed, key=lambda session: session.closed_at, reverse=True)
+
+    def get(self, session_id: str) -> ClosedSession | None:
+        """Return the session of this id, None where there is none that can be read."""
+        storage.check_private_folder(self._folder)
+        with suppress(WireFormatError, StorageError):
+            path = self._path(session_id)
+            return _read_file(path) if path.exists() else None
+        return None
 
     def find(self, key: str) -> ClosedSession | None:
         """Return the session closed last that has this name or id, or the only one to begin so."""
@@ -89,11 +114,16 @@ class History:
         for folder in (self._state_dir, self._folder):
             storage.sweep_temporaries(folder, now_s)
 
+    def _path(self, session_id: str) -> Path:
+        return self._folder / f"{file_stem(session_id)}{_SUFFIX}"
+
 
 def _read_file(path: Path) -> ClosedSession:
     document = parse_document(storage.read_bytes(path) or b"", str(path))
     name = required(document, "name", str)
     record = as_object(document.get("session"), "The session")
     return ClosedSession(
-        SessionEntry.from_record(name, record), required(document, "closed_at", datetime)
+        SessionEntry.from_record(name, record),
+        required(document, "closed_at", datetime),
+        was_forgotten=optional(document, "was_forgotten", bool) or False,
     )

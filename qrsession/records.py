@@ -8,7 +8,7 @@ Nothing here takes the ledger's lock, so submissions do not wait for each other.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ _PLAIN_STEM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
 # Of jobs that ran in no session. No stem of an id has a dot in it.
 _WITHOUT_SESSION = "without.session"
 _MOST_CANDIDATES = 5
+# File systems tell times by clocks of their own, and some in whole seconds.
+_CLOCK_SLACK_S = 120.0
 
 
 class Records:
@@ -93,7 +95,7 @@ class Records:
             InvalidValueError: Several begin so; ``details`` has their ids.
         """
         storage.check_private_folder(self._jobs)
-        found = [job for job in self._all_jobs() if key and job.job_id.startswith(key)]
+        found = [job for job in self._jobs_naming(key) if job.job_id.startswith(key)]
         for job in found:
             if job.job_id == key:
                 return job
@@ -139,9 +141,33 @@ class Records:
                 if path.lstat().st_mtime < oldest_s:
                     path.unlink()
 
-    def _all_jobs(self) -> Iterator[JobEntry]:
-        for path in self._files():
-            yield from _read_jobs(path)
+    def newest_jobs(
+        self, most: int, is_wanted: Callable[[JobEntry], bool] | None = None
+    ) -> list[JobEntry]:
+        """Return the jobs of all sessions, and of none, that were submitted last; newest first.
+
+        Args:
+            most: How many, at most.
+            is_wanted: Says of a job whether it counts; None: all do.
+        """
+        storage.check_private_folder(self._jobs)
+        found: list[JobEntry] = []
+        # A file is written whenever a job is entered, so none in it is newer than the file. What
+        # was written before the oldest that is found need not be read.
+        written = sorted(((_written_s(path), path) for path in self._files()), reverse=True)
+        for written_s, path in written:
+            if len(found) == most and written_s + _CLOCK_SLACK_S < _submitted_s(found[-1]):
+                break
+            found += [job for job in _read_jobs(path) if is_wanted is None or is_wanted(job)]
+            found = sorted(found, key=_submitted_s, reverse=True)[:most]
+        return found
+
+    def _jobs_naming(self, key: str) -> Iterator[JobEntry]:
+        # Most files are another session's, and there may be a great many.
+        written = json.dumps(key)[1:-1].encode()
+        for path in self._files() if key else ():
+            if written in (storage.read_bytes(path) or b""):
+                yield from _read_jobs(path)
 
     def _files(self) -> list[Path]:
         return sorted(self._jobs.glob("*.ndjson")) if self._jobs.is_dir() else []
@@ -162,6 +188,17 @@ def file_stem(identifier: str) -> str:
     import hashlib  # noqa: PLC0415 - no service makes such ids today, and it takes 4 ms
 
     return f"+{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _submitted_s(job: JobEntry) -> float:
+    return job.submitted_at.timestamp()
+
+
+def _written_s(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _read_jobs(path: Path) -> list[JobEntry]:

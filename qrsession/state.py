@@ -166,10 +166,13 @@ class Ledger:
             document.everything["current"] = entry.name
         return entry
 
-    def remove(self, session_ids: Iterable[str]) -> tuple[SessionEntry, ...]:
+    def remove(
+        self, session_ids: Iterable[str], *, are_forgotten: bool = False
+    ) -> tuple[SessionEntry, ...]:
         """Move sessions that are closed to the history; return those that were still here.
 
-        Where the current one is among them, none is current afterwards.
+        Where the current one is among them, none is current afterwards. Those that
+        ``are_forgotten`` need not be closed, and the history says so.
         """
         wanted = frozenset(session_ids)
         removed = []
@@ -177,10 +180,15 @@ class Ledger:
             for entry in view_of(document.everything).sessions.values():
                 if entry.session_id in wanted:
                     # First the history, then the ledger: killed in between, it is in both.
-                    self.history.add(entry, document.sessions.pop(entry.name))
+                    record = document.sessions.pop(entry.name)
+                    self.history.add(entry, record, was_forgotten=are_forgotten)
                     removed.append(entry)
             if document.everything.get("current") not in document.sessions:
                 document.everything.pop("current", None)
+        for session_id in (
+            () if are_forgotten else wanted.difference(entry.session_id for entry in removed)
+        ):
+            self.history.note_closed(session_id)
         self.history.prune()
         return tuple(removed)
 

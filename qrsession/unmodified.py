@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 
 from qrsession.settings import Settings
 
+_KEY_NAME = "QISKIT_IBM_TOKEN"
 _NAMES = (
     "QISKIT_IBM_CHANNEL",
-    "QISKIT_IBM_TOKEN",
+    _KEY_NAME,
     "QISKIT_IBM_INSTANCE",
     "QISKIT_IBM_URL",
     "IAM_URL",
@@ -41,6 +42,11 @@ class ClientVariables:
     replaced: tuple[str, ...]
     url: str
     kept_until: datetime
+
+    @property
+    def key(self) -> str:
+        """The key that one of the variables holds."""
+        return self.variables[_KEY_NAME]
 
     def __repr__(self) -> str:
         """Name the variables alone."""

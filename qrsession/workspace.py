@@ -154,9 +154,9 @@ class Workspace:
             closed = self.ledger.history.find(named) if named else None
             if closed is None:
                 raise
-            from qrsession.going_on import closed_error  # noqa: PLC0415 - seldom needed
+            from qrsession.going_on import left_error  # noqa: PLC0415 - seldom needed
 
-            raise closed_error(closed.entry) from None
+            raise left_error(closed) from None
 
     def look(self, entry: SessionEntry) -> SessionReport:
         """Ask the service for a session's state, and keep what it says."""
@@ -199,7 +199,7 @@ class Workspace:
             return self.recall(entry)
 
     def find_any(self, key: str | None, *, interactive: bool) -> SessionEntry:
-        """Return a session to look at: an open one as `choose`, or else a closed one by its name.
+        """Return a session to look at: an open one as `choose`, else one of the past by its name.
 
         Raises:
             SessionNotFoundError: It is not known, or none was named and none is open.
@@ -207,10 +207,14 @@ class Workspace:
         """
         try:
             return self.choose(key, interactive=interactive)
-        except SessionClosedError as error:
-            closed = self.ledger.history.find(error.details["session_id"])
+        except (SessionClosedError, SessionNotFoundError) as error:
+            session_id = error.details.get("session_id")
+            closed = self.ledger.history.get(session_id) if session_id else None
             if closed is None:
                 raise
+            if closed.was_forgotten:
+                # It may be open, so that it can be looked at, and closed, by its name.
+                return closed.entry
             return replace(closed.entry, state=SessionState.CLOSED, accepting_jobs=False)
 
 

@@ -67,6 +67,13 @@ LIBRARY = (
         "workspace",
         "admission",
         "finding",
+        "choosing",
+        "forgetting",
+        "job_ends",
+        "job_lists",
+        "cancelling",
+        "slurm",
+        "qrmi",
         "closing",
         "supervise",
         "examples",
@@ -119,7 +126,7 @@ ALLOWED = {
     "account_reports": ACCOUNTS,
     "reports": DISK | {"tags", "spending"},
     "render": BASE
-    | {"duration", "render", "reports", "account_reports", "results", "overview"}
+    | {"duration", "render", "reports", "account_reports", "results", "overview", "job_lists"}
     | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"}
     | {"verdicts"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.

@@ -153,6 +153,51 @@ def test_folder_open_to_others_is_refused(records: Records, tmp_path: Path) -> N
 
 
 @pytest.mark.fast
+def test_newest_jobs_of_all_sessions(records: Records) -> None:
+    for number in range(30):
+        when = NOW + timedelta(minutes=number)
+        session_id = None if number % 3 == 0 else f"s{number % 4}"
+        entry = replace(job(f"d{number}", session_id), submitted_at=when)
+        records.add_job(replace(entry, status="Failed" if number % 2 else None))
+    newest = [f"d{number}" for number in range(29, -1, -1)]
+    assert [one.job_id for one in records.newest_jobs(50)] == newest
+    assert [one.job_id for one in records.newest_jobs(4)] == newest[:4]
+    failed = records.newest_jobs(3, lambda one: one.status == "Failed")
+    assert [one.job_id for one in failed] == ["d29", "d27", "d25"]
+    assert records.newest_jobs(2, lambda _one: False) == []
+
+
+@pytest.mark.fast
+def test_files_that_can_hold_no_newer_job_are_not_read(records: Records, tmp_path: Path) -> None:
+    """One that another version wrote would be an error, if it was read."""
+    now = datetime.now(UTC)
+    records.add_job(replace(job("new", "new"), submitted_at=now))
+    old = tmp_path / "state" / "jobs" / "old.ndjson"
+    old.write_text('{"schema_version": 99, "job_id": "old"}\n')
+    then_s = (now - timedelta(hours=1)).timestamp()
+    os.utime(old, (then_s, then_s))
+    assert [one.job_id for one in records.newest_jobs(1)] == ["new"]
+    with pytest.raises(StorageError):
+        records.newest_jobs(2)
+
+
+@pytest.mark.fast
+def test_what_was_forgotten_is_told_from_what_was_closed(history: History) -> None:
+    entry = SessionEntry("mine", "id-1", None, "batch", "local", NOW)
+    history.add(entry, {**entry.to_record(), "from_the_future": 1}, was_forgotten=True)
+    assert history.get("id-2") is None
+    left = history.get("id-1")
+    assert left is not None
+    assert (left.entry, left.was_forgotten) == (entry, True)
+    history.note_closed("id-1")
+    history.note_closed("id-2")
+    left = history.get("id-1")
+    assert left is not None
+    assert not left.was_forgotten
+    assert [one.entry.session_id for one in history.read()] == ["id-1"]
+
+
+@pytest.mark.fast
 def test_history_finds_the_last_of_a_name(history: History, tmp_path: Path) -> None:
     times = iter([NOW, NOW + timedelta(hours=1)])
     timed = History(tmp_path / "state", now=lambda: next(times))

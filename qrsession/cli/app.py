@@ -15,8 +15,13 @@ VERBS: dict[str, Verb] = {
     "status": Verb("qrsession.cli.status", "Show sessions: state, time left, usage, jobs."),
     "close": Verb("qrsession.cli.close", "Close sessions: take no more jobs."),
     "list": Verb("qrsession.cli.list", "List the sessions that may cost something."),
+    "use": Verb("qrsession.cli.use", "Make a session the current one."),
     "adopt": Verb("qrsession.cli.adopt", "Take a session of the account into the ledger."),
+    "forget": Verb("qrsession.cli.forget", "Take a session out of the ledger, not closing it."),
+    "jobs": Verb("qrsession.cli.jobs", "List the jobs of the session, or all known here."),
     "result": Verb("qrsession.cli.result", "Print the result of a job."),
+    "cancel": Verb("qrsession.cli.cancel", "Cancel jobs."),
+    "logs": Verb("qrsession.cli.logs", "Print what a job logged."),
     "exec": Verb(
         "qrsession.cli.exec", "Run a command in a session of its own.", has_envelope=False
     ),

@@ -1,6 +1,7 @@
 """``qrsession env``: the variables that make a shell's commands use one session.
 
-With ``--for`` they make scripts of another client use the local runtime.
+With ``--for`` they are those of another client: scripts of IBM's use the local runtime by them,
+programs of QRMI the session.
 """
 
 import os
@@ -38,9 +39,10 @@ class Format(StrEnum):
 
 
 class Client(StrEnum):
-    """Other clients, whose scripts can be led to the local runtime."""
+    """Other clients, whose programs can be led to the local runtime, or to a session."""
 
     QISKIT_IBM_RUNTIME = "qiskit-ibm-runtime"
+    QRMI = "qrmi"
 
 
 def command(
@@ -49,10 +51,11 @@ def command(
     session: options.Session = None,
     client: Annotated[
         Client | None,
-        typer.Option("--for", help="Make scripts of this client use the local runtime, as is."),
+        typer.Option("--for", help="The variables of this client; one of them holds a key."),
     ] = None,
     local: Annotated[
-        bool, typer.Option("--local", help="Goes with --for, which leads nowhere else.")
+        bool,
+        typer.Option("--local", help="Goes with --for qiskit-ibm-runtime, which leads there."),
     ] = False,
     shell: Annotated[Shell, typer.Option("--shell", help="Whose syntax.")] = Shell.SH,
     form: Annotated[
@@ -64,14 +67,20 @@ def command(
 ) -> None:
     """Print lines that name the session for the commands after them.
 
-    With --for they are those by which scripts of IBM's own client use the local runtime, which
-    stays up for twelve hours from then.
+    With --for qiskit-ibm-runtime they are those by which scripts of that client use the local
+    runtime, which stays up for twelve hours from then; with --for qrmi those by which programs of
+    QRMI use the session. Both print a key, which a step of GitHub's is told to mask.
 
     Examples:
         eval "$(qrsession env)"
         eval "$(qrsession env --local --for qiskit-ibm-runtime)"
     """
     syntax = Syntax(form or shell)
+    if client is Client.QRMI:
+        if local:
+            raise UsageError("--local and --for qrmi: a session knows its account.")
+        context.output.data(_lines_for_qrmi(context, session, syntax, unset=unset))
+        return
     if client is not None:
         _check_local(context, session, local=local)
         context.output.data(_lines_for_client(context, syntax, unset=unset))
@@ -118,9 +127,41 @@ def _lines_for_client(context: Context, syntax: Syntax, *, unset: bool) -> str:
         return removals_text(variables_to_remove(os.environ), syntax)
     found = client_variables(context.settings, os.environ)
     lines = assignments_text(found.variables, syntax)
+    _mask(context, found.key, syntax)
     if found.replaced:
         context.output.warn(f"{', '.join(found.replaced)} had another value here.")
     context.output.say(
         f"The local runtime at {found.url} stays up until {found.kept_until:%Y-%m-%d %H:%M} UTC."
     )
     return lines
+
+
+def _lines_for_qrmi(context: Context, session: str | None, syntax: Syntax, *, unset: bool) -> str:
+    # Imported here, as above.
+    from qrsession.qrmi import qrmi_variables, variables_to_remove  # noqa: PLC0415
+
+    if unset:
+        names = variables_to_remove(os.environ, session)
+        if not names:
+            context.output.say("No variables of QRMI are set here for a session.")
+        return removals_text(names, syntax)
+    entry = context.workspace.choose(session, interactive=context.is_interactive)
+    found = qrmi_variables(entry, context.settings, context.output.warn)
+    lines = assignments_text(found.variables, syntax)
+    _mask(context, found.secret, syntax)
+    if found.budget is not None:
+        context.output.warn(
+            f"QRMI's jobs are not held to the budget of {entry.name} together; each may use "
+            f"{found.timeout_s} s."
+        )
+    return lines
+
+
+def _mask(context: Context, secret: str, syntax: Syntax) -> None:
+    """Have GitHub keep a secret out of the logs, before anything is printed that has it.
+
+    stdout goes to the file that `GITHUB_ENV` names, and the runner reads commands on both streams.
+    Elsewhere nobody would take the line, and it would show the secret.
+    """
+    if syntax is Syntax.GITHUB and os.environ.get("GITHUB_ACTIONS") == "true":
+        context.output.mask(secret)

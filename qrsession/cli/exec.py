@@ -73,15 +73,17 @@ def command(
     if summary is not None:
         check_target(summary)
     close_timeout_s = options.seconds_of(close_timeout) or 0.0
+    longest = options.max_time_of(max_time, context.output.say)
     request = OpenRequest(
         backend,
-        max_time,
+        longest.max_time,
         parse_mode(mode),
         name,
         options.account_of(account, local=local),
         instance,
         options.min_qubits_of(min_qubits, backend),
         budget_s=options.budget_of(budget),
+        is_at_most=longest.is_at_most,
     )
     workspace = context.workspace
     with Supervisor() as supervisor:

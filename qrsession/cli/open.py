@@ -47,9 +47,10 @@ def command(
         qrsession open --local --max-time "1h"
         session=$(qrsession open --local --mode batch --once nightly)
     """
+    longest = options.max_time_of(max_time, context.output.say)
     request = OpenRequest(
         backend=backend,
-        max_time=max_time,
+        max_time=longest.max_time,
         mode=parse_mode(mode),
         name=name,
         account=options.account_of(account, local=local),
@@ -57,6 +58,7 @@ def command(
         min_num_qubits=options.min_qubits_of(min_qubits, backend),
         once=once,
         budget_s=options.budget_of(budget),
+        is_at_most=longest.is_at_most,
     )
     workspace = context.workspace
     session = open_new(workspace, request)

@@ -1,5 +1,7 @@
 """Options that several verbs have, and what they mean together."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,16 @@ import typer
 from qrsession.duration import parse_duration
 from qrsession.errors import InvalidValueError, UsageError
 from qrsession.settings import LOCAL_ACCOUNT
+
+SLURM = "slurm"
+
+
+@dataclass(frozen=True, slots=True)
+class MaxTimeChoice:
+    """How long a session may last, and whether that is a bound that the plan may undercut."""
+
+    max_time: str | None
+    is_at_most: bool = False
 
 
 def not_empty(value: str | list[str] | None) -> str | list[str] | None:
@@ -29,6 +41,22 @@ Session = Annotated[
         "-s",
         metavar="SESSION",
         help="A name, an id, or the beginning of one.",
+        callback=not_empty,
+    ),
+]
+Job = Annotated[
+    str,
+    typer.Argument(
+        metavar="[JOB]",
+        help="An id, its beginning, or @last of the session.",
+        callback=not_empty,
+    ),
+]
+Jobs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[JOB...]",
+        help="Ids, their beginnings, or @last of the session.",
         callback=not_empty,
     ),
 ]
@@ -70,7 +98,9 @@ MinQubits = Annotated[
 MaxTime = Annotated[
     str | None,
     typer.Option(
-        "--max-time", metavar="TIME", help='The longest it may last: "1h 30m", or seconds from 300.'
+        "--max-time",
+        metavar="TIME",
+        help='The longest it may last: "1h 30m", or seconds from 300; slurm: as the job.',
     ),
 ]
 Mode = Annotated[
@@ -116,6 +146,20 @@ def account_of(account: str | None, *, local: bool) -> str | None:
     if local and account not in {None, LOCAL_ACCOUNT}:
         raise UsageError(f"--local and --account {account} contradict each other.")
     return LOCAL_ACCOUNT if local else account
+
+
+def max_time_of(max_time: str | None, say: Callable[[str], None]) -> MaxTimeChoice:
+    """Read how long a session may last; ``slurm`` is what is left of a job of Slurm.
+
+    Raises:
+        UsageError: This is no such job, or too little is left of it.
+    """
+    if max_time != SLURM:
+        return MaxTimeChoice(max_time)
+    from qrsession.slurm import session_time_s  # noqa: PLC0415 - for jobs of Slurm alone
+
+    left_s = session_time_s(say)
+    return MaxTimeChoice(None if left_s is None else str(left_s), is_at_most=True)
 
 
 def min_qubits_of(min_qubits: int | None, backend: str | None) -> int:

@@ -7,7 +7,7 @@ import typer
 from qrsession.cli import expecting, options
 from qrsession.cli.context import Context
 from qrsession.cli.outcomes import ResultForm, show_outcomes
-from qrsession.finding import find_result
+from qrsession.finding import LAST_JOB, find_result
 from qrsession.outcomes import Outcome, collect, outlook_of, read_outcome
 
 if TYPE_CHECKING:
@@ -16,14 +16,7 @@ if TYPE_CHECKING:
 
 def command(
     context: Context,
-    job: Annotated[
-        str,
-        typer.Argument(
-            metavar="[JOB]",
-            help="An id, its beginning, or @last of the session.",
-            callback=options.not_empty,
-        ),
-    ] = "@last",
+    job: options.Job = LAST_JOB,
     *,
     session: options.Session = None,
     account: options.Account = None,

@@ -108,14 +108,27 @@ class RestClient:
         return JobRecord.from_wire(reply.json()), _was_held(reply)
 
     def list_jobs(
-        self, *, session_id: str | None = None, tags: tuple[str, ...] = (), limit: int = 20
+        self,
+        *,
+        session_id: str | None = None,
+        tags: tuple[str, ...] = (),
+        limit: int = 20,
+        is_pending: bool | None = None,
     ) -> Iterator[JobRecord]:
-        """``GET /jobs``, page by page, newest first; at most ``limit`` jobs."""
+        """``GET /jobs``, page by page, newest first; at most ``limit`` jobs.
+
+        Args:
+            session_id: Only those of this session.
+            tags: Only those that bear all of these.
+            limit: The most that are listed.
+            is_pending: Only those that have not ended, or, where it is False, that have.
+        """
         offset = 0
         while offset < limit:
             query = [("exclude_params", "true"), ("offset", str(offset))]
             query.append(("limit", str(min(limit - offset, _LARGEST_PAGE))))
             query += [("session_id", session_id)] if session_id else []
+            query += [] if is_pending is None else [("pending", str(is_pending).lower())]
             # The service takes repeated keys; `tags[]=` it ignores and returns everything.
             query += [("tags", tag) for tag in tags]
             page = JobPage.from_wire(self._call(routes.LIST_JOBS, query=query).json())

@@ -97,6 +97,11 @@ class Output:
         """Tell the user something that must be known, even with ``--quiet``."""
         self._talk(f"{self.error_terminal.paint('warning:', Style.WARNING)} {clean(text)}")
 
+    def mask(self, secret: str) -> None:
+        """Tell GitHub, on stderr, to show asterisks in place of a secret from now on."""
+        escaped = secret.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        self._talk(f"::add-mask::{escaped}")
+
     def fail(self, command: str, error: QrsessionError) -> None:
         """Say what happened, in at most three lines on stderr; with ``--json`` on stdout too."""
         lines = [f"{self.error_terminal.paint('error:', Style.BAD)} {clean(error.message)}"]

@@ -49,7 +49,7 @@ _SPENDING_COLUMNS = (
     Column("BUDGET", is_quantity=True),
     Column("BUDGET LEFT", is_quantity=True),
 )
-_JOB_COLUMNS = (
+JOB_COLUMNS = (
     Column("JOB"),
     Column("PRIMITIVE"),
     Column("STATUS"),
@@ -163,7 +163,7 @@ def session_text(
     budget: "BudgetReport | None" = None,
 ) -> str:
     """Return one session in full with its jobs: a card on a terminal, two tables elsewhere."""
-    table = table_text(_JOB_COLUMNS, [_job_row(job, terminal, now) for job in jobs], terminal)
+    table = table_text(JOB_COLUMNS, [job_row(job, terminal, now) for job in jobs], terminal)
     if not terminal.is_terminal:
         row = [
             *_session_row(session, terminal, None),
@@ -255,7 +255,8 @@ def _budget_facts(budget: "BudgetReport") -> list[tuple[str, str]]:
     ]
 
 
-def _job_row(job: "JobReport", terminal: Terminal, now: datetime) -> Row:
+def job_row(job: "JobReport", terminal: Terminal, now: datetime) -> Row:
+    """Return a job as a table has it, by `JOB_COLUMNS`."""
     created = "" if job.created is None else job.created.isoformat(timespec="seconds")
     return (
         job.job_id,

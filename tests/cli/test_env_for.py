@@ -25,7 +25,7 @@ NAMES = [
 @pytest.mark.parametrize(
     ("arguments", "account"),
     [
-        (("env", "--for", "qrmi"), None),
+        (("env", "--for", "another"), None),
         (("env", "--for", ""), None),
         (("env", "--local"), None),
         ((*CLIENT, "--session", "mine"), None),
@@ -98,3 +98,8 @@ def test_every_shell_gets_the_same(
     out, err = capsys.readouterr()
     assert dict(line.split("=", 1) for line in out.splitlines()) == variables
     assert "stays up" not in err
+    assert key not in err
+    monkeypatch.delenv("QISKIT_IBM_TOKEN")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert run([*CLIENT, "-q", "--local", "--format", "github"]) == 0
+    assert capsys.readouterr().err == f"::add-mask::{key}\n"
