@@ -6,11 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qrsession.diagnostics import SAID, Log, redacted
 from qrsession.errors import QrsessionError, StorageError
 from qrsession.render.terminal import Style, Terminal, clean
 
 if TYPE_CHECKING:
     from qrsession.render.progress import Inquiry, Progress
+
+log = Log(SAID)
 
 _INDENT_ON_TERMINAL = 2
 
@@ -89,15 +92,18 @@ class Output:
 
     def say(self, text: str) -> None:
         """Tell the user something on stderr, unless ``--quiet``."""
+        log.note("%s", text)
         if not self.mode.quiet:
             self._talk(clean(text))
 
     def warn(self, text: str) -> None:
         """Tell the user something that must be known, even with ``--quiet``."""
+        log.note("warning: %s", text)
         self._talk(f"{self.error_terminal.paint('warning:', Style.WARNING)} {clean(text)}")
 
     def fail(self, command: str, error: QrsessionError) -> None:
         """Say what happened, in at most three lines on stderr; with ``--json`` on stdout too."""
+        log.note("error: %s (%s)", error.message, error.code)
         lines = [f"{self.error_terminal.paint('error:', Style.BAD)} {clean(error.message)}"]
         if error.advice:
             lines.append(f"{self.error_terminal.paint('help:', Style.BUSY)} {clean(error.advice)}")
@@ -112,8 +118,13 @@ class Output:
                 self.data(to_json(failure_of(command, error)))
 
     def trace(self, text: str) -> None:
-        """Print a traceback on stderr."""
-        self._talk("\n".join(_indented(line) for line in text.split("\n")))
+        """Print a traceback on stderr, which may quote what is secret."""
+        self._talk("\n".join(_indented(line) for line in redacted(text).split("\n")))
+
+    def tell(self, topic: str, text: str) -> None:
+        """Print a line of the log on stderr, for who asked for it."""
+        painted = self.error_terminal.paint(f"{topic}: {clean(text)}", Style.FAINT)
+        self._talk(painted)
 
     def progress(self, subject: str, inquire: "Inquiry | None" = None) -> "Progress":
         """Return the display of a wait for something, to be used in a ``with`` statement."""

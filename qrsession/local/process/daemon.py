@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qrsession.diagnostics import Log
 from qrsession.errors import LocalRuntimeError, StorageError, UsageError
 from qrsession.local.in_force import InForce
 from qrsession.local.process.home import RuntimeFiles
@@ -29,6 +30,8 @@ from qrsession.storage import (
     remove_file,
     write_atomically,
 )
+
+log = Log("runtime")
 
 CHALLENGE_PATH = "/_qrsession/challenge"
 DEFAULT_IDLE_TIMEOUT_S = 600.0
@@ -248,6 +251,8 @@ def ensure(
         StorageError: A folder or file of the home cannot be used.
     """
     address = find(settings)
+    if address is not None:
+        log.detail("up at %s, process %d", address.url, address.pid)
     if address is None:
         from qrsession.local.process.starting import start  # noqa: PLC0415 - most find it up
 
