@@ -110,9 +110,7 @@ class _Findings:
         self.heard(check)
 
 
-def probe_account(
-    service: RuntimeService, *, heard: Callable[[Check], None] = _nobody
-) -> Probe:
+def probe_account(service: RuntimeService, *, heard: Callable[[Check], None] = _nobody) -> Probe:
     """Look at what the account of a service is good for.
 
     Args:

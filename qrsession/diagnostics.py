@@ -121,4 +121,3 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
             # Before anything is cut off: half a secret would not be known as one.
             return re.sub(r"[^\w.:\[\]/+=-]", "", redacted(found))[:_LONGEST_ID] or None
     return None
-

@@ -139,6 +139,23 @@ class Records:
                 if path.lstat().st_mtime < oldest_s:
                     path.unlink()
 
+    def count_damaged(self) -> tuple[int, int]:
+        """Return how many lines about jobs there are, and how many of them cannot be read.
+
+        Raises:
+            StorageError: A file is not ours, or was written by a newer version.
+        """
+        storage.check_private_folder(self._jobs)
+        lines = damaged = 0
+        for path in self._files():
+            for line in (storage.read_bytes(path) or b"").splitlines():
+                lines += 1
+                try:
+                    required(read_line(line, path), "job_id", str)
+                except WireFormatError:
+                    damaged += 1
+        return lines, damaged
+
     def _all_jobs(self) -> Iterator[JobEntry]:
         for path in self._files():
             yield from _read_jobs(path)

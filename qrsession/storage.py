@@ -241,18 +241,22 @@ def open_log(path: Path) -> int:
         descriptor = os.open(path, flags, 0o600)
         try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise StorageError(f"{path} is not a file.")
-            _check_owner(path, status)
-            if status.st_nlink > 1:
-                # Somebody else may have given our own file a second name, to have it spoilt.
-                raise StorageError(f"{path} is known by another name too (a hard link).")
+            _check_plain(path, status)
             if _is_loose(status):
                 os.fchmod(descriptor, _OWNER_ALONE)
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
+
+
+def _check_plain(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise StorageError(f"{path} is not a file.")
+    _check_owner(path, status)
+    if status.st_nlink > 1:
+        # Somebody else may have given a file of ours this name, to have it spoilt.
+        raise StorageError(f"{path} has another name too: it is a hard link.")
 
 
 def _append(path: Path, line: bytes, timeout_s: float) -> None:

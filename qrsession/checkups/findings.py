@@ -101,6 +101,7 @@ class Report:
         return (first.kind or StorageError)(
             f"{checks} failed: {names}. {first.message}",
             advice=first.advice,
+            # So that a program which is told of the failure is told of all that was found.
             details=self.document(),
         )
 

@@ -12,6 +12,10 @@ from qrsession.errors import StorageError
 from qrsession.storage import check_folder_of_ours, check_private_folder
 
 ROOM = "room"
+_CHOSEN = "ledger folder"
+_DATA = "data folder"
+# Others may look into these; what is secret stands in folders of its own in them.
+_OPEN = frozenset({_DATA, "cache folder", _CHOSEN})
 _MIB = 2**20
 _LEAST_BYTES = 16 * _MIB
 _LITTLE_BYTES = 256 * _MIB
@@ -22,24 +26,22 @@ def check_folders(around: Surroundings) -> Iterator[Finding]:
     settings = around.settings
     mounts = around.file_systems() or {}
     folders = {
-        "state": settings.state_dir,
-        "data": settings.data_dir,
-        "cache": settings.cache_dir,
-        "runtime files": settings.runtime_dir,
+        "state folder": settings.state_dir,
+        _DATA: settings.data_dir,
+        "cache folder": settings.cache_dir,
+        "runtime folder": settings.runtime_dir,
     }
     if settings.state_file.parent != settings.state_dir:
-        folders["ledger's folder"] = settings.state_file.parent
+        folders[_CHOSEN] = settings.state_file.parent
     for name, folder in folders.items():
-        is_chosen = name == "ledger's folder"
-        yield _check(name, folder, mounts, is_chosen=is_chosen)
+        yield _check(name, folder, mounts)
 
 
-def _check(name: str, folder: Path, mounts: Mapping[str, str], *, is_chosen: bool) -> Finding:
+def _check(name: str, folder: Path, mounts: Mapping[str, str]) -> Finding:
     if not os.path.lexists(folder):
         return _check_missing(name, folder)
     try:
-        if is_chosen or name == "data":
-            # The runtime's own folder is below that of the data, and checked with the runtime.
+        if name in _OPEN:
             check_folder_of_ours(folder)
         else:
             check_private_folder(folder)
@@ -53,7 +55,7 @@ def _check(name: str, folder: Path, mounts: Mapping[str, str], *, is_chosen: boo
             f"See whose it is, and whether the disk is full: ls -ld '{folder}'; df '{folder}'",
         )
     kind = kind_at(Path(os.path.realpath(folder)), mounts)
-    if name == "data" and kind and is_networked(kind):
+    if name == _DATA and kind and is_networked(kind):
         return warning(
             name,
             f"{folder} is on a network file system ({kind}), and the local runtime's database "

@@ -22,9 +22,10 @@ _RIVAL = "qiskit-terra"
 # Typer 0.29 and later load pydantic for every command.
 _SLOW_TYPER = (0, 29)
 _START_RUNS = 2
-# An import that costs more than so many bare starts of Python, and is felt.
-_SLOW_RATIO = 5.0
-_SLOW_START_S = 0.4
+# An import that costs more than so many bare starts of Python, so that it is not the machine that
+# is busy, and is felt.
+_SLOW_RATIO = 8.0
+_SLOW_START_S = 0.8
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)\s*(?P<range>[^;\[]*)(?P<marker>;.*)?")
 _BOUND = re.compile(r"(>=|<=|==|<|>)\s*([\w.]+)")
 _LAST_LINE = 200
@@ -157,7 +158,7 @@ def release_of(version: str) -> tuple[int, ...]:
 
 
 def meets(version: str, bounds: str) -> bool:
-    """Whether a version is within bounds such as ``>=2.3,<3``. What it is a candidate for counts."""
+    """Whether a version is within bounds such as ``>=2.3,<3``; a candidate counts as released."""
     release = release_of(version)
     for sign, bound in _BOUND.findall(bounds):
         limit = release_of(bound)

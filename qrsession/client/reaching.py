@@ -76,7 +76,9 @@ def reach(
             body = exchange.read_body(response, _LARGEST_BYTES, limit_s=_READ_S)
     except (requests.RequestException, WireFormatError, OSError) as error:
         cause = (
-            cause_of(error) if isinstance(error, requests.RequestException) else type(error).__name__
+            cause_of(error)
+            if isinstance(error, requests.RequestException)
+            else type(error).__name__
         )
         asking.tell_failure(cause)
         raise ServiceUnavailableError(f"{endpoint.base_url} cannot be reached: {cause}.") from error

@@ -123,6 +123,22 @@ def find(settings: Settings) -> RuntimeAddress | None:
         return None
 
 
+def silent_process(settings: Settings) -> int | None:
+    """Return the process that the home's files name as its runtime, if it lives; see `find`.
+
+    Where `find` gives none, it does not answer; or another program has its number by now.
+    """
+    address = _read_address(RuntimeFiles.of(settings))
+    if address is None:
+        return None
+    try:
+        os.kill(address.pid, 0)
+    except (ProcessLookupError, PermissionError, OverflowError):
+        # Another user's process is no runtime of ours.
+        return None
+    return address.pid
+
+
 def proves_itself(connection: socket.socket, port: int, *, secret: str) -> bool:
     """Challenge who listens at the other end of a connection, and say whether it knows the secret.
 
