@@ -24,7 +24,6 @@ _DETAIL = 10
 _SECRET = "[secret]"  # noqa: S105 - what stands in a secret's place
 _SHORTEST_SECRET = 8
 _MOST_SECRETS = 64
-_LONGEST_ID = 80
 _DEPTH = 3
 
 _HEADERS = "authorization|proxy-authorization|cookie|set-cookie|x-api-key"
@@ -46,6 +45,7 @@ _PATTERNS = (
 )
 # Values of a query that say nothing of anybody.
 _PLAIN_VALUE = re.compile(r"\d{1,9}|true|false")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,79}")
 # What servers and gateways call their own number of a request, by its headers.
 _ID_HEADERS = ("X-Request-Id", "X-Global-Transaction-Id", "Transaction-Id", "X-Correlation-Id")
 
@@ -113,11 +113,10 @@ def query_text(query: Iterable[tuple[str, str]]) -> str:
 def request_id_of(headers: Mapping[str, str]) -> str | None:
     """Return the number that a server gave to a request, None where it gave none.
 
-    A server may write anything there: it is cut, and holds letters, digits and a few marks.
+    A server may write anything there, even what it was sent: what is no number is left out.
     """
     for name in _ID_HEADERS:
         found = headers.get(name)
-        if found:
-            # Before anything is cut off: half a secret would not be known as one.
-            return re.sub(r"[^\w.:\[\]/+=-]", "", redacted(found))[:_LONGEST_ID] or None
+        if found and _REQUEST_ID.fullmatch(found) and redacted(found) == found:
+            return found
     return None

@@ -182,7 +182,8 @@ class RuntimeService:
                 how = "which was named" if self._place.was_named else "the first in order"
                 if self.account.is_local:
                     how = "the local runtime's only one"
-                log.note("%s, %s", self._place.crn or "none", how)
+                named = f"{self._place.crn}, {how}" if self._place.crn else "requests name none"
+                log.note("%s", named)
             return self._place
 
     def _choose(self, wants: "Wants | None") -> Place:

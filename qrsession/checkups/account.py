@@ -16,17 +16,21 @@ from qrsession.checkups.findings import Finding, failed_with, ok, warning
 from qrsession.checkups.surroundings import Surroundings
 from qrsession.errors import QrsessionError
 from qrsession.settings import ACCOUNT_VARIABLE
+from qrsession.state import Warn
 
 ACCOUNT = "account"
 _FILE = "account file"
 
 
-def chosen_account(around: Surroundings) -> tuple[Account | None, Finding]:
-    """Find the account that commands use, and say why; None where there is none."""
+def chosen_account(around: Surroundings, warn: Warn) -> tuple[Account | None, Finding]:
+    """Find the account that commands use, and say why; None where there is none.
+
+    Args:
+        around: What is looked at.
+        warn: Takes a sentence about the file, which is closed to others where it is open to them.
+    """
     try:
-        choice = choose_account(
-            around.settings, around.account, around.environ, warn=_leave_to_the_file
-        )
+        choice = choose_account(around.settings, around.account, around.environ, warn=warn)
     except QrsessionError as error:
         return None, failed_with(ACCOUNT, error)
     account = choice.account
@@ -41,12 +45,11 @@ def chosen_account(around: Surroundings) -> tuple[Account | None, Finding]:
     return account, ok(ACCOUNT, f"{account.name}{where}: {why}.")
 
 
-def check_file(around: Surroundings) -> Iterator[Finding]:
-    """Look at the file of accounts: whether it can be read, and who else can read it."""
+def check_file(around: Surroundings, heard: list[str]) -> Iterator[Finding]:
+    """Look at the file of accounts: whether it can be read, and what was heard of it before."""
     path = around.settings.accounts_file
-    heard: list[str] = []
     accounts = read_accounts(path, warn=heard.append)
-    for sentence in heard:
+    for sentence in dict.fromkeys(heard):
         yield warning(_FILE, sentence, f"Replace the keys, and see that: ls -l '{path}'")
     shadowed = sorted(RESERVED_NAMES & accounts.keys())
     if shadowed:
@@ -70,7 +73,3 @@ def check_file(around: Surroundings) -> Iterator[Finding]:
         else:
             held = f"holds {count} {plural}{marked}" if count else "holds none yet"
             yield ok(_FILE, f"{path} {held}.")
-
-
-def _leave_to_the_file(_sentence: str) -> None:
-    """Say nothing: the check of the file says it."""

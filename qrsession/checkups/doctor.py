@@ -21,7 +21,8 @@ _Check = Callable[[], Finding | Iterable[Finding]]
 
 def examine(around: Surroundings) -> Report:
     """Make all checks. It takes no longer than the limit, whatever hangs, and a little."""
-    account, found = chosen_account(around)
+    heard: list[str] = []
+    account, found = chosen_account(around, heard.append)
     # These wait for others, so they begin first, beside the rest.
     service = ServiceCheckup(around, account)
     trials = ProgramTrials(around)
@@ -49,7 +50,7 @@ def examine(around: Surroundings) -> Report:
         ],
     }
     made = {title: _group(title, listed) for title, listed in checks.items()}
-    files = tuple(look("account file", partial(check_file, around)))
+    files = tuple(look("account file", partial(check_file, around, heard)))
     programs = _group(
         "programs", [("versions", partial(check_versions, around)), ("start", trials.findings)]
     )
