@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from qrsession import diagnostics
-from qrsession.diagnostics import Log, conceal, query_text, redacted, request_id_of
+from qrsession import redaction
+from qrsession.diagnostics import Log
+from qrsession.redaction import conceal, query_text, redacted, request_id_of
 
 pytestmark = pytest.mark.fast
 
@@ -59,7 +60,7 @@ def test_crns_are_shortened() -> None:
 
 
 def test_known_secrets_are_taken_out_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnostics, "_known_secrets", {})
+    monkeypatch.setattr(redaction, "_known_secrets", {})
     conceal("plain-words-of-mine")
     assert redacted("it is xplain-words-of-minex") == "it is x[secret]x"
     # So short a word would blot out what has nothing to do with it.
@@ -67,7 +68,7 @@ def test_known_secrets_are_taken_out_wherever_they_stand(monkeypatch: pytest.Mon
     assert redacted("the log") == "the log"
     for number in range(200):
         conceal(f"token-number-{number:04}")
-    assert len(diagnostics._known_secrets) == diagnostics._MOST_SECRETS
+    assert len(redaction._known_secrets) == redaction._MOST_SECRETS
     assert "0199" not in redacted("token-number-0199")
 
 
@@ -80,7 +81,7 @@ def test_values_of_a_query_are_not_told() -> None:
 def test_a_servers_number_of_a_request_is_told_where_it_is_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(diagnostics, "_known_secrets", {})
+    monkeypatch.setattr(redaction, "_known_secrets", {})
     conceal("a-token-of-mine-0123456789")
     assert request_id_of({}) is None
     assert request_id_of({"X-Request-Id": "a-1:b"}) == "a-1:b"

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.fast
 PACKAGE = Path(qrsession.__file__).parent
 
 # What each room may import of the rooms: at any place in a file, types included.
-BASE = {"errors", "diagnostics"}
+BASE = {"errors", "diagnostics", "redaction"}
 WIRE = BASE | {"duration", "protocol"}
 DISK = (
     WIRE
@@ -77,7 +77,8 @@ LIBRARY = (
 )
 ALLOWED = {
     "errors": set[str](),
-    "diagnostics": set[str](),
+    "diagnostics": {"redaction"},
+    "redaction": set[str](),
     "clock": set[str](),
     "duration": BASE,
     "settings": BASE,

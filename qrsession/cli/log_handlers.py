@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qrsession.diagnostics import ROOT, SAID, redacted
+from qrsession.diagnostics import ROOT, SAID
+from qrsession.redaction import redacted
 from qrsession.storage import open_log
 
 _LEVELS = {1: logging.INFO}

@@ -36,7 +36,7 @@ from qrsession.client.transport import (
     was_never_sent,
     without_secret,
 )
-from qrsession.diagnostics import Log, conceal
+from qrsession.diagnostics import Log
 from qrsession.errors import (
     NotAuthorizedError,
     ServiceUnavailableError,
@@ -46,6 +46,7 @@ from qrsession.errors import (
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.models import Token
 from qrsession.protocol.routes import API_KEY_GRANT
+from qrsession.redaction import conceal
 from qrsession.storage import (
     check_folder_of_ours,
     ensure_private_folder,

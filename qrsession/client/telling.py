@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from qrsession.diagnostics import Log, conceal, query_text, request_id_of
+from qrsession.diagnostics import Log
+from qrsession.redaction import conceal, query_text, request_id_of
 
 log = Log("client")
 

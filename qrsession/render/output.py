@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qrsession.diagnostics import SAID, Log, redacted
+from qrsession.diagnostics import SAID, Log
 from qrsession.errors import QrsessionError, StorageError
 from qrsession.render.terminal import Style, Terminal, clean
 
@@ -107,8 +107,12 @@ class Output:
         lines = [f"{self.error_terminal.paint('error:', Style.BAD)} {clean(error.message)}"]
         if error.advice:
             lines.append(f"{self.error_terminal.paint('help:', Style.BUSY)} {clean(error.advice)}")
-        if self.mode.verbosity and error.details:
-            facts = ", ".join(f"{name}={value}" for name, value in error.details.items())
+        if self.mode.verbosity and not all(map(_is_for_programs, error.details.values())):
+            facts = ", ".join(
+                f"{name}={value}"
+                for name, value in error.details.items()
+                if not _is_for_programs(value)
+            )
             lines.append(self.error_terminal.paint(f"details: {clean(facts)}", Style.FAINT))
         self._talk("\n".join(lines))
         if self.mode.json:
@@ -119,6 +123,8 @@ class Output:
 
     def trace(self, text: str) -> None:
         """Print a traceback on stderr, which may quote what is secret."""
+        from qrsession.redaction import redacted  # noqa: PLC0415 - seldom wanted
+
         self._talk("\n".join(_indented(line) for line in redacted(text).split("\n")))
 
     def tell(self, topic: str, text: str) -> None:
@@ -138,6 +144,13 @@ class Output:
         with suppress(OSError, AttributeError, ValueError):
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
+
+
+def _is_for_programs(value: Any) -> bool:
+    """Whether a detail is a list of objects, or one: more than a line can show."""
+    if isinstance(value, Mapping):
+        return True
+    return isinstance(value, list | tuple) and any(isinstance(part, Mapping) for part in value)
 
 
 def _indented(line: str) -> str:

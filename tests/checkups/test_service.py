@@ -35,7 +35,7 @@ class LateCloud(Cloud):
     def handle(self, arrived: BaseHTTPRequestHandler, body: bytes) -> None:
         """Answer, with the time by its own clock."""
         told = formatdate(time.time() + self.offset_s, usegmt=True)
-        arrived.date_time_string = lambda _=None: told  # type: ignore[method-assign] # its clock
+        vars(arrived)["date_time_string"] = lambda: told
         super().handle(arrived, body)
 
 

@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     whole = surroundings.Surroundings.__init__
 
     def small(self: surroundings.Surroundings, *arguments: Any, **more: Any) -> None:
-        whole(self, *arguments, **more, run_python=run_python)
+        whole(self, *arguments, **{**more, "run_python": run_python})
 
     monkeypatch.setattr(surroundings.Surroundings, "__init__", small)
     monkeypatch.setenv("QRSESSION_HOME", str(tmp_path / "home"))
@@ -88,3 +88,11 @@ def test_an_account_that_contradicts_is_an_error_of_usage() -> None:
 def test_an_account_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "--offline", "--account", "nobody", "--json"]) == 4
     assert "'nobody'" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_details_for_programs_are_not_for_people(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.write_text("")
+    assert run(["doctor", "--offline", "-v"]) == 1
+    assert "details:" not in capsys.readouterr().err
