@@ -229,7 +229,7 @@ def choose_account(
 def reason_of(rule: Rule) -> str:
     """Return the words for why an account was taken."""
     return {
-        Rule.OPTION: "which was named, or is the session's",
+        Rule.OPTION: "named here, or by the session",
         Rule.VARIABLE: f"which {ACCOUNT_VARIABLE} names",
         Rule.TOKEN: f"from {TOKEN_VARIABLE}",
         Rule.DEFAULT: "the default of the saved ones",

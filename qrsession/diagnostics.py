@@ -10,6 +10,10 @@ by itself, save for warnings, which tell of money and must be seen.
 """
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logging import Logger
 
 ROOT = "qrsession"
 # What people are told anyway. It is not told a second time where the log is on stderr too.
@@ -42,14 +46,22 @@ class Log:
         """Tell a detail: a request, a look at the cache."""
         self._tell(_DETAIL, template, values)
 
+    def hears_details(self) -> bool:
+        """Whether anybody listens to details, for who would have to gather them."""
+        return self._logger_for(_DETAIL) is not None
+
     def _tell(self, level: int, template: str, values: tuple[object, ...]) -> None:
-        # Who listens has loaded it; where nobody has, commands start without it.
-        logging = sys.modules.get("logging")
-        if logging is None:
-            return
-        logger = logging.getLogger(self._name)
-        if logger.isEnabledFor(level):
+        logger = self._logger_for(level)
+        if logger is not None:
             from qrsession.redaction import redacted  # noqa: PLC0415 - where somebody listens
 
             text = redacted(template % values if values else template)
             logger.log(level, "%s", text, stacklevel=_DEPTH)
+
+    def _logger_for(self, level: int) -> "Logger | None":
+        # Who listens has loaded it; where nobody has, commands start without it.
+        logging = sys.modules.get("logging")
+        if logging is None:
+            return None
+        logger: Logger = logging.getLogger(self._name)
+        return logger if logger.isEnabledFor(level) else None

@@ -26,7 +26,7 @@ _PATTERNS = (
     (re.compile(rf"(?i)\b((?:{_NAMES})=)[^\s&'\",;]+"), rf"\1{_SECRET}"),
     (re.compile(rf"(?i)(['\"](?:{_NAMES})['\"]\s*:\s*['\"])[^'\"]+"), rf"\1{_SECRET}"),
     # No secret, but it names the account; its end tells instances apart.
-    (re.compile(r"\bcrn:(?:[^:\s]*:){6}([^:\s]*):[^:\s]*:[^:\s,;.]*"), r"crn:…:\1"),
+    (re.compile(r"\bcrn:(?:[^:\s]*:){6}([^:\s]*):[^:\s]*:[^:\s,;.]*"), r"crn:...:\1"),
 )
 # Values of a query that say nothing of anybody.
 _PLAIN_VALUE = re.compile(r"\d{1,9}|true|false")
@@ -60,7 +60,7 @@ def redacted(text: str) -> str:
 
 def query_text(query: Iterable[tuple[str, str]]) -> str:
     """Return a URL's query for a log: names, and values where they are a number or yes or no."""
-    parts = [f"{name}={value if _PLAIN_VALUE.fullmatch(value) else '…'}" for name, value in query]
+    parts = [f"{name}={value if _PLAIN_VALUE.fullmatch(value) else '...'}" for name, value in query]
     return f"?{'&'.join(parts)}" if parts else ""
 
 

@@ -41,6 +41,8 @@ class Asking:
 
     def tell_reply(self, status: int, size_bytes: int, headers: Mapping[str, str]) -> None:
         """Tell of a reply that came in whole."""
+        if not log.hears_details():
+            return
         request_id = request_id_of(headers)
         words = f"{status}, {size_bytes} bytes" + (f", id {request_id}" if request_id else "")
         self._tell(words)
