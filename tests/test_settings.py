@@ -1,10 +1,12 @@
 """Where files live, by the environment."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from qrsession.settings import Settings, log_file_of
+import qrsession
+from qrsession.settings import VARIABLES, Settings, log_file_of
 
 pytestmark = pytest.mark.fast
 
@@ -77,3 +79,11 @@ def test_the_log_is_where_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert log_file_of({}) is None
     assert log_file_of({"QRSESSION_LOG": ""}) is None
     assert log_file_of({"QRSESSION_LOG": "all.log"}) == tmp_path / "all.log"
+
+
+def test_every_variable_of_ours_is_listed() -> None:
+    """What is not listed is taken for a misspelt one by `doctor`."""
+    package = Path(qrsession.__file__).parent
+    texts = [path.read_text() for path in package.rglob("*.py")]
+    named = {name for text in texts for name in re.findall(r"QRSESSION_[A-Z]\w*", text)}
+    assert named == set(VARIABLES)
