@@ -93,24 +93,35 @@ class Probe:
         }
 
 
+def _nobody(_check: Check) -> None:
+    """Wait for the end: most callers want all of it at once."""
+
+
 @dataclass
 class _Findings:
+    heard: Callable[[Check], None] = _nobody
     checks: list[Check] = field(default_factory=list)
     instances: tuple[Instance, ...] = ()
     place: Place | None = None
 
     def add(self, name: str, verdict: Verdict, message: str, advice: str = "") -> None:
-        self.checks.append(Check(name, verdict, message, advice))
+        check = Check(name, verdict, message, advice)
+        self.checks.append(check)
+        self.heard(check)
 
 
-def probe_account(service: RuntimeService) -> Probe:
+def probe_account(service: RuntimeService, *, heard: Callable[[Check], None] = _nobody) -> Probe:
     """Look at what the account of a service is good for.
+
+    Args:
+        service: The service.
+        heard: Is told of each check as soon as it is made.
 
     Returns:
         What was found. An account that cannot be used is no exception here: its ``error`` says
         why, and has the whole in its details.
     """
-    found = _Findings()
+    found = _Findings(heard)
     error: QrsessionError | None = None
     try:
         _check_transport(service, found)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from qrsession.account_file import AccountFile
 from qrsession.api_key import parse_key
+from qrsession.diagnostics import Log
 from qrsession.errors import (
     AccountNotFoundError,
     InvalidValueError,
@@ -40,6 +41,8 @@ DEFAULT_NAMES = {DEFAULT_CHANNEL: "default-ibm-quantum-platform", "ibm_cloud": "
 # What only qrsession knows of an account stands in an object of this name.
 OWN_KEY = "qrsession"
 RESUBMIT_KEY = "resubmit"
+log = Log("account")
+
 _NTLM_KEYS = ("username_ntlm", "password_ntlm")
 _HOW_TO_RUN_LOCALLY = (
     "Add --local (in Python: QRSESSION_ACCOUNT=local) for the local runtime, "
@@ -172,7 +175,9 @@ def resolve_account(
     warn: Warn = log_warning,
 ) -> Account:
     """Find the account to use: the one named, or by precedence. See `choose_account`."""
-    return choose_account(settings, name, environ, warn=warn).account
+    choice = choose_account(settings, name, environ, warn=warn)
+    log.note("%s, %s", choice.account.name, reason_of(choice.rule))
+    return choice.account
 
 
 def choose_account(
@@ -219,6 +224,17 @@ def choose_account(
             advice=_HOW_TO_RUN_LOCALLY,
         )
     return Choice(local_account(), Rule.FALL_BACK)
+
+
+def reason_of(rule: Rule) -> str:
+    """Return the words for why an account was taken."""
+    return {
+        Rule.OPTION: "named here, or by the session",
+        Rule.VARIABLE: f"which {ACCOUNT_VARIABLE} names",
+        Rule.TOKEN: f"from {TOKEN_VARIABLE}",
+        Rule.DEFAULT: "the default of the saved ones",
+        Rule.FALL_BACK: "since none is set up",
+    }[rule]
 
 
 def local_account() -> Account:

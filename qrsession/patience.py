@@ -1,6 +1,5 @@
 """How long a request that creates something is tried, looked for and waited with."""
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from qrsession.clock import utc_now
+from qrsession.diagnostics import Log
 from qrsession.errors import (
     LimitReachedError,
     QrsessionError,
@@ -18,7 +18,7 @@ from qrsession.errors import (
     WireFormatError,
 )
 
-_LOGGER = logging.getLogger("qrsession")
+log = Log("submit")
 _FIRST_PAUSE_S = 2.0
 _LONGEST_PAUSE_S = 60.0
 
@@ -44,7 +44,7 @@ class Patience:
     lost_s: float = 120.0
     most_sends: int = 4
     limited_s: float | None = None
-    say: Callable[[str], None] = _LOGGER.info
+    say: Callable[[str], None] = log.note
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = utc_now

@@ -315,6 +315,10 @@ class Drawer(Generic[EntryT]):
         """Whether there is any entry, read or not."""
         return any(self._folder.glob("*.json"))
 
+    def count_files(self) -> int:
+        """Return how many entries there are, read or not."""
+        return sum(1 for _ in self._folder.glob("*.json"))
+
     def _ensure(self) -> None:
         storage.ensure_private_folder(self._state_dir)
         for folder in (*reversed(self._between()), self._folder):

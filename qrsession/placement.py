@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from qrsession.accounts import Account
 from qrsession.cache import Cache, content_key
+from qrsession.diagnostics import Log
 from qrsession.errors import (
     BackendNotFoundError,
     InstanceNotFoundError,
@@ -42,6 +43,8 @@ from qrsession.protocol.models import BackendSummary
 if TYPE_CHECKING:
     from qrsession.client.rest import RestClient
     from qrsession.client.transport import Authorizer
+
+log = Log("instance")
 
 KEPT_FOR_S = 6 * 3600.0
 # How long a search that failed is not tried again for a CRN, which does without it.
@@ -117,6 +120,7 @@ class InstanceFinder:
         """
         kept = self._kept()
         if kept is not None and not anew and self._now_s() < kept.seen_at_s + KEPT_FOR_S:
+            log.detail("the list is kept, %.0f s old", self._now_s() - kept.seen_at_s)
             return kept.instances
         from qrsession.client.discovery import Discovery  # noqa: PLC0415 - a few times a day
 

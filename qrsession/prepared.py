@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from qrsession.diagnostics import Log
 from qrsession.errors import CircuitError, StorageError
 from qrsession.misfits import unfit_register
 from qrsession.service import BackendDocuments, RuntimeService
@@ -22,6 +23,8 @@ from qrsession.sources import (
 
 if TYPE_CHECKING:
     from qrsession.backend import Backend
+
+log = Log("cache")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,9 @@ class Preparation:
         if source.is_self_contained:
             found = _read(self._place.service, key)
             if found is not None:
+                log.note("hit: %s is known in its form for this backend", source.name)
                 return found
+        log.note("miss: %s is put into its form for this backend", source.name)
         self.misses += 1
         circuits = self._as_it_is(source)
         if circuits is None:

@@ -169,6 +169,23 @@ class Records:
             if written in (storage.read_bytes(path) or b""):
                 yield from _read_jobs(path)
 
+    def count_damaged(self) -> tuple[int, int]:
+        """Return how many lines about jobs there are, and how many of them cannot be read.
+
+        Raises:
+            StorageError: A file is not ours, or was written by a newer version.
+        """
+        storage.check_private_folder(self._jobs)
+        lines = damaged = 0
+        for path in self._files():
+            for line in (storage.read_bytes(path) or b"").splitlines():
+                lines += 1
+                try:
+                    required(read_line(line, path), "job_id", str)
+                except WireFormatError:
+                    damaged += 1
+        return lines, damaged
+
     def _files(self) -> list[Path]:
         return sorted(self._jobs.glob("*.ndjson")) if self._jobs.is_dir() else []
 

@@ -12,6 +12,7 @@ from qrsession.accounts import Account, resolve_account
 from qrsession.cache import Cache, content_key
 from qrsession.clock import utc_now
 from qrsession.connection import connect, tokens_of, with_local_runtime
+from qrsession.diagnostics import Log
 from qrsession.errors import (
     BackendNotFoundError,
     InstanceNotFoundError,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from qrsession.placement import InstanceFinder, Wants
     from qrsession.protocol.instances import Instance
 
+
+log = Log("instance")
 
 _MOST_NAMES = 8
 _CARRIER = "qiskit_ibm_runtime"
@@ -114,6 +117,7 @@ class RuntimeService:
         """
         service = cls(account, settings=settings)
         service._place = Place(crn)
+        log.detail("%s, where the session is", crn or "none is named")
         return service
 
     def __repr__(self) -> str:
@@ -175,6 +179,11 @@ class RuntimeService:
         with self._lock:
             if self._place is None:
                 self._place = self._choose(wants)
+                how = "which was named" if self._place.was_named else "the first in order"
+                if self.account.is_local:
+                    how = "the local runtime's only one"
+                named = f"{self._place.crn}, {how}" if self._place.crn else "requests name none"
+                log.note("%s", named)
             return self._place
 
     def _choose(self, wants: "Wants | None") -> Place:

@@ -16,6 +16,15 @@ SESSION_VARIABLE = "QRSESSION_SESSION"
 ACCOUNT_VARIABLE = "QRSESSION_ACCOUNT"
 STATE_VARIABLE = "QRSESSION_STATE"
 HOME_VARIABLE = "QRSESSION_HOME"
+# A file that gets the whole log of commands.
+LOG_VARIABLE = "QRSESSION_LOG"
+VARIABLES = (
+    SESSION_VARIABLE,
+    ACCOUNT_VARIABLE,
+    STATE_VARIABLE,
+    HOME_VARIABLE,
+    LOG_VARIABLE,
+)
 # What Slurm, PBS and LSF tell a job of theirs.
 CLUSTER_JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 
@@ -66,6 +75,12 @@ class Settings:
             accounts_file=Path.home() / ".qiskit" / "qiskit-ibm.json",
             in_cluster_job=any(environ.get(name) for name in CLUSTER_JOB_VARIABLES),
         )
+
+
+def log_file_of(environ: Mapping[str, str]) -> Path | None:
+    """Return the file that gets the log of commands, None where none is named."""
+    named = environ.get(LOG_VARIABLE)
+    return Path(named).absolute() if named else None
 
 
 def unattended_place(settings: Settings) -> str | None:

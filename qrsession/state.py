@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from qrsession import storage
 from qrsession.clock import utc_now
+from qrsession.diagnostics import Log
 from qrsession.entries import SessionEntry
 from qrsession.errors import InvalidValueError, StorageError, WireFormatError
 from qrsession.ledger import (
@@ -22,12 +23,14 @@ from qrsession.ledger import (
     view_of,
 )
 from qrsession.names import check_name, free_name, new_name
-from qrsession.settings import Settings
+from qrsession.settings import SESSION_VARIABLE, Settings
 
 if TYPE_CHECKING:
     from qrsession.history import History
 
 Warn = Callable[[str], None]
+
+log = Log("session")
 
 
 def log_warning(text: str) -> None:
@@ -106,7 +109,11 @@ class Ledger:
         self, explicit: str | None, environment: str | None, *, interactive: bool
     ) -> SessionEntry:
         """Return the session that a command is to work on; see `LedgerView.choose`."""
-        return self.read().choose(explicit, environment, interactive=interactive)
+        entry = self.read().choose(explicit, environment, interactive=interactive)
+        named = "which was named" if explicit else f"which {SESSION_VARIABLE} names"
+        why = named if explicit or environment else "the current one"
+        log.note("%s (%s), %s", entry.name, entry.session_id, why)
+        return entry
 
     def check_free(self, name: str | None) -> None:
         """Check, before a session is opened, that it can be entered, under this name if it has one.

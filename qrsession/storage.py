@@ -27,6 +27,8 @@ _TEMPORARY_AGE_S = 3600.0
 # Windows has none of these; there, the user's profile folder keeps others out.
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
+# A pipe that nobody reads would be waited for.
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _OTHERS_ANY = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OWNER_ALONE = stat.S_IRUSR | stat.S_IWUSR
@@ -222,6 +224,39 @@ def append_line(path: Path, line: bytes, *, timeout_s: float = LOCK_TIMEOUT_S) -
             _append(path, line, timeout_s)
     else:
         _append(path, line, timeout_s)
+
+
+def open_log(path: Path) -> int:
+    """Open a file of ours to append to it without a lock, and return its descriptor.
+
+    It is made 0600, and made so where others could read it. What is written by one call stays
+    together, whoever writes beside us.
+
+    Raises:
+        StorageError: It is a symbolic link or no file, belongs to another user, is known by a
+            second name, or cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_FOLLOW | _CLOSE_ON_EXEC | _NO_WAIT
+    with _mapped(path):
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            status = os.fstat(descriptor)
+            _check_plain(path, status)
+            if _is_loose(status):
+                os.fchmod(descriptor, _OWNER_ALONE)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+def _check_plain(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise StorageError(f"{path} is not a file.")
+    _check_owner(path, status)
+    if status.st_nlink > 1:
+        # Somebody else may have given a file of ours this name, to have it spoilt.
+        raise StorageError(f"{path} has another name too: it is a hard link.")
 
 
 def _append(path: Path, line: bytes, timeout_s: float) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from qrsession.accounts import Resubmit
+from qrsession.diagnostics import Log
 from qrsession.errors import (
     LimitReachedError,
     QrsessionError,
@@ -24,6 +25,8 @@ from qrsession.pending import Intent, IntentState, Sender
 from qrsession.protocol.models import JobCreated, JobRecord, JobRequest
 from qrsession.service import RuntimeService
 from qrsession.tags import new_tag
+
+log = Log("submit")
 
 _OTHERS_POLL_S = 0.2
 
@@ -116,6 +119,7 @@ class _Submission:
                 # A second one may have come from a proxy, or from another machine with this key.
                 created = self._keep_first(created)
             self._record(created)
+            log.note("job %s on %s", created.job_id, created.backend)
         except QrsessionError:
             raise
         except BaseException:
@@ -196,6 +200,7 @@ class _Submission:
             if earlier is not None:
                 return earlier
             self._reserve()
+        log.detail("sent under the tag %s", self._intent.tag)
         self._was_sent = True
         return self._service.client.create_job(self._request)
 

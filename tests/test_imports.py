@@ -14,7 +14,7 @@ pytestmark = pytest.mark.fast
 PACKAGE = Path(qrsession.__file__).parent
 
 # What each room may import of the rooms: at any place in a file, types included.
-BASE = {"errors"}
+BASE = {"errors", "diagnostics", "redaction"}
 WIRE = BASE | {"duration", "protocol"}
 DISK = (
     WIRE
@@ -80,12 +80,14 @@ LIBRARY = (
         "__version__",
     }
     | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
-    | {"unmodified"}
+    | {"unmodified", "checkups"}
     | {"observables", "expectations", "wanted", "verdicts", "references"}
     | {"ideal", "foreseeing"}
 )
 ALLOWED = {
     "errors": set[str](),
+    "diagnostics": {"redaction"},
+    "redaction": set[str](),
     "clock": set[str](),
     "duration": BASE,
     "settings": BASE,
@@ -132,6 +134,8 @@ ALLOWED = {
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.process.daemon", "local.account.identity"},
     "connection": LIBRARY | {"local.process.daemon", "local.account.identity"},
+    # It looks at the runtime's files from outside.
+    "checkups": LIBRARY | {"local.process", "local.store"},
     "unmodified": {"settings", "protocol", "local.process.daemon", "local.account.identity"},
     "local": WIRE | {"settings", "storage", "local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
@@ -168,7 +172,13 @@ HEAVY = {
     "qiskit_aer": DECODERS,
     "qiskit_qasm3_import": set[str](),
     "samplomatic": set[str](),
-    "requests": {"client.exchange", "client.transport", "client.iam", "client.proving"},
+    "requests": {
+        "client.exchange",
+        "client.transport",
+        "client.iam",
+        "client.proving",
+        "client.reaching",
+    },
     "rich": set[str](),
     "filelock": {"local"},
     "platformdirs": set[str](),

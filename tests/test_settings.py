@@ -1,10 +1,12 @@
 """Where files live, by the environment."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from qrsession.settings import Settings
+import qrsession
+from qrsession.settings import VARIABLES, Settings, log_file_of
 
 pytestmark = pytest.mark.fast
 
@@ -70,3 +72,18 @@ def test_session_and_account_come_from_the_environment(tmp_path: Path) -> None:
 def test_ci_is_told_by_its_variable(tmp_path: Path, value: str, in_ci: bool) -> None:
     settings = Settings.from_environ({"QRSESSION_HOME": str(tmp_path), "CI": value})
     assert settings.in_ci is in_ci
+
+
+def test_the_log_is_where_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert log_file_of({}) is None
+    assert log_file_of({"QRSESSION_LOG": ""}) is None
+    assert log_file_of({"QRSESSION_LOG": "all.log"}) == tmp_path / "all.log"
+
+
+def test_every_variable_of_ours_is_listed() -> None:
+    """What is not listed is taken for a misspelt one by `doctor`."""
+    package = Path(qrsession.__file__).parent
+    texts = [path.read_text() for path in package.rglob("*.py")]
+    named = {name for text in texts for name in re.findall(r"QRSESSION_[A-Z]\w*", text)}
+    assert named == set(VARIABLES)

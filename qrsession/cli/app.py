@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from qrsession import __version__
-from qrsession.cli.building import Call, Group, Verb, build
+from qrsession.cli.building import Call, Group, Verb, Verbose, build
 
 # In the order of `qrsession --help`: the heart first.
 VERBS: dict[str, Verb] = {
@@ -36,6 +36,7 @@ VERBS: dict[str, Verb] = {
         has_envelope=False,
         has_ledger=False,
     ),
+    "doctor": Verb("qrsession.cli.doctor", "Look for what is wrong, and say what to do."),
     "cache": Verb("qrsession.cli.cache", "Look at the cache, or empty it.", has_ledger=False),
 }
 
@@ -79,10 +80,12 @@ def _root(
             "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
         ),
     ] = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Manage Qiskit Runtime sessions: on IBM Quantum, or on a local runtime without an account."""
+    call: Call = ctx.obj
+    call.verbosity = verbose
     if ctx.invoked_subcommand is None:
-        call: Call = ctx.obj
         call.output.data(ctx.get_help())
 
 

@@ -20,6 +20,7 @@ from qrsession.errors import (
     UsageError,
 )
 from qrsession.render.output import Mode, Output
+from qrsession.settings import log_file_of
 
 _PROGRAM = "qrsession"
 # What a shell reports of a program that SIGPIPE ended.
@@ -44,6 +45,15 @@ def run(arguments: Sequence[str]) -> int:
     # urllib3's word on certificates that are not checked, at each request; ours is one line.
     warnings.filterwarnings("ignore", message="Unverified HTTPS request")
     call = Call(Output(_mode_of(arguments)))
+    log_file = log_file_of(os.environ)
+    if log_file is not None:
+        call.diagnosis.write_to(log_file)
+    code = _run(arguments, call)
+    call.diagnosis.end(code)
+    return code
+
+
+def _run(arguments: Sequence[str], call: Call) -> int:
     try:
         code = _invoke(arguments, call)
         call.output.flush()
@@ -71,6 +81,7 @@ def _fail(call: Call, error: BaseException) -> int:
     ours = _as_ours(error, call)
     try:
         call.output.fail(call.command, ours)
+        call.diagnosis.tell_error(error)
         if call.output.mode.verbosity >= _VERBOSITY_OF_TRACEBACKS:
             import traceback  # noqa: PLC0415 - seldom wanted
 

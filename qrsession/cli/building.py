@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from qrsession.cli.context import Context
+from qrsession.cli.diagnosing import Diagnosis
 from qrsession.render.output import Mode, Output
 from qrsession.settings import Settings
 
@@ -24,10 +25,14 @@ _HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, errors too.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors on stderr.")]
-_Verbose = Annotated[
+Verbose = Annotated[
     int,
     typer.Option(
-        "--verbose", "-v", count=True, show_default=False, help="Say more; -vv shows tracebacks."
+        "--verbose",
+        "-v",
+        count=True,
+        show_default=False,
+        help="Say what is done and why; -vv: each request too.",
     ),
 ]
 _State = Annotated[
@@ -83,6 +88,9 @@ class Call:
     def __init__(self, output: Output) -> None:
         self.output = output
         self.command = ""
+        self.diagnosis = Diagnosis(output)
+        # How often `-v` stood before the verb.
+        self.verbosity = 0
 
 
 def build(name: str, verb: Verb, module: Any) -> Any:
@@ -103,14 +111,16 @@ def build(name: str, verb: Verb, module: Any) -> Any:
         _add(app, name, name, verb, module.command)
     else:
         # A callback makes it a group even where it has one command.
-        app.callback()(_nothing)
+        app.callback()(_before_group)
         for part, function in functions.items():
             _add(app, part, f"{name} {part}", verb, function)
     return typer.main.get_command(app)
 
 
-def _nothing() -> None:
-    """Do nothing before a command of a group."""
+def _before_group(call: typer.Context, verbose: Verbose = 0) -> None:
+    """Take what may stand before a command of a group as well as after it."""
+    known: Call = call.obj
+    known.verbosity += verbose
 
 
 def _split(function: Function) -> tuple[str, str]:
@@ -140,7 +150,7 @@ def _with_common_options(command: str, verb: Verb, function: Function) -> Functi
         *([_option("state_file", _State, None)] if verb.has_ledger else []),
         *([_option("as_json", _Json, default=False)] if verb.has_envelope else []),
         _option("quiet", _Quiet, default=False),
-        _option("verbose", _Verbose, default=0),
+        _option("verbose", Verbose, default=0),
     ]
 
     def run(*, call: typer.Context, **values: Any) -> None:
@@ -149,8 +159,10 @@ def _with_common_options(command: str, verb: Verb, function: Function) -> Functi
         known.output.mode = Mode(
             json=values.pop("as_json", False),
             quiet=values.pop("quiet"),
-            verbosity=values.pop("verbose"),
+            verbosity=known.verbosity + values.pop("verbose"),
         )
+        known.diagnosis.show(known.output.mode.verbosity)
+        known.diagnosis.begin(command)
         settings = Settings.from_environ()
         state_file = values.pop("state_file", None)
         if state_file is not None:

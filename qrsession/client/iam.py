@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import requests
 
 from qrsession.client import exchange
+from qrsession.client.telling import Asking, tell_pause
 from qrsession.client.transport import (
     CLIENT_NAME,
     CONNECT_TIMEOUT_S,
@@ -35,6 +36,7 @@ from qrsession.client.transport import (
     was_never_sent,
     without_secret,
 )
+from qrsession.diagnostics import Log
 from qrsession.errors import (
     NotAuthorizedError,
     ServiceUnavailableError,
@@ -44,6 +46,7 @@ from qrsession.errors import (
 from qrsession.protocol.faults import Fault
 from qrsession.protocol.models import Token
 from qrsession.protocol.routes import API_KEY_GRANT
+from qrsession.redaction import conceal
 from qrsession.storage import (
     check_folder_of_ours,
     ensure_private_folder,
@@ -51,6 +54,8 @@ from qrsession.storage import (
     read_bytes,
     write_atomically,
 )
+
+log = Log("token")
 
 _READ_TIMEOUT_S = 30.0
 # How long a process, or a thread, waits for another one's request before it asks itself.
@@ -99,6 +104,7 @@ class TokenSource:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._token_url = token_url
+        conceal(api_key)
         self._api_key = api_key
         # On loopback neither proxy nor environment counts, wherever the API itself is.
         self._endpoint = replace(endpoint, base_url=token_url)
@@ -130,6 +136,10 @@ class TokenSource:
         """
         return self._find_or_ask(refused).token.access_token
 
+    def good_for_s(self) -> float:
+        """Return for how many seconds more the token in hand is used, 0 where there is none."""
+        return 0.0 if self._held is None else max(self._held.good_until_epoch_s - self._clock(), 0)
+
     def _is_good(self, held: _Held) -> bool:
         return self._clock() < held.good_until_epoch_s
 
@@ -138,20 +148,26 @@ class TokenSource:
         held = self._kept(refused)
         if held is None:
             return self._ask_patiently(refused)
+        conceal(held.token.access_token)
+        if held is not self._held:
+            good_s = held.good_until_epoch_s - self._clock()
+            log.detail("one is kept that is good for %.0f s", good_s)
         self._held = held
         return held
 
     def _ask_patiently(self, refused: str | None) -> _Held:
-        for backoff_s in backoffs():
+        for attempt, backoff_s in enumerate(backoffs(), start=1):
             try:
                 # No lock is held between two tries: who waits for it would wait for nothing.
                 with self._turn():
-                    self._held = self._kept(refused) or self._ask()
+                    self._held = self._kept(refused) or self._ask(attempt)
                     return self._held
             except _PassingTroubleError as trouble:
                 if backoff_s is None:
                     raise
-                self._sleep(max(backoff_s, trouble.after_s))
+                wait_s = max(backoff_s, trouble.after_s)
+                tell_pause("POST", self._token_url, "no token", wait_s)
+                self._sleep(wait_s)
         raise AssertionError("the last try returns or raises")  # pragma: no cover
 
     @contextmanager
@@ -186,9 +202,15 @@ class TokenSource:
             # A token can always be asked for again, so a damaged file is the same as none.
             return None
 
-    def _ask(self) -> _Held:
+    def _ask(self, attempt: int) -> _Held:
         asked_at = self._clock()
-        token = self._request()
+        token = self._request(attempt)
+        conceal(token.access_token)
+        log.note(
+            "a new one from %s, which lives for %d s",
+            urlsplit(self._token_url).netloc,
+            token.expires_in_s,
+        )
         # By our own clock and the token's life, so that a clock that is off does no harm.
         held = _Held(token, asked_at + _USABLE_SHARE * token.expires_in_s)
         document = {**token.to_wire(), "good_until": held.good_until_epoch_s}
@@ -199,8 +221,9 @@ class TokenSource:
             write_atomically(self._file, json.dumps(document).encode(), durable=False)
         return held
 
-    def _request(self) -> Token:
+    def _request(self, attempt: int) -> Token:
         host = urlsplit(self._token_url).netloc
+        asking = Asking("POST", self._token_url, attempt=attempt)
         try:
             with new_http_session(self._endpoint) as http:
                 form = {
@@ -226,10 +249,12 @@ class TokenSource:
         except requests.RequestException as error:
             # Where nobody listens on this machine, nobody will in a second.
             may_pass = not (self._endpoint.is_loopback and was_never_sent(error))
+            asking.tell_failure(cause_of(error))
             # Not the error's own words: they may hold the request.
             raise (_PassingTroubleError if may_pass else ServiceUnavailableError)(
                 f"{host} cannot be reached for a token: {cause_of(error)}."
             ) from None
+        asking.tell_reply(response.status_code, len(body), response.headers)
         text = body.decode("utf-8", "replace")
         return self._read(host, Reply(response.status_code, text, response.headers))
 

@@ -7,7 +7,6 @@ something are repeated only on proof that nothing was accepted: no connection ca
 
 import ipaddress
 import json
-import logging
 import random
 import socket
 import ssl
@@ -24,6 +23,7 @@ from requests.auth import AuthBase
 
 from qrsession import __version__
 from qrsession.client import exchange
+from qrsession.client.telling import Asking, tell_pause
 from qrsession.errors import (
     InvalidValueError,
     ReplyLostError,
@@ -31,8 +31,6 @@ from qrsession.errors import (
     WireFormatError,
 )
 from qrsession.protocol import routes
-
-log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0
@@ -204,27 +202,27 @@ class Transport:
 
     def _send_patiently(self, call: Call) -> tuple[Reply, str]:
         """Send a call until it is answered, and return the answer with the token that was sent."""
-        for backoff_s in backoffs():
+        for attempt, backoff_s in enumerate(backoffs(), start=1):
             # Asked for each time: many pauses may outlast a token.
             token = self._bearer()
             try:
-                reply = self._send_once(call, token)
+                reply = self._send_once(call, token, attempt)
             except ReplyLostError:
                 if call.creates or backoff_s is None:
                     raise
-                wait_s = backoff_s
+                why, wait_s = "the reply was lost", backoff_s
             except ServiceUnavailableError:
                 if backoff_s is None:
                     raise
-                wait_s = backoff_s
+                why, wait_s = "no connection", backoff_s
                 if self._relocate is not None:
                     self.endpoint, self._authorizer = self._relocate()
                     wait_s = 0.0
             else:
                 if reply.status not in TRANSIENT or call.creates or backoff_s is None:
                     return reply, token
-                wait_s = max(backoff_s, retry_after_s(reply))
-            log.info("%s %s: again in %.1f s", call.method, call.path, wait_s)
+                why, wait_s = f"answered {reply.status}", max(backoff_s, retry_after_s(reply))
+            tell_pause(call.method, self.endpoint.base_url + call.path, why, wait_s)
             self._sleep(wait_s)
         raise AssertionError("the last attempt returns or raises")  # pragma: no cover
 
@@ -241,8 +239,9 @@ class Transport:
             auth=_Bearer(token),
         ).prepare()
 
-    def _send_once(self, call: Call, token: str) -> Reply:
-        started = time.monotonic()
+    def _send_once(self, call: Call, token: str, attempt: int = 1) -> Reply:
+        url = self.endpoint.base_url + call.path
+        asking = Asking(call.method, url, call.query, attempt=attempt, secret=token)
         try:
             request = self._prepared(call, token)
             response = exchange.send(
@@ -257,15 +256,10 @@ class Transport:
                 "JSON has no form for a number that is to be sent: infinite, or none at all."
             ) from error
         except requests.RequestException as error:
-            raise _as_ours(error, call, self.endpoint) from error
-        log.debug(
-            "%s %s: %d, %d bytes, %.0f ms",
-            call.method,
-            call.path,
-            response.status_code,
-            len(body),
-            1000 * (time.monotonic() - started),
-        )
+            ours = _as_ours(error, call, self.endpoint)
+            asking.tell_failure(ours.message)
+            raise ours from error
+        asking.tell_reply(response.status_code, len(body), response.headers)
         self._compare_clocks(response.headers.get("Date"))
         # Where a header names no charset, requests would take Latin-1 for text, or guess.
         text = body.decode("utf-8", "replace")

@@ -6,11 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qrsession.diagnostics import SAID, Log
 from qrsession.errors import QrsessionError, StorageError
 from qrsession.render.terminal import Style, Terminal, clean
 
 if TYPE_CHECKING:
     from qrsession.render.progress import Inquiry, Progress
+
+log = Log(SAID)
 
 _INDENT_ON_TERMINAL = 2
 
@@ -89,12 +92,14 @@ class Output:
 
     def say(self, text: str, *, label: str = "", style: Style = Style.PLAIN) -> None:
         """Tell the user something on stderr, unless ``--quiet``, after a label in a style."""
+        log.note("%s", f"{label} {text}".lstrip())
         if not self.mode.quiet:
             start = f"{self.error_terminal.paint(label, style)} " if label else ""
             self._talk(f"{start}{clean(text)}")
 
     def warn(self, text: str) -> None:
         """Tell the user something that must be known, even with ``--quiet``."""
+        log.note("warning: %s", text)
         self._talk(f"{self.error_terminal.paint('warning:', Style.WARNING)} {clean(text)}")
 
     def mask(self, secret: str) -> None:
@@ -104,11 +109,16 @@ class Output:
 
     def fail(self, command: str, error: QrsessionError) -> None:
         """Say what happened, in at most three lines on stderr; with ``--json`` on stdout too."""
+        log.note("error: %s (%s)", error.message, error.code)
         lines = [f"{self.error_terminal.paint('error:', Style.BAD)} {clean(error.message)}"]
         if error.advice:
             lines.append(f"{self.error_terminal.paint('help:', Style.BUSY)} {clean(error.advice)}")
-        if self.mode.verbosity and error.details:
-            facts = ", ".join(f"{name}={value}" for name, value in error.details.items())
+        if self.mode.verbosity and not all(map(_is_for_programs, error.details.values())):
+            facts = ", ".join(
+                f"{name}={value}"
+                for name, value in error.details.items()
+                if not _is_for_programs(value)
+            )
             lines.append(self.error_terminal.paint(f"details: {clean(facts)}", Style.FAINT))
         self._talk("\n".join(lines))
         if self.mode.json:
@@ -118,8 +128,15 @@ class Output:
                 self.data(to_json(failure_of(command, error)))
 
     def trace(self, text: str) -> None:
-        """Print a traceback on stderr."""
-        self._talk("\n".join(_indented(line) for line in text.split("\n")))
+        """Print a traceback on stderr, which may quote what is secret."""
+        from qrsession.redaction import redacted  # noqa: PLC0415 - seldom wanted
+
+        self._talk("\n".join(_indented(line) for line in redacted(text).split("\n")))
+
+    def tell(self, topic: str, text: str) -> None:
+        """Print a line of the log on stderr, for who asked for it."""
+        painted = self.error_terminal.paint(f"{topic}: {clean(text)}", Style.FAINT)
+        self._talk(painted)
 
     def progress(self, subject: str, inquire: "Inquiry | None" = None) -> "Progress":
         """Return the display of a wait for something, to be used in a ``with`` statement."""
@@ -133,6 +150,13 @@ class Output:
         with suppress(OSError, AttributeError, ValueError):
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
+
+
+def _is_for_programs(value: Any) -> bool:
+    """Whether a detail is a list of objects, or one: more than a line can show."""
+    if isinstance(value, Mapping):
+        return True
+    return isinstance(value, list | tuple) and any(isinstance(part, Mapping) for part in value)
 
 
 def _indented(line: str) -> str:

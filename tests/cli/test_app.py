@@ -117,7 +117,17 @@ def test_examples_work_as_they_stand(
             assert (done.returncode, done.stderr) == (0, ""), example
 
 
-FORBIDDEN = {"qiskit", "numpy", "requests", "sqlite3", "rich", "click", "pydantic", "distributed"}
+FORBIDDEN = {
+    "qiskit",
+    "numpy",
+    "logging",
+    "requests",
+    "sqlite3",
+    "rich",
+    "click",
+    "pydantic",
+    "distributed",
+}
 CHEAP = [
     ["--version"],
     ["--help"],

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qrsession.diagnostics import Log
 from qrsession.errors import LocalRuntimeError, StorageError, UsageError
 from qrsession.local.in_force import InForce
 from qrsession.local.process.home import RuntimeFiles
@@ -29,6 +30,8 @@ from qrsession.storage import (
     remove_file,
     write_atomically,
 )
+
+log = Log("runtime")
 
 CHALLENGE_PATH = "/_qrsession/challenge"
 DEFAULT_IDLE_TIMEOUT_S = 600.0
@@ -118,6 +121,22 @@ def find(settings: Settings) -> RuntimeAddress | None:
             return address if proves_itself(connection, address.port, secret=secret) else None
     except OSError:
         return None
+
+
+def silent_process(settings: Settings) -> int | None:
+    """Return the process that the home's files name as its runtime, if it lives; see `find`.
+
+    Where `find` gives none, it does not answer; or another program has its number by now.
+    """
+    address = _read_address(RuntimeFiles.of(settings))
+    if address is None:
+        return None
+    try:
+        os.kill(address.pid, 0)
+    except (ProcessLookupError, PermissionError, OverflowError):
+        # Another user's process is no runtime of ours.
+        return None
+    return address.pid
 
 
 def proves_itself(connection: socket.socket, port: int, *, secret: str) -> bool:
@@ -248,6 +267,8 @@ def ensure(
         StorageError: A folder or file of the home cannot be used.
     """
     address = find(settings)
+    if address is not None:
+        log.detail("up at %s, process %d", address.url, address.pid)
     if address is None:
         from qrsession.local.process.starting import start  # noqa: PLC0415 - most find it up
 

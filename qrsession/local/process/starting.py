@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from qrsession.diagnostics import Log
 from qrsession.errors import LocalRuntimeError, StorageError
 from qrsession.local.process import daemon
 from qrsession.local.process.home import RuntimeFiles
@@ -23,6 +24,8 @@ from qrsession.local.process.starter import (
 )
 from qrsession.settings import Settings
 from qrsession.storage import locked
+
+log = Log("runtime")
 
 _START_LIMIT_S = 60.0
 _END_LIMIT_S = 15.0
@@ -57,7 +60,8 @@ def start(
     files = RuntimeFiles.of(settings)
     files.create_folders()
     daemon.secret_of(settings)
-    deadline_s = time.monotonic() + _START_LIMIT_S
+    began_s = time.monotonic()
+    deadline_s = began_s + _START_LIMIT_S
     with locked(files.start, timeout_s=_START_LIMIT_S):
         address = daemon.find(settings)
         if address is not None and arguments:
@@ -71,6 +75,8 @@ def start(
             address = daemon.find(settings)
             if address is None and time.monotonic() > deadline_s:
                 raise _failed(files, "is up but does not answer; end it by hand")
+    took_s = time.monotonic() - began_s
+    log.note("started at %s, process %d, in %.1f s", address.url, address.pid, took_s)
     return address
 
 
