@@ -40,7 +40,7 @@ def find_result(
     """
     account, instance = where
     if is_own_tag(key):
-        return _settle_tag(workspace, key, account)
+        return settle_tag(workspace, key, account)
     try:
         if key == LAST_JOB:
             chosen = workspace.find_any(session, interactive=interactive)
@@ -58,7 +58,7 @@ def find_result(
     return workspace.service(entry.account, entry.instance, is_known=True).job(entry.job_id)
 
 
-def _settle_tag(workspace: Workspace, tag: str, account: str | None) -> "RuntimeJob":
+def settle_tag(workspace: Workspace, tag: str, account: str | None) -> "RuntimeJob":
     """Find the job of a submission that is in doubt, looking for it as long as it may come.
 
     Raises:

@@ -64,6 +64,12 @@ LIBRARY = (
         "reports",
         "runs",
         "outcomes",
+        "awaiting",
+        "watching",
+        "rounds",
+        "verdicts",
+        "events",
+        "wanted_jobs",
         "workspace",
         "admission",
         "finding",
@@ -110,7 +116,7 @@ ALLOWED = {
     "account_reports": ACCOUNTS,
     "reports": DISK | {"tags", "spending"},
     "render": BASE
-    | {"duration", "render", "reports", "account_reports", "results", "overview"}
+    | {"duration", "render", "reports", "account_reports", "results", "overview", "events"}
     | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.process.daemon", "local.account.identity"},

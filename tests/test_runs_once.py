@@ -133,4 +133,4 @@ def test_jobs_before_one_that_fails_are_told(
     )
     with pytest.raises(RequestRefusedError):
         run_on_backend(service, BACKEND, request)
-    assert said == [f"Submitted before, and going on: {accepted[0]}"]
+    assert said == [f"Submitted before, and going on: qrsession wait {accepted[0]}"]

@@ -16,6 +16,7 @@ VERBS: dict[str, Verb] = {
     "close": Verb("qrsession.cli.close", "Close sessions: take no more jobs."),
     "list": Verb("qrsession.cli.list", "List the sessions that may cost something."),
     "adopt": Verb("qrsession.cli.adopt", "Take a session of the account into the ledger."),
+    "wait": Verb("qrsession.cli.wait", "Wait for jobs; the exit code says how they ended."),
     "result": Verb("qrsession.cli.result", "Print the result of a job."),
     "exec": Verb(
         "qrsession.cli.exec", "Run a command in a session of its own.", has_envelope=False
