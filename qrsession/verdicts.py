@@ -15,8 +15,6 @@ from qrsession.errors import (
 )
 from qrsession.outcomes import Outcome
 
-_MOST_NAMED = 5
-
 
 def verdict(outcomes: Sequence[Outcome], going_on: str | None) -> QrsessionError | None:
     """Return the error that jobs come to together, None where nothing went wrong.
@@ -81,8 +79,9 @@ def _advice(outcomes: Sequence[Outcome], worst: QrsessionError, going_on: str | 
     done = [outcome.job.job_id for outcome in outcomes if outcome.is_done]
     if not done:
         return worst.advice
-    more = " ..." if len(done) > _MOST_NAMED else ""
-    return f"Results that are here: qrsession result {' | '.join(done[:_MOST_NAMED])}{more}"
+    if len(done) == 1:
+        return f"The other one's result is kept: qrsession result {done[0]}"
+    return f"The results of {len(done)} others are kept, such as: qrsession result {done[0]}"
 
 
 def _details(outcomes: Sequence[Outcome], worst: QrsessionError) -> dict[str, object]:

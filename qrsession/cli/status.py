@@ -1,9 +1,7 @@
 """``qrsession status``: one session or all of them."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,16 +9,12 @@ from qrsession.accounting import examine, new_warnings, warnings_for_all
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.errors import UsageError
-from qrsession.protocol.status import SessionState
-from qrsession.render.terminal import Terminal
 from qrsession.render.views import session_text, sessions_text
-from qrsession.render.watch import Watch
 
 if TYPE_CHECKING:
+    from qrsession.cli.watching import View
     from qrsession.entries import SessionEntry
     from qrsession.workspace import Workspace
-
-_WATCH_S = 2.0
 
 
 def command(
@@ -40,10 +34,13 @@ def command(
         bool, typer.Option("--cached", help="What the ledger knows; ask no service.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again until it is closed.")] = False,
+    timeout: options.Timeout = None,
+    events: options.Events = False,
 ) -> None:
     """Show a session: its state, time left, usage and jobs. Without a name, the current one.
 
-    With --watch it is drawn again every two seconds, until all that is shown is closed.
+    With --watch it is drawn again every two seconds, until all that is shown is closed. A service
+    that is out of reach does not end it. Ctrl-C does, and changes nothing.
 
     Examples:
         qrsession status --all
@@ -52,39 +49,61 @@ def command(
     key = options.one_of(session, named)
     if show_all and key:
         raise UsageError(f"The session {key!r} is named, and --all is given too.")
-    if watch and (cached or context.output.mode.json):
-        raise UsageError(
-            "--watch goes with neither --cached nor --json.",
-            advice="Call status again and again for JSON.",
-        )
+    _check_watch(watch=watch, cached=cached, events=events, timeout=timeout, context=context)
+    deadline_s = options.seconds_of(timeout)
 
+    warn = new_warnings(context.output.warn)
     workspace = context.workspace
+    if watch:
+        # Each look would say it again.
+        workspace.warn = lambda sentence: warn([sentence])
     # Chosen once: what is current may change while it is watched.
     entry = None if show_all else workspace.find_any(key, interactive=context.is_interactive)
     view = _see(context, workspace, entry, cached=cached, is_first=True)
-    warn = new_warnings(context.output.warn)
     warn(view.data["warnings"])
     if not watch:
         context.show(view.data, view.text)
         return
-    with Watch(context.output) as place:
-        place.draw(view.text(context.output.terminal))
-        while not view.is_over:
-            time.sleep(_WATCH_S)
-            if entry is not None:
-                entry = workspace.find_any(entry.session_id, interactive=False)
-            view = _see(context, workspace, entry, cached=False)
-            warn(view.data["warnings"])
-            place.draw(view.text(context.output.terminal))
+    # Imported here because few look twice.
+    from qrsession.cli.watching import watch as watch_sessions  # noqa: PLC0415
+    from qrsession.waiting import Deadline  # noqa: PLC0415
+
+    watch_sessions(context, view, _looker(context, workspace, entry, warn), Deadline(deadline_s))
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
-    """What was seen: for the envelope, for people, and whether there is no more to come."""
+def _check_watch(
+    *, watch: bool, cached: bool, events: bool, timeout: str | None, context: Context
+) -> None:
+    """Refuse options that have no meaning together."""
+    if watch and cached:
+        raise UsageError("--watch looks again and again, and --cached never changes.")
+    if watch and context.output.mode.json and not events:
+        raise UsageError(
+            "--watch goes on, and --json is one object.",
+            advice="Add --events: a line of JSON for each change, the envelope last.",
+        )
+    if not watch and (events or timeout is not None):
+        name = "--events" if events else "--timeout"
+        raise UsageError(f"{name} is for --watch, which is not given.", advice="Add --watch.")
 
-    data: dict[str, Any]
-    text: Callable[[Terminal], str]
-    is_over: bool
+
+def _looker(
+    context: Context,
+    workspace: "Workspace",
+    entry: "SessionEntry | None",
+    warn: Callable[[Iterable[str]], None],
+) -> Callable[[], "View"]:
+    """Return what looks again at what was looked at first."""
+
+    def look() -> "View":
+        chosen = entry
+        if entry is not None:
+            chosen = workspace.find_any(entry.session_id, interactive=False)
+        view = _see(context, workspace, chosen, cached=False)
+        warn(view.data["warnings"])
+        return view
+
+    return look
 
 
 def _see(
