@@ -1,7 +1,8 @@
 """``qrsession status``: one session or all of them."""
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,12 +10,29 @@ from qrsession.accounting import examine, new_warnings, warnings_for_all
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.errors import UsageError
+from qrsession.protocol.status import SessionState
+from qrsession.render.terminal import Terminal
 from qrsession.render.views import session_text, sessions_text
+from qrsession.reports import JobReport, SessionReport
 
 if TYPE_CHECKING:
-    from qrsession.cli.watching import View
     from qrsession.entries import SessionEntry
     from qrsession.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What was seen: for the envelope, for people, and as sessions with the jobs of one of them."""
+
+    data: dict[str, Any]
+    text: Callable[[Terminal], str]
+    sessions: Sequence[SessionReport]
+    jobs: Sequence[JobReport] = ()
+
+    @property
+    def open_sessions(self) -> list[SessionReport]:
+        """The sessions that are not closed."""
+        return [one for one in self.sessions if one.state != SessionState.CLOSED]
 
 
 def command(
@@ -92,10 +110,10 @@ def _looker(
     workspace: "Workspace",
     entry: "SessionEntry | None",
     warn: Callable[[Iterable[str]], None],
-) -> Callable[[], "View"]:
+) -> Callable[[], View]:
     """Return what looks again at what was looked at first."""
 
-    def look() -> "View":
+    def look() -> View:
         chosen = entry
         if entry is not None:
             chosen = workspace.find_any(entry.session_id, interactive=False)
@@ -113,32 +131,33 @@ def _see(
     *,
     cached: bool,
     is_first: bool = False,
-) -> _View:
+) -> View:
     """Look at one session, or at all of them where none is meant."""
     if entry is None:
         return _see_all(workspace, cached=cached)
     # What an instance has left does not change from one look to the next.
     seen = examine(workspace, entry, cached=cached, asks_instance=is_first)
-    return _View(
+    return View(
         seen.document(),
         lambda terminal: session_text(
             seen.report, seen.jobs, terminal, now=context.now, budget=seen.budget
         ),
-        is_over=seen.report.state == SessionState.CLOSED,
+        [seen.report],
+        seen.jobs,
     )
 
 
-def _see_all(workspace: "Workspace", *, cached: bool) -> _View:
+def _see_all(workspace: "Workspace", *, cached: bool) -> View:
     view = workspace.ledger.read()
     reports = [
         workspace.recall(entry) if cached else workspace.look_or_recall(entry)
         for entry in view.sessions.values()
     ]
-    return _View(
+    return View(
         {
             "sessions": [report.document() for report in reports],
             "warnings": list(warnings_for_all(workspace, reports, cached=cached)),
         },
         lambda terminal: sessions_text(reports, terminal, current=view.current),
-        is_over=all(report.state == SessionState.CLOSED for report in reports),
+        reports,
     )

@@ -63,6 +63,8 @@ def command(
         (named_account, instance),
         interactive=context.is_interactive,
     )
+    if not found:
+        context.output.say(f"No job of {session} is left to wait for.")
     flags = {"--any": wait_any, "--fail-fast": fail_fast, "--local": local}
     named = {"--account": account, "--instance": instance}
     terms = Terms(

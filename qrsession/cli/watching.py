@@ -1,7 +1,6 @@
 """Looking at sessions again and again: in place on a terminal, or as events."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -22,6 +21,8 @@ from qrsession.render.watch import Watch
 from qrsession.waiting import PATIENCE_S, Deadline
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qrsession.cli.status import View
 
 _PAUSE_S = 2.0
@@ -102,7 +103,7 @@ class _Place:
         self._output = output
         self._watch = None if output.mode.json else Watch(output)
 
-    def __enter__(self) -> "_Place":
+    def __enter__(self) -> Self:
         if self._watch is not None:
             self._watch.__enter__()
         return self
