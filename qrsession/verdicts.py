@@ -15,6 +15,14 @@ from qrsession.errors import (
 )
 from qrsession.outcomes import Outcome
 
+# By the rank of an error: of one job, and of several.
+_WORDS = (
+    ("failed", "failed"),
+    ("was cancelled", "were cancelled"),
+    ("cannot be told of", "cannot be told of"),
+    ("has not ended in time", "have not ended in time"),
+)
+
 
 def verdict(outcomes: Sequence[Outcome], going_on: str | None) -> QrsessionError | None:
     """Return the error that jobs come to together, None where nothing went wrong.
@@ -30,7 +38,8 @@ def verdict(outcomes: Sequence[Outcome], going_on: str | None) -> QrsessionError
     if len(outcomes) == 1:
         return worst
     alike = [error for _, error in wrong if _rank(error) == _rank(worst)]
-    found = f"{len(alike)} of {len(outcomes)} jobs {_words(worst)}"
+    words = _WORDS[_rank(worst)][len(alike) > 1]
+    found = f"{len(alike)} of {len(outcomes)} jobs {words}"
     message = f"{found}." if isinstance(worst, WaitTimeoutError) else f"{found}. {worst.message}"
     return type(worst)(
         message, advice=_advice(outcomes, worst, going_on), details=_details(outcomes, worst)
@@ -67,10 +76,6 @@ def _rank(error: QrsessionError) -> int:
     if isinstance(error, JobCancelledError):
         return 1
     return 3 if isinstance(error, WaitTimeoutError) else 2
-
-
-def _words(error: QrsessionError) -> str:
-    return ("failed", "were cancelled", "cannot be told of", "have not ended in time")[_rank(error)]
 
 
 def _advice(outcomes: Sequence[Outcome], worst: QrsessionError, going_on: str | None) -> str:

@@ -1,6 +1,7 @@
 """Looking at sessions again and again: in place on a terminal, or as events."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -41,7 +42,8 @@ def watch(context: Context, view: "View", look: "Callable[[], View]", deadline: 
     """
     events = _Events(context.output)
     try:
-        with _Place(context.output) as place:
+        with nullcontext() if context.output.mode.json else Watch(context.output) as drawn:
+            place = _Place(context.output, drawn)
             place.show(view)
             events.tell(view)
             while view.open_sessions:
@@ -99,18 +101,9 @@ def _timed_out(view: "View", deadline: Deadline) -> WaitTimeoutError:
 class _Place:
     """Where a view is drawn: nowhere with ``--events``."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, watch: Watch | None) -> None:
         self._output = output
-        self._watch = None if output.mode.json else Watch(output)
-
-    def __enter__(self) -> Self:
-        if self._watch is not None:
-            self._watch.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._watch is not None:
-            self._watch.__exit__(*error)
+        self._watch = watch
 
     def show(self, view: "View") -> None:
         """Draw a view."""
