@@ -146,7 +146,8 @@ class Rounds:
     def _look(self, job: "RuntimeJob", waiting: Waiting, hold_s: int = 0) -> tuple[bool, bool]:
         """Look at a job; return whether the service holds questions, and whether it is over."""
         try:
-            holds = self._ask(waiting, lambda: job.look(hold_s))
+            # That it is back is to be known when it is, not when something has changed.
+            holds = self._ask(waiting, lambda: job.look(0 if waiting.is_lost else hold_s))
         except QrsessionError as error:
             self._seen.put(Lost(job, error))
             return False, True

@@ -74,6 +74,11 @@ class Waiting:
         self._delays = poll.delays(in_session=in_session)
         self._lost_since_s: float | None = None
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the service was out of reach when it was last asked."""
+        return self._lost_since_s is not None
+
     def ask(self, question: Callable[[], T], reconnect: Callable[[], None]) -> T:
         """Ask something of the service until it answers.
 

@@ -31,7 +31,7 @@ def telling(context: Context, jobs: "Sequence[RuntimeJob | Outcome]") -> Iterato
     """Show a wait for jobs, and give what is to be told of everything that happens in it."""
     waited = [job for job in jobs if not isinstance(job, Outcome)]
     ids = [job.job.job_id if isinstance(job, Outcome) else job.job_id() for job in jobs]
-    subject = f"job {ids[0]}" if len(ids) == 1 else f"{len(ids)} jobs"
+    subject = f"job {ids[0]}" if len(ids) == 1 else f"{len(ids)} jobs:"
     later: list[str] = []
     with context.output.progress(subject, lambda: _outlook(waited, len(ids))) as progress:
         yield _Teller(context.output, progress, ids, later.append)

@@ -19,10 +19,10 @@ def waited_text(jobs: "Sequence[JobReport]", terminal: Terminal) -> str:
     if not terminal.is_terminal:
         return "".join(f"{clean(job.job_id)}\t{clean(job.status)}\n" for job in jobs)
     columns = (
-        Column("job"),
-        Column("state"),
-        Column("used", is_quantity=True),
-        Column("reason", can_fold=True),
+        Column("JOB"),
+        Column("STATUS"),
+        Column("USAGE", is_quantity=True),
+        Column("REASON", can_fold=True),
     )
     rows = [
         (job.job_id, state_cell(job.status), seconds_text(job.usage_s), job.reason or "")
