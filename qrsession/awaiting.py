@@ -22,10 +22,10 @@ from qrsession.outcomes import Outcome, keep_result, recall_result, result_comma
 from qrsession.protocol.status import FINAL_JOB_STATUSES, JobStatus
 from qrsession.reports import UNKNOWN_STATUS, JobReport
 from qrsession.results import Pub, read_pubs
-from qrsession.rounds import Happening, Lost
+from qrsession.rounds import Happening, Lost, Sighting
 from qrsession.verdicts import interruption, verdict
 from qrsession.waiting import Deadline, Waiting
-from qrsession.watching import Watch
+from qrsession.watching import Watch, look_once
 
 # What has ended in time is fetched, though the time be over meanwhile.
 _LEAST_FETCHING_S = 10.0
@@ -128,7 +128,9 @@ class _Wait:
                     self._take(happening)
                     if self._is_over():
                         break
-        if not self._is_over():
+        if self._is_over():
+            self._catch_up()
+        else:
             self._time_out()
         return self._awaited()
 
@@ -146,6 +148,16 @@ class _Wait:
                 self._say(report)
             if known is not None:
                 self._end(known)
+
+    def _catch_up(self) -> None:
+        """See to the other jobs when some ended the wait, so that each is told of as it is."""
+        left = self._left()
+        for job in left:
+            # It was seen to end, and that was not told of yet.
+            if job.record().status in FINAL_JOB_STATUSES:
+                self._take(Sighting(job, job.record()))
+        for happening in look_once([job for job in left if job.record().status == UNKNOWN_STATUS]):
+            self._take(happening)
 
     def _left(self) -> list[RuntimeJob]:
         """Return the jobs that have not ended, as far as is known."""

@@ -68,7 +68,7 @@ class Watch:
             ):
                 left = [job for job in left if job is not happening.job]
         self._stopped.set()
-        yield from _look_once(left)
+        yield from look_once(left)
 
     def _start(self, seen: Seen) -> None:
         groups: defaultdict[int, list[RuntimeJob]] = defaultdict(list)
@@ -78,7 +78,7 @@ class Watch:
             Rounds(jobs, self._deadline, seen, self._stopped).start()
 
 
-def _look_once(jobs: "Sequence[RuntimeJob]") -> "Iterator[Happening]":
+def look_once(jobs: "Sequence[RuntimeJob]") -> "Iterator[Happening]":
     """Look at jobs once, at several at a time, and for a few seconds at most."""
     questions: queue.SimpleQueue[RuntimeJob] = queue.SimpleQueue()
     answers: queue.SimpleQueue[Happening | None] = queue.SimpleQueue()

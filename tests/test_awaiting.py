@@ -101,6 +101,8 @@ class Jobs(Loopback):
 
     def _hold(self, job_id: str, prefer: str) -> None:
         before = self.status[job_id]
+        if before != "Queued":
+            return
         with self._change:
             self._change.wait_for(
                 lambda: self.status[job_id] != before or self.refusal is not None,
