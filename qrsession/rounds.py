@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from qrsession.protocol.models import JobRecord
     from qrsession.service import RuntimeService
 
-# Fewer than the connections that requests keeps for a host, which are ten.
-_MOST_HELD = 8
+# Of the connections that a client keeps, some must be left for other questions.
+_MOST_HELD = 16
 # Between looks at the other jobs of a service that holds, which is one that is asked at no cost.
 _LONGEST_PAUSE_HOLDING_S = 0.5
 _LEAST_BETWEEN_QUESTIONS_S = 0.1

@@ -175,7 +175,7 @@ def test_the_end_of_any_is_known_at_once_where_questions_are_held(make: MakeJobs
         seen: list[Event] = []
 
         def end_one(_number: int, server: Jobs = server, last: str = last) -> None:
-            if len(server.questions) == 40:
+            if len(server.questions) == 30 + 16:
                 server.end(last)
 
         server.after = end_one
