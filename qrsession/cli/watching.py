@@ -111,13 +111,13 @@ class _Place:
             self._watch.draw(view.text(self._output.terminal))
 
     def note(self, sentence: str, view: "View | None") -> None:
-        """Say a sentence: below the view where that is drawn in place, else on stderr."""
+        """Say a sentence: above the view where that is drawn in place, else on stderr."""
         terminal = self._output.terminal
         if self._watch is None or not terminal.is_terminal:
             self._output.say(sentence)
         elif view is not None:
-            text = view.text(terminal).rstrip("\n")
-            self._watch.draw(f"{text}\n\n{terminal.paint(sentence, Style.WARNING)}\n")
+            # Above it, for the end of a long view is cut off.
+            self._watch.draw(f"{terminal.paint(sentence, Style.WARNING)}\n\n{view.text(terminal)}")
 
 
 @dataclass(slots=True)
