@@ -3,55 +3,26 @@
 What `run`, `wait` and `result --wait` stand on. See "Waiting" in docs/explanation.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from qrsession.ended_jobs import read_ended
 from qrsession.errors import (
-    JobCancelledError,
-    JobFailedError,
     QrsessionError,
     RequestRefusedError,
-    UsageError,
     WaitInterruptedError,
     WaitTimeoutError,
 )
-from qrsession.events import JobLost, JobStatusSeen, Note, NoteKind, ResultKept, Tell, ignore
+from qrsession.events import JobLost, JobStatusSeen, Note, Tell, ignore
 from qrsession.job import RuntimeJob
-from qrsession.outcomes import Outcome, keep_result, recall_result, result_command
-from qrsession.protocol.status import FINAL_JOB_STATUSES, JobStatus
+from qrsession.outcomes import Outcome, recall_result
+from qrsession.protocol.status import FINAL_JOB_STATUSES
 from qrsession.reports import UNKNOWN_STATUS, JobReport
-from qrsession.results import Pub, read_pubs
 from qrsession.rounds import Happening, Lost, Sighting
+from qrsession.terms import Terms
 from qrsession.verdicts import interruption, verdict
-from qrsession.waiting import Deadline, Waiting
 from qrsession.watching import Watch, look_once
-
-# What has ended in time is fetched, though the time be over meanwhile.
-_LEAST_FETCHING_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What ends a wait, and how it is taken up again.
-
-    Attributes:
-        deadline: When it ends at the latest; one that is over already means one look.
-        any_end: Whether the first end of a job decides, in place of the ends of all.
-        fail_fast: Whether the first failure or cancellation ends the wait; the others go on.
-        cancel_on_timeout: Whether the jobs that are left are cancelled at the deadline.
-        takes_private: Whether the results of private jobs are read, which can be done once.
-        needs_pubs: Whether a result that cannot be read as pubs is an error.
-        resume: Makes the command that takes the wait up again, of the ids of the jobs.
-    """
-
-    deadline: Deadline = field(default_factory=lambda: Deadline(None))
-    any_end: bool = False
-    fail_fast: bool = False
-    cancel_on_timeout: bool = False
-    takes_private: bool = True
-    needs_pubs: bool = True
-    resume: Callable[[Sequence[str]], str] = result_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +153,7 @@ class _Wait:
             return
         self._say(report)
         if report.status in FINAL_JOB_STATUSES:
-            self._end(self._read(happening.job, report))
+            self._end(read_ended(happening.job, report, self._terms, self._tell))
 
     def _say(self, job: JobReport) -> None:
         """Tell of a job's state where it has changed."""
@@ -198,56 +169,6 @@ class _Wait:
         self._outcomes[outcome.job.job_id] = outcome
         if self._terms.any_end and self._decided_by is None:
             self._decided_by = outcome.job.job_id
-
-    def _read(self, job: RuntimeJob, report: JobReport) -> Outcome:
-        """Return what a job that has ended came to; its result is on disk before it is read."""
-        is_completed = report.status == JobStatus.COMPLETED
-        if is_completed and job.record().private and not self._terms.takes_private:
-            self._tell(
-                Note(
-                    NoteKind.INFO,
-                    f"Job {report.job_id} is private: its result can be read once, by "
-                    f"{result_command([report.job_id])}",
-                )
-            )
-            return Outcome(report)
-        try:
-            text = self._fetch(job)
-            path = keep_result(job, text)
-        except QrsessionError as error:
-            if isinstance(error, JobFailedError | JobCancelledError):
-                with suppress(QrsessionError):
-                    job.service.records.settle_job(
-                        report.session_id,
-                        report.job_id,
-                        status=report.status,
-                        usage_s=report.usage_s,
-                    )
-            return Outcome(report, error=error)
-        if path is not None:
-            self._tell(ResultKept(report.job_id, str(path)))
-        return self._with_pubs(report, text)
-
-    def _fetch(self, job: RuntimeJob) -> str:
-        left_s = self._terms.deadline.left_s
-        waiting = Waiting(
-            Deadline(None if left_s == float("inf") else max(left_s, _LEAST_FETCHING_S)),
-            in_session=job.session_id is not None,
-            on_lost=lambda sentence: self._tell(Note(NoteKind.SERVICE_LOST, sentence)),
-            on_back=lambda: self._tell(Note.back()),
-        )
-        return waiting.ask(job.result_text, job.service.reconnect)
-
-    def _with_pubs(self, report: JobReport, text: str) -> Outcome:
-        pubs: Sequence[Pub] = ()
-        try:
-            pubs = read_pubs(text, report.job_id)
-        except UsageError as error:
-            # Raw data of another program, which is kept as it is.
-            return Outcome(report, error=error if self._terms.needs_pubs else None)
-        except QrsessionError as error:
-            return Outcome(report, error=error)
-        return Outcome(report, pubs)
 
     def _time_out(self) -> None:
         """See to the jobs that are left when the time is over."""
@@ -282,7 +203,7 @@ class _Wait:
             if report.status not in FINAL_JOB_STATUSES:
                 return True
             self._say(report)
-            self._outcomes[report.job_id] = self._read(job, report)
+            self._outcomes[report.job_id] = read_ended(job, report, self._terms, self._tell)
             return False
         except QrsessionError:
             # Out of reach: the message says what was tried.

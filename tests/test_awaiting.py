@@ -12,7 +12,7 @@ import pytest
 
 from qrsession import rounds
 from qrsession.accounts import Account
-from qrsession.awaiting import Terms, await_jobs
+from qrsession.awaiting import await_jobs
 from qrsession.cli.telling import tally
 from qrsession.client.rest import RestClient
 from qrsession.client.transport import Endpoint, Transport
@@ -31,6 +31,7 @@ from qrsession.protocol.models import JobRecord
 from qrsession.reports import UNKNOWN_STATUS, JobReport
 from qrsession.service import RuntimeService
 from qrsession.settings import Settings
+from qrsession.terms import Terms
 from qrsession.verdicts import verdict
 from qrsession.waiting import Deadline
 from tests.client.conftest import INSTANCE, FixedTokens

@@ -65,6 +65,8 @@ LIBRARY = (
         "runs",
         "outcomes",
         "awaiting",
+        "ended_jobs",
+        "terms",
         "watching",
         "rounds",
         "verdicts",

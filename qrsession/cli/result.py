@@ -65,8 +65,9 @@ def _outcome(
     if not wait:
         return read_outcome(found)
     # Imported here: a result that was kept needs nobody to wait.
-    from qrsession.awaiting import Terms, await_jobs  # noqa: PLC0415
+    from qrsession.awaiting import await_jobs  # noqa: PLC0415
     from qrsession.cli.telling import telling  # noqa: PLC0415
+    from qrsession.terms import Terms  # noqa: PLC0415
     from qrsession.waiting import Deadline  # noqa: PLC0415
 
     with telling(context, [found]) as tell:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qrsession.awaiting import Terms, await_jobs
+from qrsession.awaiting import await_jobs
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted
@@ -25,6 +25,7 @@ from qrsession.runs import (
 )
 from qrsession.service import RuntimeService
 from qrsession.sources import Transpilation, read_sources
+from qrsession.terms import Terms
 from qrsession.waiting import Deadline
 
 DEFAULT_OPTIMIZATION_LEVEL = 2

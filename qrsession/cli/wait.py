@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from qrsession.awaiting import Awaited, Terms, await_jobs
+from qrsession.awaiting import Awaited, await_jobs
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.telling import telling
 from qrsession.errors import UsageError
 from qrsession.outcomes import Outcome
 from qrsession.render.waited import waited_text
+from qrsession.terms import Terms
 from qrsession.waiting import Deadline
 from qrsession.wanted_jobs import find_jobs
 
