@@ -172,7 +172,7 @@ class _Wait:
 
     def _time_out(self) -> None:
         """See to the jobs that are left when the time is over."""
-        left, seen_s = self._left(), self._terms.deadline.timeout_s or 0
+        left, whole_s = self._left(), self._terms.deadline.whole_s
         if self._terms.cancel_on_timeout:
             left = [job for job in left if self._cancel(job)]
         ids = [job.job_id() for job in left]
@@ -186,7 +186,7 @@ class _Wait:
                 )
             else:
                 error = WaitTimeoutError(
-                    f"Job {report.job_id} is still {report.status.lower()} after {seen_s:g} s.",
+                    f"Job {report.job_id} is still {report.status.lower()} after {whole_s:g} s.",
                     advice=f"It goes on; take it up again: {self._terms.resume([report.job_id])}",
                     details={"job_id": report.job_id, "status": report.status},
                 )

@@ -1,6 +1,5 @@
 """What a job that has ended came to: its result is fetched, kept on disk, and then read."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 
 from qrsession.errors import (
@@ -14,7 +13,7 @@ from qrsession.job import RuntimeJob
 from qrsession.outcomes import Outcome, keep_result, result_command
 from qrsession.protocol.status import JobStatus
 from qrsession.reports import JobReport
-from qrsession.results import Pub, read_pubs
+from qrsession.results import read_pubs
 from qrsession.terms import Terms
 from qrsession.waiting import Deadline, Waiting
 
@@ -64,12 +63,10 @@ def _fetch(job: RuntimeJob, terms: Terms, tell: Tell) -> str:
 
 
 def _with_pubs(report: JobReport, text: str, terms: Terms) -> Outcome:
-    pubs: Sequence[Pub] = ()
     try:
-        pubs = read_pubs(text, report.job_id)
+        return Outcome(report, read_pubs(text, report.job_id))
     except UsageError as error:
         # Raw data of another program, which is kept as it is.
         return Outcome(report, error=error if terms.needs_pubs else None)
     except QrsessionError as error:
         return Outcome(report, error=error)
-    return Outcome(report, pubs)

@@ -37,6 +37,11 @@ class Deadline:
         self._began_s = clock()
 
     @property
+    def whole_s(self) -> float:
+        """In how many seconds it came, as people read it; 0 where it never does."""
+        return round(self.timeout_s or 0, 2)
+
+    @property
     def left_s(self) -> float:
         """The seconds that are left, infinite where there is no end; never below 0."""
         if self.timeout_s is None:
@@ -111,7 +116,7 @@ class Waiting:
         """Raise when the time is up."""
         if self.deadline.left_s <= 0:
             raise WaitTimeoutError(
-                f"Job {job_id} is still {status.lower()} after {self.deadline.timeout_s or 0:g} s.",
+                f"Job {job_id} is still {status.lower()} after {self.deadline.whole_s:g} s.",
                 advice=f"It goes on; take it up again: qrsession result {job_id} --wait",
                 details={"job_id": job_id, "status": status},
             )

@@ -84,7 +84,7 @@ def _look(
 
 def _timed_out(view: "View", deadline: Deadline) -> WaitTimeoutError:
     left = view.open_sessions
-    after = f"after {deadline.timeout_s or 0:g} s"
+    after = f"after {deadline.whole_s:g} s"
     if len(view.sessions) == 1:
         return WaitTimeoutError(
             f"The session {left[0].name} is still {left[0].state} {after}.",
