@@ -21,7 +21,7 @@ from qrsession.protocol.status import FINAL_JOB_STATUSES
 from qrsession.reports import UNKNOWN_STATUS, JobReport
 from qrsession.rounds import Happening, Lost, Sighting
 from qrsession.terms import Terms
-from qrsession.verdicts import interruption, verdict
+from qrsession.wait_errors import interruption, verdict
 from qrsession.watching import Watch, look_once
 
 

@@ -32,7 +32,7 @@ from qrsession.reports import UNKNOWN_STATUS, JobReport
 from qrsession.service import RuntimeService
 from qrsession.settings import Settings
 from qrsession.terms import Terms
-from qrsession.verdicts import verdict
+from qrsession.wait_errors import verdict
 from qrsession.waiting import Deadline
 from tests.client.conftest import INSTANCE, FixedTokens
 from tests.loopback import Loopback, give

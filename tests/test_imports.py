@@ -69,7 +69,7 @@ LIBRARY = (
         "terms",
         "watching",
         "rounds",
-        "verdicts",
+        "wait_errors",
         "events",
         "wanted_jobs",
         "workspace",
