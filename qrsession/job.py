@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from qrsession.entries import JobEntry
 from qrsession.errors import (
     JobCancelledError,
     JobFailedError,
@@ -21,9 +22,10 @@ from qrsession.protocol.models import JobCreated, JobMetrics, JobRecord, JobRequ
 from qrsession.protocol.routes import LONGEST_HOLD_S
 from qrsession.protocol.status import FINAL_JOB_STATUSES, RAN_TOO_LONG_STATUS, JobStatus
 from qrsession.protocol.typed import is_program_result
+from qrsession.reports import UNKNOWN_STATUS
 from qrsession.service import RuntimeService
 from qrsession.tags import is_own_tag, without_own_tag
-from qrsession.waiting import OnLost, Waiting
+from qrsession.waiting import Deadline, OnLost, Waiting
 
 # What qiskit-ibm-runtime and the primitives of Qiskit call the states.
 _QISKIT_STATUS = {
@@ -74,6 +76,20 @@ class RuntimeJob:
         )
         return cls(service, record)
 
+    @classmethod
+    def of_entry(cls, service: RuntimeService, entry: JobEntry) -> "RuntimeJob":
+        """Make a job of our own records, without a request: its state is to be asked for."""
+        record = JobRecord(
+            job_id=entry.job_id,
+            status=UNKNOWN_STATUS,
+            backend=entry.backend,
+            program_id=entry.primitive,
+            created=entry.submitted_at,
+            session_id=entry.session_id,
+            tags=entry.tags,
+        )
+        return cls(service, record)
+
     def __repr__(self) -> str:
         return f"<RuntimeJob({self.job_id()!r}, {self._record.program_id!r}, {self._name()!r})>"
 
@@ -119,6 +135,17 @@ class RuntimeJob:
         if self._record.status not in FINAL_JOB_STATUSES:
             self._record = self._service.client.get_job(self.job_id())
         return self._record
+
+    def look(self, hold_s: int = 0) -> bool:
+        """Ask the service once, and return whether it is one that holds such questions.
+
+        Args:
+            hold_s: For how many seconds it may hold this one, until the state changes.
+        """
+        record, was_held = self._service.client.await_job(self.job_id(), hold_s)
+        if self._record.status not in FINAL_JOB_STATUSES:
+            self._record = record
+        return was_held
 
     def status(self) -> str:
         """Return its state: QUEUED, RUNNING, DONE, ERROR or CANCELLED.
@@ -197,18 +224,22 @@ class RuntimeJob:
         return waiting.ask(self.result_text, self._service.reconnect)
 
     def _waiting(self, timeout_s: float | None, on_lost: OnLost | None) -> Waiting:
-        return Waiting(timeout_s, in_session=self.session_id is not None, on_lost=on_lost)
+        in_session = self.session_id is not None
+        return Waiting(Deadline(timeout_s), in_session=in_session, on_lost=on_lost)
 
     def _wait(self, waiting: Waiting, on_change: OnChange | None) -> None:
         while self._record.status not in FINAL_JOB_STATUSES:
             before = self._record.status
-            record, was_held = waiting.ask(lambda: self._ask(waiting), self._service.reconnect)
-            self._record = record
+            was_held = waiting.ask(
+                lambda: self.look(waiting.deadline.hold_s), self._service.reconnect
+            )
+            record = self._record
             if record.status != before and on_change is not None:
                 on_change(record)
             if record.status not in FINAL_JOB_STATUSES:
                 waiting.check(self.job_id(), record.status)
-                if not was_held:
+                # A second's fraction is too short to be held.
+                if not (was_held and waiting.deadline.hold_s):
                     waiting.pause()
 
     def result(
@@ -340,12 +371,6 @@ class RuntimeJob:
         if self._record.reason_code == faults.RAN_TOO_LONG:
             status = JobStatus.FAILED
         return _QISKIT_STATUS[status]
-
-    def _ask(self, waiting: Waiting) -> tuple[JobRecord, bool]:
-        client = self._service.client
-        if waiting.may_hold():
-            return client.await_job(self.job_id())
-        return client.get_job(self.job_id()), False
 
 
 def _failure_details(record: JobRecord) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Patience:
         lost_s: How long it is looked for where no answer came: a proxy may deliver a request late.
         most_sends: How often a submission is sent in all.
         limited_s: How long too many requests (429) are waited out; None: without end.
+        left_s: Returns what is left of that for a command that sends several things, or does more
+            than to send; None: it counts for each by itself.
         say: Takes a sentence about what is waited for.
         sleep: How to wait.
         clock: Returns seconds that pass steadily.
@@ -44,6 +46,7 @@ class Patience:
     lost_s: float = 120.0
     most_sends: int = 4
     limited_s: float | None = None
+    left_s: Callable[[], float] | None = None
     say: Callable[[str], None] = log.note
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -68,11 +71,7 @@ class Patience:
                 if self.limited_s == 0:
                     raise
                 told_s = error.details.get("retry_after_s") or pause_s
-                left_s = (
-                    float("inf")
-                    if self.limited_s is None
-                    else self.limited_s - (self.clock() - began_s)
-                )
+                left_s = self._left_s(began_s)
                 if left_s <= 0:
                     raise WaitTimeoutError(
                         f"Too many requests: the {what} was not accepted in {self.limited_s:g} s.",
@@ -83,6 +82,13 @@ class Patience:
                 self.say(f"Too many requests: the {what} is sent again in {wait_s:.0f} s.")
                 self.sleep(wait_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _left_s(self, began_s: float) -> float:
+        if self.left_s is not None:
+            return self.left_s()
+        if self.limited_s is None:
+            return float("inf")
+        return self.limited_s - (self.clock() - began_s)
 
 
 def is_in_doubt(error: QrsessionError) -> bool:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from qrsession.budgets import Budget
     from qrsession.protocol.models import JobRecord
 
+# Of a job whose state nobody has asked for yet.
+UNKNOWN_STATUS = "Unknown"
 # A session with less of its time left is nearly over.
 NEARLY_OVER = 0.1
 
@@ -145,7 +147,7 @@ class JobReport:
             session_id=entry.session_id,
             backend=entry.backend,
             primitive=entry.primitive,
-            status=entry.status or "Unknown",
+            status=entry.status or UNKNOWN_STATUS,
             usage_s=entry.usage_s,
             created=entry.submitted_at,
             tags=entry.tags,

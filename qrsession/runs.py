@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,10 @@ PROGRAM_VERSION = 2
 MOST_SHOTS = 10_000_000
 
 
+def _tell_nobody(_job: RuntimeJob) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """What is to be sampled, and how.
@@ -39,6 +43,7 @@ class RunRequest:
         detached: Whether nobody waits for the result.
         once: A key under which the same job is found again, in place of a second one.
         patience: How long submission is tried.
+        tell: Is told of each job as soon as it is accepted.
     """
 
     sources: Sequence[Source]
@@ -51,6 +56,7 @@ class RunRequest:
     detached: bool = False
     once: str | None = None
     patience: Patience = field(default_factory=Patience)
+    tell: Callable[[RuntimeJob], None] = _tell_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +191,10 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
             created = submit(place.service, job_request, sending)
         except BaseException:
             if jobs:
-                ids = ", ".join(job.job_id() for job in jobs)
-                request.patience.say(f"Submitted before, and going on: {ids}")
+                ids = " ".join(job.job_id() for job in jobs)
+                request.patience.say(f"Submitted before, and going on: qrsession wait {ids}")
             raise
         service = service_that_runs(created, place.service)
         jobs.append(RuntimeJob.of_submission(service, job_request, created))
+        request.tell(jobs[-1])
     return Submitted(jobs, preparation.outcome)

@@ -1,4 +1,4 @@
-"""One wait for a job: its time-out, its pauses, and its patience with a service out of reach."""
+"""Waiting for a job: its time-out, its pauses, and its patience with a service out of reach."""
 
 import time
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from qrsession.client import poll
+from qrsession.clock import elapsed_s
 from qrsession.errors import (
     LimitReachedError,
     QrsessionError,
@@ -22,24 +23,66 @@ OnLost = Callable[[str], None]
 T = TypeVar("T")
 
 
-class Waiting:
-    """The clock of one wait. It counts steadily, whatever becomes of the machine's own clock.
+class Deadline:
+    """The end of a wait. It comes on time, though the machine sleeps or its clock is set.
 
     Args:
-        timeout_s: The longest to wait; None: as long as it takes.
+        timeout_s: In how many seconds it comes; None: never.
+        clock: Returns seconds that pass steadily.
+    """
+
+    def __init__(self, timeout_s: float | None, clock: Callable[[], float] = elapsed_s) -> None:
+        self.timeout_s = timeout_s
+        self._clock = clock
+        self._began_s = clock()
+
+    @property
+    def whole_s(self) -> float:
+        """In how many seconds it came, as people read it; 0 where it never does."""
+        return round(self.timeout_s or 0, 2)
+
+    @property
+    def left_s(self) -> float:
+        """The seconds that are left, infinite where there is no end; never below 0."""
+        if self.timeout_s is None:
+            return float("inf")
+        return max(self.timeout_s - (self._clock() - self._began_s), 0.0)
+
+    @property
+    def hold_s(self) -> int:
+        """For how many whole seconds a service may hold a question, so that it answers in time."""
+        return int(min(self.left_s, LONGEST_HOLD_S))
+
+
+class Waiting:
+    """The course of one wait.
+
+    Args:
+        deadline: The longest to wait.
         in_session: Whether the job is in a session, where the next question comes sooner.
         on_lost: Called with a sentence when the service goes out of reach, once in an outage.
+        on_back: Called when it answers again.
     """
 
     def __init__(
-        self, timeout_s: float | None, *, in_session: bool, on_lost: OnLost | None = None
+        self,
+        deadline: Deadline,
+        *,
+        in_session: bool,
+        on_lost: OnLost | None = None,
+        on_back: Callable[[], None] | None = None,
     ) -> None:
-        self._started_s = time.monotonic()
-        self._timeout_s = timeout_s
+        self.deadline = deadline
         self._in_session = in_session
         self._on_lost = on_lost
+        self._on_back = on_back
         self._delays = poll.delays(in_session=in_session)
         self._lost_since_s: float | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the service was out of reach when it was last asked."""
+        return self._lost_since_s is not None
 
     def ask(self, question: Callable[[], T], reconnect: Callable[[], None]) -> T:
         """Ask something of the service until it answers.
@@ -61,25 +104,19 @@ class Waiting:
                 self._pause_or_raise(error, error.details.get("retry_after_s"))
             else:
                 if self._lost_since_s is not None:
-                    self._lost_since_s = None
-                    self._delays = poll.delays(in_session=self._in_session)
+                    self._note_back()
                 return answer
-
-    def may_hold(self) -> bool:
-        """Whether there is time enough for a request that the service may hold."""
-        return self._left_s() > LONGEST_HOLD_S
 
     def pause(self, at_least_s: float = 0.0) -> None:
         """Wait before the next question, and not beyond the time-out."""
         delay_s = max(next(self._delays), at_least_s)
-        time.sleep(min(delay_s, max(self._left_s(), 0.0)))
+        time.sleep(min(delay_s, self.deadline.left_s))
 
     def check(self, job_id: str, status: str) -> None:
         """Raise when the time is up."""
-        if self._left_s() <= 0:
-            waited_s = round(self._timeout_s or 0, 2)
+        if self.deadline.left_s <= 0:
             raise WaitTimeoutError(
-                f"Job {job_id} is still {status.lower()} after {waited_s:g} s.",
+                f"Job {job_id} is still {status.lower()} after {self.deadline.whole_s:g} s.",
                 advice=f"It goes on; take it up again: qrsession result {job_id} --wait",
                 details={"job_id": job_id, "status": status},
             )
@@ -87,17 +124,19 @@ class Waiting:
     def _note_lost(self, error: ServiceUnavailableError) -> None:
         if self._lost_since_s is not None:
             return
-        self._lost_since_s = time.monotonic()
+        self._lost_since_s = elapsed_s()
         if self._on_lost is not None:
             self._on_lost(f"{error.message.rstrip('.')}; the job goes on, and so does the wait.")
 
+    def _note_back(self) -> None:
+        self._lost_since_s = None
+        self._delays = poll.delays(in_session=self._in_session)
+        if self._on_back is not None:
+            self._on_back()
+
     def _pause_or_raise(self, error: QrsessionError, at_least_s: float | None = None) -> None:
-        lost_since_s = self._lost_since_s or time.monotonic()
-        if time.monotonic() - lost_since_s > PATIENCE_S or self._left_s() <= 0:
+        now_s = elapsed_s()
+        lost_since_s = now_s if self._lost_since_s is None else self._lost_since_s
+        if now_s - lost_since_s > PATIENCE_S or self.deadline.left_s <= 0:
             raise error
         self.pause(at_least_s or 0.0)
-
-    def _left_s(self) -> float:
-        if self._timeout_s is None:
-            return float("inf")
-        return self._timeout_s - (time.monotonic() - self._started_s)

@@ -64,6 +64,14 @@ LIBRARY = (
         "reports",
         "runs",
         "outcomes",
+        "awaiting",
+        "ended_jobs",
+        "terms",
+        "watching",
+        "rounds",
+        "wait_errors",
+        "events",
+        "wanted_jobs",
         "workspace",
         "admission",
         "finding",
@@ -130,7 +138,7 @@ ALLOWED = {
     "render": BASE
     | {"duration", "render", "reports", "account_reports", "results", "overview", "job_lists"}
     | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"}
-    | {"verdicts"},
+    | {"verdicts", "events"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.process.daemon", "local.account.identity"},
     "connection": LIBRARY | {"local.process.daemon", "local.account.identity"},

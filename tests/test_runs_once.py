@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from qrsession.awaiting import await_jobs
 from qrsession.client.transport import Call, Reply
 from qrsession.errors import (
     JobNotFoundError,
     RequestRefusedError,
 )
 from qrsession.once import tag_once
-from qrsession.outcomes import collect
 from qrsession.patience import Patience
 from qrsession.protocol.instances import account_of_crn
 from qrsession.runs import RunRequest, Submitted, run_on_backend
@@ -73,14 +73,14 @@ def test_a_job_that_is_to_exist_once_is_not_made_again_when_it_was_deleted(
     again = run_on_backend(service, BACKEND, request_once)
     assert ids(again) == ids(first)
     with pytest.raises(JobNotFoundError):
-        list(collect(again.jobs))
+        await_jobs(again.jobs).checked()
 
 
 def test_a_result_that_we_have_needs_no_service(
     service: RuntimeService, request_once: RunRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = run_on_backend(service, BACKEND, request_once)
-    (outcome,) = collect(first.jobs)
+    (outcome,) = await_jobs(first.jobs).checked()
     service.client.delete_job(first.jobs[0].job_id())
     again = run_on_backend(service, BACKEND, request_once)
     asked: list[Call] = []
@@ -90,7 +90,7 @@ def test_a_result_that_we_have_needs_no_service(
         return Reply(400, "", {})
 
     monkeypatch.setattr(service.client.transport, "send", refuse)
-    (kept,) = collect(again.jobs)
+    (kept,) = await_jobs(again.jobs).checked()
     assert kept.pubs == outcome.pubs
     assert asked == []
 
@@ -99,11 +99,11 @@ def test_a_damaged_copy_of_a_result_is_asked_for_again(
     service: RuntimeService, request_once: RunRequest
 ) -> None:
     first = run_on_backend(service, BACKEND, request_once)
-    (outcome,) = collect(first.jobs)
+    (outcome,) = await_jobs(first.jobs).checked()
     path = service.records.result_path(first.jobs[0].job_id())
     whole = path.read_bytes()
     path.write_bytes(whole[:20] + b"\xff")
-    (again,) = collect(run_on_backend(service, BACKEND, request_once).jobs)
+    (again,) = await_jobs(run_on_backend(service, BACKEND, request_once).jobs).checked()
     assert again.pubs == outcome.pubs
     assert path.read_bytes() == whole
 
@@ -133,4 +133,4 @@ def test_jobs_before_one_that_fails_are_told(
     )
     with pytest.raises(RequestRefusedError):
         run_on_backend(service, BACKEND, request)
-    assert said == [f"Submitted before, and going on: {accepted[0]}"]
+    assert said == [f"Submitted before, and going on: qrsession wait {accepted[0]}"]

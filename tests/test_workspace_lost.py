@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from qrsession.admission import OpenRequest, open_new
+from qrsession.awaiting import await_jobs
 from qrsession.closing import close
 from qrsession.errors import SessionNotFoundError, StorageError
 from qrsession.modes import OpenMode
-from qrsession.outcomes import collect, recall_outcome
+from qrsession.outcomes import recall_outcome
 from qrsession.records import Records
 from qrsession.runs import RunRequest, run_on_backend
 from qrsession.service import RuntimeService
@@ -96,9 +97,9 @@ def test_a_result_that_cannot_be_kept_is_still_to_be_had(
     with monkeypatch.context() as patch:
         patch.setattr(Records, "write_result", be_full)
         with pytest.raises(StorageError, match="cannot be kept") as caught:
-            list(collect(submitted.jobs))
+            await_jobs(submitted.jobs).checked()
     assert f"qrsession result {job_id}" in caught.value.advice
-    (outcome,) = collect(submitted.jobs)
+    (outcome,) = await_jobs(submitted.jobs).checked()
     kept = recall_outcome(service.records, service.records.find_job(job_id))
     assert kept is not None
     assert kept.pubs == outcome.pubs

@@ -19,6 +19,7 @@ VERBS: dict[str, Verb] = {
     "adopt": Verb("qrsession.cli.adopt", "Take a session of the account into the ledger."),
     "forget": Verb("qrsession.cli.forget", "Take a session out of the ledger, not closing it."),
     "jobs": Verb("qrsession.cli.jobs", "List the jobs of the session, or all known here."),
+    "wait": Verb("qrsession.cli.wait", "Wait for jobs; the exit code says how they ended."),
     "result": Verb("qrsession.cli.result", "Print the result of a job."),
     "cancel": Verb("qrsession.cli.cancel", "Cancel jobs."),
     "logs": Verb("qrsession.cli.logs", "Print what a job logged."),

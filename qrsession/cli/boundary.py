@@ -126,9 +126,10 @@ def _mode_of(arguments: Sequence[str]) -> Mode:
     verb = VERBS.get(next((word for word in ours if not word.startswith("-")), ""))
     flags = "".join(word[1:] for word in ours if re.fullmatch("-[qv]+", word))
     return Mode(
-        json="--json" in ours and (verb is None or verb.has_envelope),
+        json=not {"--json", "--events"}.isdisjoint(ours) and (verb is None or verb.has_envelope),
         quiet="--quiet" in ours or "q" in flags,
         verbosity=ours.count("--verbose") + flags.count("v"),
+        events="--events" in ours,
     )
 
 

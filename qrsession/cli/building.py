@@ -157,9 +157,11 @@ def _with_common_options(command: str, verb: Verb, function: Function) -> Functi
         known: Call = call.obj
         known.command = command
         known.output.mode = Mode(
-            json=values.pop("as_json", False),
+            # Events are JSON, and so is what follows them.
+            json=values.pop("as_json", False) or values.get("events", False),
             quiet=values.pop("quiet"),
             verbosity=known.verbosity + values.pop("verbose"),
+            events=values.get("events", False),
         )
         known.diagnosis.show(known.output.mode.verbosity)
         known.diagnosis.begin(command)

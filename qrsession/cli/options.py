@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -121,6 +122,18 @@ Timeout = Annotated[
     str | None,
     typer.Option("--timeout", metavar="TIME", help="Stop waiting after so long; exit code 124."),
 ]
+Events = Annotated[
+    bool,
+    typer.Option(
+        "--events", help="Print what happens as lines of JSON, the envelope last; implies --json."
+    ),
+]
+FailFast = Annotated[
+    bool,
+    typer.Option(
+        "--fail-fast", help="Stop at the first job that fails or is cancelled; the rest goes on."
+    ),
+]
 Format = Annotated[
     str | None,
     typer.Option(
@@ -135,6 +148,37 @@ OutputFile = Annotated[
         "--output", "-o", metavar="FILE", help="Write the result to a file, by default as JSON."
     ),
 ]
+
+
+class OnTimeout(StrEnum):
+    """What becomes of a job when the time to wait for it is over."""
+
+    DETACH = "detach"
+    CANCEL = "cancel"
+
+
+OnTimeoutOption = Annotated[
+    OnTimeout | None,
+    typer.Option(
+        "--on-timeout",
+        show_default=False,
+        help="What becomes of the job then: it goes on (detach, by default), or is cancelled.",
+    ),
+]
+
+
+def cancels_on_timeout(on_timeout: OnTimeout | None, timeout: str | None) -> bool:
+    """Return whether jobs are cancelled when the time is over.
+
+    Raises:
+        UsageError: There is no time-out.
+    """
+    if on_timeout is not None and timeout is None:
+        raise UsageError(
+            "--on-timeout says what --timeout leads to, which is not given.",
+            advice="Add --timeout, for example --timeout 10m.",
+        )
+    return on_timeout is OnTimeout.CANCEL
 
 
 def account_of(account: str | None, *, local: bool) -> str | None:

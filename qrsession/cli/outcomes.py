@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qrsession.cli.context import Context
 from qrsession.cli.files import check_target, write_target
 from qrsession.errors import InvalidValueError
-from qrsession.outcomes import Outcome
+from qrsession.outcomes import Outcome, result_command
 from qrsession.render.counts import counts_text
 from qrsession.render.envelope import to_json
 from qrsession.render.estimates import estimates_table, estimates_text
@@ -64,7 +64,7 @@ def show_submitted(context: Context, submitted: "Submitted") -> None:
     """Show jobs that nobody waits for: their ids, and how to come back to them."""
     jobs = [JobReport.of_record(job.record()).document() for job in submitted.jobs]
     ids = [str(job["job_id"]) for job in jobs]
-    context.output.say(f"Take it up again: qrsession result {ids[0]} --wait")
+    context.output.say(f"Take it up again: {result_command(ids)}")
     data = {"job": jobs[0]} if len(jobs) == 1 else {"jobs": jobs}
     context.show(data, lambda _terminal: "\n".join(ids))
 

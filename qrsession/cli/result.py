@@ -8,7 +8,7 @@ from qrsession.cli import expecting, options
 from qrsession.cli.context import Context
 from qrsession.cli.outcomes import ResultForm, show_outcomes
 from qrsession.finding import LAST_JOB, find_result
-from qrsession.outcomes import Outcome, collect, outlook_of, read_outcome
+from qrsession.outcomes import Outcome, read_outcome
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
@@ -63,11 +63,12 @@ def _outcome(
         return found
     if not wait:
         return read_outcome(found)
-    with context.output.progress(f"job {found.job_id()}", lambda: outlook_of(found)) as progress:
-        (outcome,) = collect(
-            [found],
-            timeout_s=timeout_s,
-            on_change=lambda record: progress.show(record.status),
-            on_lost=progress.note,
-        )
+    # Imported here: a result that was kept needs nobody to wait.
+    from qrsession.awaiting import await_jobs  # noqa: PLC0415
+    from qrsession.cli.telling import telling  # noqa: PLC0415
+    from qrsession.terms import Terms  # noqa: PLC0415
+    from qrsession.waiting import Deadline  # noqa: PLC0415
+
+    with telling(context, [found]) as tell:
+        (outcome,) = await_jobs([found], Terms(Deadline(timeout_s)), tell).checked()
     return outcome

@@ -1,19 +1,20 @@
 """``qrsession run``: circuit files into jobs, and jobs into results."""
 
-import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from qrsession.awaiting import await_jobs
 from qrsession.cli import expecting, options
 from qrsession.cli.context import Context
 from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted
+from qrsession.cli.telling import say_and_tell, tell_submitted, telling
 from qrsession.entries import SessionEntry
 from qrsession.errors import UsageError
 from qrsession.options import Options
-from qrsession.outcomes import collect, outlook_of
 from qrsession.runs import (
     RunRequest,
     Submitted,
@@ -24,6 +25,8 @@ from qrsession.runs import (
 )
 from qrsession.service import RuntimeService
 from qrsession.sources import Transpilation, read_sources
+from qrsession.terms import Terms
+from qrsession.waiting import Deadline
 
 DEFAULT_OPTIMIZATION_LEVEL = 2
 
@@ -32,13 +35,6 @@ class Primitive(StrEnum):
     """The primitives that circuits can be run with from the shell."""
 
     SAMPLER = "sampler"
-
-
-class OnTimeout(StrEnum):
-    """What becomes of a job when the time to wait for it is over."""
-
-    DETACH = "detach"
-    CANCEL = "cancel"
 
 
 def command(
@@ -123,9 +119,9 @@ def command(
         bool, typer.Option("--no-wait", help="Too many requests: give up, do not wait.")
     ] = False,
     timeout: options.Timeout = None,
-    on_timeout: Annotated[
-        OnTimeout, typer.Option("--on-timeout", help="What becomes of the job then.")
-    ] = OnTimeout.DETACH,
+    on_timeout: options.OnTimeoutOption = None,
+    fail_fast: options.FailFast = False,
+    events: options.Events = False,
     min_fidelity: expecting.MinFidelity = None,
     max_tvd: expecting.MaxTvd = None,
     reference: expecting.Reference = None,
@@ -147,10 +143,17 @@ def command(
         qrsession exec --local -- qrsession run @bell --shots 1000
         qrsession run --local --backend aer_simulator @bell @ghz --format counts
     """
-    if detach and (form is not None or output is not None) and not estimate:
-        raise UsageError(
-            "--detach does not wait for the result that --format and --output are for.",
-            advice="Give them to `qrsession result` later.",
+    given: dict[str, object] = {"--format": form, "--output": output, "--on-timeout": on_timeout}
+    if estimate:
+        given |= {"--detach": detach, "--once": once, "--timeout": timeout, "--events": events}
+        given |= {"--fail-fast": fail_fast, "--no-wait": no_wait}
+        _refuse(given, "--estimate submits nothing, so there is nothing for", "Leave it out.")
+    if detach:
+        given |= {"--fail-fast": fail_fast}
+        _refuse(
+            given,
+            "--detach does not wait for the result, and so not for",
+            "Give it to `qrsession result` or `qrsession wait` later.",
         )
     expected = expecting.expected_of(
         min_fidelity=min_fidelity,
@@ -160,8 +163,10 @@ def command(
         junit=junit,
         unseen="--estimate" if estimate else "--detach" if detach else None,
     )
+    cancels = options.cancels_on_timeout(on_timeout, timeout)
     result_form = ResultForm.of(form, output, context)
     timeout_s = options.seconds_of(timeout)
+    deadline = Deadline(timeout_s)
     request = RunRequest(
         sources=read_sources(circuits),
         primitive=primitive,
@@ -180,9 +185,13 @@ def command(
         separate=separate,
         detached=detach,
         once=once,
-        patience=context.workspace.patience(0 if no_wait else timeout_s),
+        patience=replace(
+            context.workspace.patience(0 if no_wait else timeout_s),
+            left_s=lambda: deadline.left_s,
+            say=say_and_tell(context.output),
+        ),
+        tell=tell_submitted(context.output),
     )
-    began_s = time.monotonic()
     named_account = options.account_of(account, local=local)
     place = _find_place(context, session, backend, (named_account, instance))
     if estimate:
@@ -194,19 +203,10 @@ def command(
     if detach:
         show_submitted(context, submitted)
         return
-    first = submitted.jobs[0].job_id()
-    subject = f"job {first}" if len(submitted.jobs) == 1 else f"{len(submitted.jobs)} jobs"
-    looking = context.output.progress(subject, lambda: outlook_of(submitted.jobs[0]))
-    with expecting.reporting(judge, submitted.jobs), looking as progress:
-        outcomes = list(
-            collect(
-                submitted.jobs,
-                timeout_s=_left_of(timeout_s, began_s),
-                cancel_on_timeout=on_timeout is OnTimeout.CANCEL,
-                on_change=lambda record: progress.show(record.status),
-                on_lost=progress.note,
-            )
-        )
+    terms = Terms(deadline, fail_fast=fail_fast, cancel_on_timeout=cancels)
+    looking = telling(context, submitted.jobs)
+    with expecting.reporting(judge, submitted.jobs), looking as tell:
+        outcomes = await_jobs(submitted.jobs, terms, tell).checked()
     show_outcomes(
         context,
         outcomes,
@@ -217,9 +217,11 @@ def command(
     )
 
 
-def _left_of(timeout_s: float | None, began_s: float) -> float | None:
-    """Return what submitting has left of the time-out."""
-    return None if timeout_s is None else max(timeout_s - (time.monotonic() - began_s), 0.0)
+def _refuse(given: Mapping[str, object], why: str, advice: str) -> None:
+    """Refuse options that would be ignored."""
+    names = [name for name, value in given.items() if value]
+    if names:
+        raise UsageError(f"{why} {', '.join(names)}.", advice=advice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,12 @@ class ProvingAdapter(HTTPAdapter):
 
     Args:
         prove: Told of a connection and its port, says whether its other end is who it should be.
+        most_kept: How many connections are kept.
     """
 
-    def __init__(self, prove: Prove) -> None:
+    def __init__(self, prove: Prove, most_kept: int) -> None:
         self._prove = prove
-        super().__init__()
+        super().__init__(pool_maxsize=most_kept)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Set up the pools. See requests."""

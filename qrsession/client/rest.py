@@ -93,16 +93,17 @@ class RestClient:
             self._call(routes.GET_JOB, {"job_id": job_id}, query=query).json()
         )
 
-    def await_job(self, job_id: str) -> tuple[JobRecord, bool]:
+    def await_job(self, job_id: str, hold_s: int = routes.LONGEST_HOLD_S) -> tuple[JobRecord, bool]:
         """``GET /jobs/{id}``, and whether the service held the request until a change (RFC 7240).
 
-        A service that holds is asked again at once; one that does not, after a while.
+        A service that holds is asked again at once; one that does not, after a while. It may hold
+        it for ``hold_s`` seconds; 0 only asks whether it would.
         """
         reply = self._call(
             routes.GET_JOB,
             {"job_id": job_id},
             query={"exclude_params": "true"},
-            headers={routes.PREFER_HEADER: routes.PREFER_WAIT},
+            headers={routes.PREFER_HEADER: f"wait={hold_s}"},
             read_timeout_s=routes.LONGEST_HOLD_S + _HOLD_MARGIN_S,
         )
         return JobRecord.from_wire(reply.json()), _was_held(reply)

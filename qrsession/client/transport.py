@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from qrsession import __version__
@@ -52,6 +53,9 @@ _MOST_ATTEMPTS = 5
 _FIRST_BACKOFF_S = 0.25
 _LONGEST_RETRY_AFTER_S = 60.0
 _CLOCK_GRAIN_S = 2.0
+# Whoever waits for many jobs has a dozen questions under way. Beyond what is kept, each connection
+# is made anew, with a warning that nobody can make sense of.
+_MOST_KEPT = 32
 
 
 class Authorizer(Protocol):
@@ -312,6 +316,8 @@ def new_http_session(endpoint: Endpoint) -> requests.Session:
     On loopback it ignores the environment too: a proxy must not see what stays on the machine.
     """
     http = _HttpSession()
+    for scheme in ("https://", "http://"):
+        http.mount(scheme, HTTPAdapter(pool_maxsize=_MOST_KEPT))
     http.trust_env = not endpoint.is_loopback
     http.verify = endpoint.verify
     if endpoint.proxies and not endpoint.is_loopback:
@@ -319,7 +325,7 @@ def new_http_session(endpoint: Endpoint) -> requests.Session:
     if endpoint.prove is not None:
         from qrsession.client.proving import ProvingAdapter  # noqa: PLC0415 - for one account
 
-        http.mount("http://", ProvingAdapter(endpoint.prove))
+        http.mount("http://", ProvingAdapter(endpoint.prove, _MOST_KEPT))
     return http
 
 

@@ -11,6 +11,7 @@ from qrsession.errors import QrsessionError, StorageError
 from qrsession.render.terminal import Style, Terminal, clean
 
 if TYPE_CHECKING:
+    from qrsession.events import Event
     from qrsession.render.progress import Inquiry, Progress
 
 log = Log(SAID)
@@ -20,11 +21,15 @@ _INDENT_ON_TERMINAL = 2
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How a command was asked to talk: ``--json``, ``--quiet``, and how many ``--verbose``."""
+    """How a command was asked to talk: ``--json``, ``--quiet``, and how many ``--verbose``.
+
+    ``events`` is ``--events``, with which ``json`` is on.
+    """
 
     json: bool = False
     quiet: bool = False
     verbosity: int = 0
+    events: bool = False
 
 
 class Output:
@@ -47,10 +52,24 @@ class Output:
             # Imported here because people seldom ask for it, and start-up time counts.
             from qrsession.render.envelope import envelope_of, to_json  # noqa: PLC0415
 
-            indent = _INDENT_ON_TERMINAL if self.terminal.is_terminal else None
+            is_line = self.mode.events or not self.terminal.is_terminal
+            indent = None if is_line else _INDENT_ON_TERMINAL
             self.data(to_json(envelope_of(command, data), indent=indent))
         else:
             self.data(text(self.terminal))
+
+    def event(self, event: "Event") -> None:
+        """Print what happened just now as a line of its own, at once, where ``--events`` asks.
+
+        Raises:
+            StorageError: stdout cannot be written.
+            BrokenPipeError: Whoever read it has gone.
+        """
+        if self.mode.events:
+            from qrsession.render.lines import event_line  # noqa: PLC0415 - few commands have events
+
+            self.data(event_line(event))
+            self.flush()
 
     def data(self, text: str) -> None:
         """Print to stdout, with a newline at the end if there is any text.

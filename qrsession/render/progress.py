@@ -38,9 +38,9 @@ class Progress:
     Args:
         output: Where it is shown.
         subject: What is waited for, such as ``job d6147q3``.
-        inquire: Returns the state as it is now, and what else is known, such as the length of the
-            queue. It is called on a terminal alone, after two seconds and every ten seconds then,
-            from another thread.
+        inquire: Returns the state as it is now, or nothing where that is shown, and what else is
+            known, such as the length of the queue. It is called on
+            a terminal alone, after two seconds and every ten seconds then, from another thread.
         clock: Returns the time in seconds, monotonic.
     """
 
@@ -64,7 +64,10 @@ class Progress:
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        if self._output.error_terminal.is_terminal and not self._output.mode.quiet:
+        # Events on the same terminal would run into the line.
+        has_events = self._output.mode.events and self._output.terminal.is_terminal
+        is_seen = self._output.error_terminal.is_terminal and not self._output.mode.quiet
+        if is_seen and not has_events:
             # A thread, since whoever waits is in the middle of a request most of the time.
             threading.Thread(target=self._draw, name="qrsession-progress", daemon=True).start()
             if self._ask is not None:
@@ -82,13 +85,13 @@ class Progress:
             if self._live is not None:
                 self._live.stop()
 
-    def show(self, state: str) -> None:
-        """Show a state."""
+    def show(self, state: str, line: str | None = None) -> None:
+        """Show a state; elsewhere than on a terminal by this line, where one is given."""
         state = clean(state)
-        has_changed = state != self._state
+        has_changed = state != self._state or line is not None
         self._state = state
         if has_changed and not self._output.error_terminal.is_terminal:
-            self._output.say(f"{self._subject}: {state}")
+            self._output.say(line or f"{self._subject}: {state}")
 
     def note(self, text: str) -> None:
         """Tell something about the wait itself, such as that the service is out of reach."""
@@ -103,7 +106,7 @@ class Progress:
             # Where this fails, the wait itself goes on and tells.
             with suppress(QrsessionError):
                 state, detail = self._ask()
-                self._state, self._detail = clean(state), clean(detail)
+                self._state, self._detail = clean(state) or self._state, clean(detail)
             pause_s = _DETAIL_EVERY_S
 
     def _draw(self) -> None:

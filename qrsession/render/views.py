@@ -268,6 +268,11 @@ def job_row(job: "JobReport", terminal: Terminal, now: datetime) -> Row:
     )
 
 
+def state_cell(state: str) -> Cell:
+    """Return a state of a job or a session, in its colour."""
+    return _state(state)
+
+
 def _state(state: str) -> Cell:
     return Cell(state, _STATE_STYLES.get(state, Style.PLAIN))
 

@@ -50,6 +50,7 @@ def test_every_command_gives_one_object_when_it_succeeds(cli: Cli) -> None:
         (*RUN, "--separate", "@ghz"),
         (*RUN, "--detach"),
         ("result", "--wait"),
+        ("wait",),
         ("status",),
         ("status", "--all"),
         ("list",),

@@ -23,6 +23,14 @@ def test_log_gets_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.fast
+def test_log_gets_a_line_for_each_job_that_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    with Output().progress("2 jobs:") as progress:
+        progress.show("2 queued", "job a: Queued")
+        progress.show("2 queued", "job b: Queu\x1b[2Jed")
+    assert capsys.readouterr() == ("", "job a: Queued\njob b: Queu[2Jed\n")
+
+
+@pytest.mark.fast
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with Output(Mode(quiet=True)).progress("job d6") as progress:
         progress.show("Queued")
