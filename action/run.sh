@@ -226,8 +226,9 @@ end() {
   fi
   choose_account
   write_outputs
-  local closed
-  if ! closed=$("$QRSESSION" close --all --cancel 2>"$FOLDER/trouble"); then
+  local closed=''
+  # Without a ledger nothing was opened.
+  if [ -f "$QRSESSION_STATE" ] && ! closed=$("$QRSESSION" close --all --cancel 2>"$FOLDER/trouble"); then
     tell error "A session may be open still. $(cat "$FOLDER/trouble")"
     return
   fi
