@@ -166,18 +166,19 @@ set_command() {
     bash) command=(bash --noprofile --norc -eo pipefail "$script") ;;
     sh) command=(sh -e "$script") ;;
     python) command=(python "$script") ;;
-    *' {0}'*)
+    *)
       command=()
-      local words
+      local words has_script=false
       read -r -a words <<<"$INPUT_SHELL"
       for word in "${words[@]}"; do
-        [ "$word" != '{0}' ] || word=$script
+        if [ "$word" = '{0}' ]; then
+          word=$script
+          has_script=true
+        fi
         command+=("$word")
       done
-      ;;
-    *)
-      fail "$EXIT_USAGE" "The input \`shell\` is '$INPUT_SHELL'; it must be bash, sh, python, or a \
-command line with {0} as a word of its own."
+      [ "$has_script" = true ] || fail "$EXIT_USAGE" "The input \`shell\` is '$INPUT_SHELL'; it \
+must be bash, sh, python, or a command line with {0} as a word of its own."
       ;;
   esac
 }

@@ -208,6 +208,7 @@ def test_inputs_are_never_evaluated(machine: Machine) -> None:
         {"local": "yes"},
         {"summary": NASTY},
         {"shell": NASTY},
+        {"shell": "echo {0}.sh"},
         {"working_directory": "nowhere"},
         {"working_directory": f"-{NASTY}"},
     ],
