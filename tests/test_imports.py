@@ -88,7 +88,7 @@ LIBRARY = (
         "__version__",
     }
     | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
-    | {"unmodified", "checkups"}
+    | {"unmodified", "checkups", "recaps"}
     | {"observables", "expectations", "wanted", "verdicts", "references"}
     | {"ideal", "foreseeing"}
 )
@@ -138,7 +138,7 @@ ALLOWED = {
     "render": BASE
     | {"duration", "render", "reports", "account_reports", "results", "overview", "job_lists"}
     | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"}
-    | {"verdicts", "events"},
+    | {"verdicts", "events", "recaps", "settings", "protocol.status"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.process.daemon", "local.account.identity"},
     "connection": LIBRARY | {"local.process.daemon", "local.account.identity"},

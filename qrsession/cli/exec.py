@@ -3,23 +3,20 @@
 import os
 import time
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from qrsession.accounting import account_for
 from qrsession.admission import OpenRequest, open_new
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.cli.files import check_target, write_target
+from qrsession.cli.reporting import EndTeller, Report, Summary
 from qrsession.closing import close
-from qrsession.errors import QrsessionError, StorageError, UsageError
+from qrsession.errors import QrsessionError, UsageError
 from qrsession.modes import parse_mode
-from qrsession.render.envelope import envelope_of, to_json
 from qrsession.reports import SessionReport
 from qrsession.settings import ACCOUNT_VARIABLE, SESSION_VARIABLE, STATE_VARIABLE
-from qrsession.supervise import ChildEnd, Supervisor, with_own_scripts
+from qrsession.supervise import Supervisor, with_own_scripts
 from qrsession.workspace import Workspace
 
 EXIT_NOT_OPENED = 125
@@ -55,10 +52,8 @@ def command(
     close_timeout: Annotated[
         str, typer.Option("--close-timeout", metavar="TIME", help="How long closing is tried.")
     ] = "60",
-    summary: Annotated[
-        Path | None,
-        typer.Option("--summary", metavar="FILE", help="Write the session's end as JSON there."),
-    ] = None,
+    summary: Summary = None,
+    report: Report = None,
 ) -> None:
     """Open a session, run a command in it, and close the session whatever happens.
 
@@ -70,8 +65,8 @@ def command(
         qrsession exec --local -- qrsession run @bell
         qrsession exec --local --max-time "10m" -- sh -c 'qrsession run @ghz && qrsession status'
     """
-    if summary is not None:
-        check_target(summary)
+    teller = EndTeller(context, summary, report)
+    teller.check()
     close_timeout_s = options.seconds_of(close_timeout) or 0.0
     longest = options.max_time_of(max_time, context.output.say)
     request = OpenRequest(
@@ -87,33 +82,26 @@ def command(
     )
     workspace = context.workspace
     with Supervisor() as supervisor:
-        session = _open(context, workspace, request)
+        session = _open(context, workspace, request, teller)
         end = supervisor.run(arguments, _environment(context, session))
         if end.trouble:
             context.output.fail(context.command, _not_run(end.trouble))
         is_dropping = not end.is_success and on_failure is OnFailure.CANCEL
         closed = _close(context, workspace, session, close_timeout_s, cancel=is_dropping)
-    if summary is not None:
-        _write_summary(context, summary, account_for(workspace, closed), end)
+    teller.tell_end(workspace, closed, end.exit_code)
     raise typer.Exit(end.exit_code)
 
 
-def _write_summary(context: Context, summary: Path, session: SessionReport, end: ChildEnd) -> None:
-    data = {"session": session.document(), "exit_code": end.exit_code}
-    try:
-        write_target(summary, to_json(envelope_of(context.command, data)))
-    except StorageError as error:
-        # The exit code is the command's own, whatever becomes of the summary.
-        context.output.warn(error.message)
-
-
-def _open(context: Context, workspace: Workspace, request: OpenRequest) -> SessionReport:
+def _open(
+    context: Context, workspace: Workspace, request: OpenRequest, teller: EndTeller
+) -> SessionReport:
     try:
         return open_new(workspace, request, make_current=False)
     except UsageError:
         raise
     except QrsessionError as error:
         context.output.fail(context.command, error)
+        teller.tell_failure(error)
         raise typer.Exit(EXIT_NOT_OPENED) from error
 
 

@@ -53,6 +53,32 @@ def write_target(file: Path, text: str) -> None:
         raise StorageError(f"{file} cannot be written: {error.strerror}.") from error
 
 
+def size_of(file: Path) -> int:
+    """Return how many bytes a file has so far; none where it is no file, or is not there."""
+    try:
+        status = file.stat()
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
+def append_to_target(file: Path, text: str) -> None:
+    """Add a text to the end of a file, after an empty line if there is anything before it.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    target = file.absolute()
+    if _is_planted(target):
+        raise StorageError(f"{file} cannot be written: another user has put it there.")
+    separator = "\n" if size_of(target) else ""
+    try:
+        with target.open("ab") as stream:
+            stream.write(f"{separator}{text.rstrip()}\n".encode())
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written: {error.strerror}.") from error
+
+
 def _is_planted(target: Path) -> bool:
     """Whether another user has put a link, a pipe or the like where all may, as in ``/tmp``.
 

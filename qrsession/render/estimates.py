@@ -42,6 +42,11 @@ def estimates_table(pubs: Sequence[Estimate], terminal: Terminal) -> str:
     return table_text(_COLUMNS, rows, terminal)
 
 
+def flat_estimates(evs: Any, stds: Any) -> list[tuple[tuple[int, ...], float, float]]:
+    """Return index, expectation value and standard error of each point, in C order."""
+    return [(index, ev, std) for (index, ev), (_, std) in zip(_flat(evs), _flat(stds), strict=True)]
+
+
 def _flat(values: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], float]]:
     if isinstance(values, list):
         for at, value in enumerate(values):
