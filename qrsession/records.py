@@ -108,6 +108,19 @@ class Records:
             )
         return found[0]
 
+    def newest_jobs(self, most: int, prefix: str = "") -> list[JobEntry]:
+        """Return the jobs whose ids begin so, of all sessions, the last submitted first.
+
+        Where there are more than ``most``, those of sessions that had a job lately come first.
+        """
+        storage.check_private_folder(self._jobs)
+        found: list[JobEntry] = []
+        for path in sorted(self._files(), key=_changed_at_s, reverse=True):
+            found += [job for job in _read_jobs(path) if job.job_id.startswith(prefix)]
+            if len(found) >= most:
+                break
+        return sorted(found, key=lambda job: job.submitted_at, reverse=True)[:most]
+
     def result_path(self, job_id: str) -> Path:
         """Return where a job's result is kept."""
         return self._results / f"{file_stem(job_id)}.json"
@@ -162,6 +175,14 @@ def file_stem(identifier: str) -> str:
     import hashlib  # noqa: PLC0415 - no service makes such ids today, and it takes 4 ms
 
     return f"+{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _changed_at_s(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        # Forgotten since the folder was listed.
+        return 0.0
 
 
 def _read_jobs(path: Path) -> list[JobEntry]:

@@ -32,6 +32,18 @@ VERBS: dict[str, Verb] = {
         has_ledger=False,
     ),
     "cache": Verb("qrsession.cli.cache", "Look at the cache, or empty it.", has_ledger=False),
+    "completion": Verb(
+        "qrsession.cli.completion",
+        "Print the script by which a shell completes commands.",
+        has_envelope=False,
+        has_ledger=False,
+    ),
+    "man": Verb(
+        "qrsession.cli.man", "Show a manual page.", has_envelope=False, has_ledger=False
+    ),
+    "help": Verb(
+        "qrsession.cli.help", "Show the help of a command.", has_envelope=False, has_ledger=False
+    ),
 }
 
 
@@ -46,6 +58,10 @@ class LazyGroup(Group):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
         """Return the names of the verbs."""
         return list(VERBS)
+
+    def summaries(self) -> dict[str, str]:
+        """Return what each verb does, in a line."""
+        return {name: verb.summary for name, verb in VERBS.items()}
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer's signature
         """Load a verb, and return its command."""
