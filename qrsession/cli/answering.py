@@ -125,14 +125,13 @@ class Typed:
                 return None if "'" in rest else rest
             return re.sub(r'([\\"$`])', r"\\\1", rest)
         ends = [
-            match.end()
+            # readline counts what begins with an @, which may be a host's name, to the word.
+            match.start() if match[1] == "@" else match.end()
             for match in re.finditer(r"\\.|(.)", self.raw)
             if match[1] and match[1] in breaks and match[1] not in "\"' "
         ]
         kept = read_typed(self.raw[: ends[-1]]).incomplete if ends else ""
-        return "".join(
-            char if _PLAIN.match(char) else f"\\{char}" for char in value[len(kept) :]
-        )
+        return "".join(char if _PLAIN.match(char) else f"\\{char}" for char in value[len(kept) :])
 
 
 def read_typed(line: str) -> Typed:

@@ -38,9 +38,7 @@ VERBS: dict[str, Verb] = {
         has_envelope=False,
         has_ledger=False,
     ),
-    "man": Verb(
-        "qrsession.cli.man", "Show a manual page.", has_envelope=False, has_ledger=False
-    ),
+    "man": Verb("qrsession.cli.man", "Show a manual page.", has_envelope=False, has_ledger=False),
     "help": Verb(
         "qrsession.cli.help", "Show the help of a command.", has_envelope=False, has_ledger=False
     ),

@@ -4,10 +4,12 @@ Nothing here asks a service, and nothing waits: a person has pressed a key.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from qrsession.errors import QrsessionError
 from qrsession.settings import LOCAL_ACCOUNT, Settings
 
 if TYPE_CHECKING:
@@ -89,14 +91,13 @@ def backends(settings: Settings, account: str | None) -> Offers:
     from qrsession.state import Ledger  # noqa: PLC0415 - few lines name a backend
 
     found: dict[str, str] = {}
-    try:
-        view = Ledger(settings, warn=_ignore).read()
-        for entry in view.sessions.values():
+    if account in {None, LOCAL_ACCOUNT}:
+        found.update(_local_backends(settings))
+    # The simulators are there whatever has become of the ledger.
+    with suppress(QrsessionError):
+        for entry in Ledger(settings, warn=_ignore).read().sessions.values():
             if entry.backend and account in {None, entry.account}:
-                found.setdefault(entry.backend, f"of the session {entry.name}")
-    finally:
-        if account in {None, LOCAL_ACCOUNT}:
-            found = {**dict(_local_backends(settings)), **found}
+                found[entry.backend] = f"of the session {entry.name}"
     return Offers(tuple(Offer(name, about) for name, about in found.items()))
 
 

@@ -48,7 +48,7 @@ class Line:
 
     def parameters(self) -> list[Any]:
         """Return what the command takes."""
-        return list(self.command.get_params(typer.Context(self.command, resilient_parsing=True)))
+        return parameters_of(self.command)
 
     def options(self) -> Iterator[Any]:
         """Return the options that may still be given, as their list of names stands in the help."""
@@ -58,6 +58,11 @@ class Line:
                 if longest_name(parameter) in self.given and not is_again:
                     continue
                 yield parameter
+
+
+def parameters_of(command: Any) -> list[Any]:
+    """Return what a command takes, the option that shows its help too."""
+    return list(command.get_params(typer.Context(command, **command.context_settings)))
 
 
 def longest_name(parameter: Any) -> str:
