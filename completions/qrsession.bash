@@ -1,4 +1,4 @@
-# Completion of qrsession for bash. For this shell alone: source <(qrsession completion bash)
+# Completion of qrsession for bash: source <(qrsession completion bash)
 
 _qrsession() {
     local program=$1 line how=none

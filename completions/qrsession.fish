@@ -1,4 +1,4 @@
-# Completion of qrsession for fish. For this shell alone: qrsession completion fish | source
+# Completion of qrsession for fish: qrsession completion fish | source
 
 function __qrsession_complete
     set -l words (commandline -opc)

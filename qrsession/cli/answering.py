@@ -12,7 +12,6 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from qrsession.cli.completing import Completion, complete
 from qrsession.render.terminal import clean
@@ -25,23 +24,21 @@ _PLAIN = re.compile(r"[A-Za-z0-9@%+=:,./_-]")
 def main(shell: str, arguments: Sequence[str]) -> int:
     """Answer a shell on stdout; return 0 if there was an answer."""
     try:
-        from qrsession.cli.app import build_app  # noqa: PLC0415 - Typer may be broken, too
-
-        sys.stdout.write(answer(shell, arguments, build_app(), Settings.from_environ()))
+        sys.stdout.write(answer(shell, arguments, Settings.from_environ()))
         sys.stdout.flush()
     except Exception:  # noqa: BLE001 - a prompt is no place for any error
         return 1
     return 0
 
 
-def answer(shell: str, arguments: Sequence[str], root: Any, settings: Settings) -> str:
+def answer(shell: str, arguments: Sequence[str], settings: Settings) -> str:
     """Return the answer to a shell.
 
     Raises:
         KeyError: There is no such shell.
         QrsessionError: The names cannot be read.
     """
-    return _ANSWERS[shell](arguments, lambda *typed: complete(root, *typed, settings))
+    return _ANSWERS[shell](arguments, lambda *typed: complete(*typed, settings))
 
 
 _Complete = Callable[[Sequence[str], str], Completion]

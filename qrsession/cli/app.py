@@ -57,10 +57,6 @@ class LazyGroup(Group):
         """Return the names of the verbs."""
         return list(VERBS)
 
-    def summaries(self) -> dict[str, str]:
-        """Return what each verb does, in a line."""
-        return {name: verb.summary for name, verb in VERBS.items()}
-
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer's signature
         """Load a verb, and return its command."""
         verb = VERBS.get(cmd_name)

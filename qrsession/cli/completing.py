@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from qrsession.cli import offers
+from qrsession.cli.grammar import Command, Parameter, read_grammar
 from qrsession.cli.offers import Files, Offer, Offers, fitting
-from qrsession.cli.words import Line, is_group, longest_name, read_line
+from qrsession.cli.words import Line, read_line
 from qrsession.settings import Settings
 
 Completer = Callable[[Line, Settings], Offers]
@@ -36,11 +36,10 @@ class Completion:
     command_at: int | None = None
 
 
-def complete(root: Any, words: Sequence[str], incomplete: str, settings: Settings) -> Completion:
+def complete(words: Sequence[str], incomplete: str, settings: Settings) -> Completion:
     """Return what may stand in the place of a word that is being typed.
 
     Args:
-        root: The command line as a whole.
         words: The words before it, without the program.
         incomplete: What is typed of it.
         settings: Where the names are that this machine knows.
@@ -48,69 +47,58 @@ def complete(root: Any, words: Sequence[str], incomplete: str, settings: Setting
     Raises:
         QrsessionError: The names cannot be read.
     """
-    line = read_line(root, words, incomplete)
+    line = read_line(read_grammar(), words, incomplete)
     if line is None:
         return Completion()
     if line.wants_option:
         return Completion(tuple(fitting(_options(line), line.incomplete)))
     if line.wanted is None:
-        if is_group(line.command) and not line.is_beyond:
-            return Completion(tuple(fitting(_commands(line.command), line.incomplete)))
-        return Completion()
+        return Completion(tuple(fitting(_commands(line.command), line.incomplete)))
     state_file = line.value("--state")
     if state_file:
         settings = replace(settings, state_file=Path(state_file).absolute())
     found = _offers(line, settings)
     if found.is_command:
         return Completion(command_at=len(words) if line.rest_at is None else line.rest_at)
-    taken = line.values.get(getattr(line.wanted, "name", ""), ())
+    taken = line.values.get(line.wanted.name, ())
     fit = fitting(found.words, line.incomplete, taken)
     return Completion(
         tuple(Offer(line.prefix + offer.value, offer.about) for offer in fit), found.files
     )
 
 
-def noun_of(parameter: Any) -> str:
+def noun_of(parameter: Parameter) -> str:
     """Return the word by which a parameter's metavar says what it takes, "" where it has none."""
-    word = re.match(r"\[?([A-Z0-9]+)", parameter.metavar or "")
+    word = re.match(r"\[?([A-Z0-9]+)", parameter.metavar)
     return word[1] if word else ""
 
 
-def completer_of(verb: str, parameter: Any) -> Completer | None:
+def completer_of(verb: str, parameter: Parameter) -> Completer | None:
     """Return what completes a parameter of a verb, None where only the user knows its values."""
-    if parameter.param_type_name == "option":
-        by_name = BY_OPTION.get(longest_name(parameter))
+    if parameter.choices:
+        return lambda _line, _settings: Offers.of(*parameter.choices)
+    if parameter.is_option:
+        by_name = BY_OPTION.get(parameter.longest_name)
     else:
         by_name = BY_VERB.get(verb)
     return by_name or BY_NOUN.get(noun_of(parameter))
 
 
 def _offers(line: Line, settings: Settings) -> Offers:
-    choices = getattr(line.wanted.type, "choices", None)
-    if choices:
-        return Offers.of(*(str(getattr(choice, "value", choice)) for choice in choices))
+    if line.wanted is None or not line.path:
+        return Offers()
     completer = completer_of(line.path[0], line.wanted)
     return Offers() if completer is None else completer(line, settings)
 
 
 def _options(line: Line) -> list[Offer]:
     """Return the options that may still be given, by their long names."""
-    found = []
-    for option in line.options():
-        about = (option.help or "").partition("\n")[0]
-        long_names = [name for name in option.opts if name.startswith("--")]
-        found += [Offer(name, about) for name in long_names or option.opts]
-    return found
+    return [Offer(option.longest_name, option.help) for option in line.options()]
 
 
-def _commands(group: Any) -> list[Offer]:
-    """Return the commands of a group with their summaries; none of them is loaded for it."""
-    summaries = group.summaries() if hasattr(group, "summaries") else _helps(group)
-    return [Offer(name, about) for name, about in summaries.items()]
-
-
-def _helps(group: Any) -> dict[str, str]:
-    return {name: part.get_short_help_str(limit=100) for name, part in group.commands.items()}
+def _commands(group: Command) -> list[Offer]:
+    """Return the commands of a group with their summaries."""
+    return [Offer(name, part.summary) for name, part in group.parts.items()]
 
 
 def _sessions(line: Line, settings: Settings) -> Offers:
@@ -177,23 +165,16 @@ def _levels(_line: Line, _settings: Settings) -> Offers:
 
 
 def _pages(_line: Line, _settings: Settings) -> Offers:
-    from qrsession.cli.app import VERBS  # noqa: PLC0415 - few lines name a command
-    from qrsession.cli.topics import TOPICS  # noqa: PLC0415 - as above
+    from qrsession.cli.topics import TOPICS  # noqa: PLC0415 - few lines name a page
 
-    verbs = (Offer(name, verb.summary) for name, verb in VERBS.items())
-    return Offers((*verbs, *(Offer(name, topic.summary) for name, topic in TOPICS.items())))
+    topics = (Offer(name, topic.summary) for name, topic in TOPICS.items())
+    return Offers((*_commands(read_grammar()), *topics))
 
 
-def _verbs(line: Line, _settings: Settings) -> Offers:
-    from qrsession.cli.app import VERBS, build_app  # noqa: PLC0415 - few lines name a command
-
-    group = build_app()
+def _help(line: Line, _settings: Settings) -> Offers:
+    group = read_grammar()
     for word in line.values.get("words", ()):
-        group = group.get_command(None, word) if is_group(group) else None
-    if group is None or not is_group(group):
-        return Offers()
-    if not line.values.get("words"):
-        return Offers(tuple(Offer(name, verb.summary) for name, verb in VERBS.items()))
+        group = group.parts.get(word, Command(""))
     return Offers(tuple(_commands(group)))
 
 
@@ -210,7 +191,7 @@ BY_VERB: dict[str, Completer] = {
     "account": _accounts,
     "backends": _backends_or_snapshot,
     "man": _pages,
-    "help": _verbs,
+    "help": _help,
 }
 BY_NOUN: dict[str, Completer] = {
     "SESSION": _sessions,

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from qrsession.cli.context import Context
-from qrsession.cli.words import is_group
 from qrsession.errors import UsageError
 
 
@@ -28,7 +27,7 @@ def command(
     found: Any = build_app()
     place = typer.Context(found, info_name="qrsession", **found.context_settings)
     for word in words or ():
-        found = found.get_command(place, word) if is_group(found) else None
+        found = found.get_command(place, word) if hasattr(found, "get_command") else None
         if found is None:
             raise UsageError(
                 f"There is no command {word!r} in {place.command_path}.",

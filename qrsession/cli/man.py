@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from qrsession.cli.context import Context
+from qrsession.cli.pages import page_of
 from qrsession.render.manual import Page, to_roff, to_text
 
 
@@ -30,9 +31,6 @@ def command(
         qrsession man run
         qrsession man exit-codes
     """
-    # Imported here because the table of verbs, which pages are made of, names this module.
-    from qrsession.cli.pages import page_of  # noqa: PLC0415
-
     found = page_of(page or "")
     if not (context.output.terminal.is_terminal and _is_shown_by_man(found)):
         context.output.data(to_text(found, context.output.terminal.width))

@@ -1,13 +1,11 @@
-"""The manual, made of the commands themselves: their names, help, options, defaults and examples."""
+"""The manual, made of the grammar: names, help, options, defaults and examples of each command."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from qrsession import __version__
-from qrsession.cli.app import VERBS, build_app
+from qrsession.cli.grammar import Command, Parameter, read_grammar
 from qrsession.cli.topics import TOPICS
-from qrsession.cli.words import is_group, parameters_of, takes_value
 from qrsession.errors import UsageError
 from qrsession.render.manual import (
     Block,
@@ -28,32 +26,34 @@ PROGRAM = "qrsession"
 _DATE = "2026-11-23"
 
 
-def page_names() -> list[str]:
+def page_names(grammar: Command) -> list[str]:
     """Return what each page is asked for by; "" is the page of the whole program."""
-    return ["", *VERBS, *TOPICS]
+    return ["", *grammar.parts, *TOPICS]
 
 
-def page_of(name: str) -> Page:
+def page_of(name: str, grammar: Command | None = None) -> Page:
     """Return a page of the manual.
 
     Args:
         name: A command, a topic, or "" for the page of the whole program; with or without
             ``qrsession-`` before it, as in a list of pages.
+        grammar: What the command line is; by default as it was installed.
 
     Raises:
         UsageError: There is no such page.
     """
+    grammar = grammar or read_grammar()
     key = name.removeprefix(f"{PROGRAM}-")
     if key in {"", PROGRAM}:
-        return _page("", 1, "Manage Qiskit Runtime sessions.", _sections_of_program())
-    if key in VERBS:
-        command = build_app().get_command(None, key)
-        return _page(key, 1, VERBS[key].summary, _sections_of_verb(key, command))
+        return _page("", 1, "Manage Qiskit Runtime sessions.", _sections_of_program(grammar))
+    if key in grammar.parts:
+        command = grammar.parts[key]
+        return _page(key, 1, command.summary, _sections_of_verb(key, command))
     if key in TOPICS:
         return _page(key, 7, TOPICS[key].summary, (*TOPICS[key].sections(), _see_also("")))
     raise UsageError(
         f"There is no page {name!r} in the manual.",
-        advice=f"Pages: {', '.join((*VERBS, *TOPICS))}.",
+        advice=f"Pages: {', '.join((*grammar.parts, *TOPICS))}.",
     )
 
 
@@ -63,9 +63,8 @@ def _page(key: str, number: int, summary: str, sections: tuple[Section, ...]) ->
     return Page(name, number, about, sections, _DATE, __version__)
 
 
-def _sections_of_program() -> tuple[Section, ...]:
-    app = build_app()
-    commands = tuple((literal(name), verb.summary) for name, verb in VERBS.items())
+def _sections_of_program(app: Command) -> tuple[Section, ...]:
+    commands = tuple((literal(name), verb.summary) for name, verb in app.parts.items())
     return (
         Section("SYNOPSIS", (Usage(_usage(PROGRAM, "COMMAND", "[ARGUMENTS]...")),)),
         Section(
@@ -92,13 +91,13 @@ def _sections_of_program() -> tuple[Section, ...]:
                 ),
             ),
         ),
-        _see_also(*VERBS, *TOPICS),
+        _see_also(*app.parts, *TOPICS),
     )
 
 
-def _sections_of_verb(name: str, command: Any) -> tuple[Section, ...]:
+def _sections_of_verb(name: str, command: Command) -> tuple[Section, ...]:
     path = f"{PROGRAM} {name}"
-    if not is_group(command):
+    if not command.is_group:
         return (
             Section("SYNOPSIS", (Usage(_synopsis(path, command)),)),
             Section("DESCRIPTION", _paragraphs(command.help)),
@@ -107,7 +106,7 @@ def _sections_of_verb(name: str, command: Any) -> tuple[Section, ...]:
             _exit_status(),
             _see_also("", *TOPICS),
         )
-    parts: Mapping[str, Any] = command.commands
+    parts = command.parts
     usages = tuple(Usage(_synopsis(f"{path} {part}", parts[part])) for part in parts)
     return (
         Section("SYNOPSIS", usages),
@@ -117,7 +116,7 @@ def _sections_of_verb(name: str, command: Any) -> tuple[Section, ...]:
     )
 
 
-def _blocks_of_part(command: Any) -> Iterator[Block]:
+def _blocks_of_part(command: Command) -> Iterator[Block]:
     yield from _paragraphs(command.help)
     for section in _parameters(command):
         yield from section.blocks
@@ -141,21 +140,20 @@ def _see_also(*keys: str) -> Section:
     return Section("SEE ALSO", (Usage(joined(pages)),))
 
 
-def _paragraphs(text: str | None) -> tuple[Block, ...]:
-    parts = re.split(r"\n\s*\n", (text or "").strip())
+def _paragraphs(text: str) -> tuple[Block, ...]:
+    parts = re.split(r"\n\s*\n", text.strip())
     return tuple(Paragraph(part.replace("\n", " ")) for part in parts)
 
 
-def _examples(command: Any) -> tuple[Section, ...]:
-    lines = tuple((command.epilog or "").splitlines())
-    return (Section("EXAMPLES", (Lines(lines),)),) if lines else ()
+def _examples(command: Command) -> tuple[Section, ...]:
+    return (Section("EXAMPLES", (Lines(command.examples),)),) if command.examples else ()
 
 
-def _parameters(command: Any) -> tuple[Section, ...]:
+def _parameters(command: Command) -> tuple[Section, ...]:
     arguments = tuple(
-        (((_stand_in(parameter), Font.STAND_IN),), _about(parameter))
-        for parameter in command.params
-        if not _is_option(parameter)
+        (((parameter.metavar, Font.STAND_IN),), _about(parameter))
+        for parameter in command.parameters
+        if not parameter.is_option
     )
     return (
         *((Section("ARGUMENTS", (Definitions(arguments),)),) if arguments else ()),
@@ -163,19 +161,17 @@ def _parameters(command: Any) -> tuple[Section, ...]:
     )
 
 
-def _options(command: Any) -> Iterator[tuple[Term, str]]:
-    for parameter in parameters_of(command):
-        if not _is_option(parameter) or getattr(parameter, "hidden", False):
-            continue
-        names = sorted((*parameter.opts, *parameter.secondary_opts), key=len)
-        term = joined([literal(name) for name in names])
-        if takes_value(parameter):
-            term = (*term, (" ", Font.PLAIN), (_stand_in(parameter), Font.STAND_IN))
-        yield term, _about(parameter)
+def _options(command: Command) -> Iterator[tuple[Term, str]]:
+    for option in command.parameters:
+        if option.is_option:
+            term = joined([literal(name) for name in option.names])
+            if option.takes_value:
+                term = (*term, (" ", Font.PLAIN), (_stand_in(option), Font.STAND_IN))
+            yield term, _about(option)
 
 
-def _synopsis(path: str, command: Any) -> Term:
-    arguments = [_stand_in(parameter) for parameter in command.params if not _is_option(parameter)]
+def _synopsis(path: str, command: Command) -> Term:
+    arguments = [_stand_in(each) for each in command.parameters if not each.is_option]
     return _usage(path, "[OPTIONS]", *arguments)
 
 
@@ -183,31 +179,15 @@ def _usage(path: str, *words: str) -> Term:
     return ((path, Font.LITERAL), *((f" {word}", Font.STAND_IN) for word in words))
 
 
-def _stand_in(parameter: Any) -> str:
+def _stand_in(parameter: Parameter) -> str:
     """Return what stands in a value's place: the metavar, or the values that it can have."""
-    choices = _choices(parameter)
-    if parameter.metavar:
-        return str(parameter.metavar)
-    return "|".join(choices) if choices else str(parameter.type.name).upper()
+    return parameter.metavar or "|".join(parameter.choices)
 
 
-def _about(parameter: Any) -> str:
-    help_text = " ".join((parameter.help or "").split())
-    notes = []
-    if parameter.metavar and (choices := _choices(parameter)):
-        notes.append(f"One of: {', '.join(choices)}.")
-    default = getattr(parameter.default, "value", parameter.default)
-    is_shown = getattr(parameter, "show_default", True) is not False
-    if is_shown and isinstance(default, str | int | float) and not isinstance(default, bool):
-        shown = f"{default:g}" if isinstance(default, float) else default
-        notes.append(f"By default {shown}.")
-    return " ".join((help_text, *notes))
-
-
-def _choices(parameter: Any) -> list[str]:
-    choices = getattr(parameter.type, "choices", None) or ()
-    return [str(getattr(choice, "value", choice)) for choice in choices]
-
-
-def _is_option(parameter: Any) -> bool:
-    return bool(parameter.param_type_name == "option")
+def _about(parameter: Parameter) -> str:
+    notes = [parameter.help]
+    if parameter.metavar and parameter.choices:
+        notes.append(f"One of: {', '.join(parameter.choices)}.")
+    if parameter.default is not None:
+        notes.append(f"By default {parameter.default}.")
+    return " ".join(note for note in notes if note)

@@ -16,7 +16,7 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
-_BASH = r"""# Completion of qrsession for bash. For this shell alone: source <(qrsession completion bash)
+_BASH = r"""# Completion of qrsession for bash: source <(qrsession completion bash)
 
 _qrsession() {
     local program=$1 line how=none
@@ -82,7 +82,7 @@ fi
 """
 
 _ZSH = r"""#compdef qrsession
-# Completion of qrsession for zsh. For this shell alone: source <(qrsession completion zsh)
+# Completion of qrsession for zsh: source <(qrsession completion zsh)
 
 _qrsession() {
     local program=${(Q)words[1]} how=none
@@ -129,7 +129,7 @@ else
 fi
 """
 
-_FISH = r"""# Completion of qrsession for fish. For this shell alone: qrsession completion fish | source
+_FISH = r"""# Completion of qrsession for fish: qrsession completion fish | source
 
 function __qrsession_complete
     set -l words (commandline -opc)

@@ -107,10 +107,9 @@ def literal(text: str) -> Term:
 
 def to_roff(page: Page) -> str:
     """Write a page in the macros of man(7)."""
-    heading = (page.name.upper(), str(page.number), page.date, f"qrsession {page.version}")
+    title = f"{_roff(page.name.upper())} {page.number} {page.date}"
     lines = [
-        rf".TH {_roff(heading[0])} {heading[1]} {heading[2]} "
-        rf'"{_roff(heading[3])}" "qrsession manual"',
+        f'.TH {title} "{_roff(f"qrsession {page.version}")}" "qrsession manual"',
         # No words taken apart, no lines drawn out: names are to be read and copied.
         ".nh",
         ".ad l",
