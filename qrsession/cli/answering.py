@@ -1,9 +1,9 @@
 """What a shell is answered while somebody types: the scripts of `shells` call this.
 
-They start ``qrsession`` with ``_QRSESSION_COMPLETE`` set to the shell's name. zsh and fish give the words before
-the cursor, without the program, and then the one that the cursor is in; bash gives the line up to
-the cursor, and the characters at which it takes words apart. The answer is a line that says what
-else the shell is to offer, then a line for each word.
+They start ``qrsession`` with ``_QRSESSION_COMPLETE`` set to the shell's name. zsh and fish give the
+words before the cursor, without the program, and then the one that the cursor is in; bash gives the
+line up to the cursor, and the characters at which it takes words apart. The answer is a line that
+says what else the shell is to offer, then a line for each word.
 
 A person is typing: whatever goes wrong, nothing is said, and the shell offers nothing.
 """
@@ -38,7 +38,7 @@ def answer(shell: str, arguments: Sequence[str], settings: Settings) -> str:
         KeyError: There is no such shell.
         QrsessionError: The names cannot be read.
     """
-    return _ANSWERS[shell](arguments, lambda *typed: complete(*typed, settings))
+    return _ANSWERS[shell](arguments, lambda words, typed: complete(words, typed, settings))
 
 
 _Complete = Callable[[Sequence[str], str], Completion]

@@ -77,10 +77,8 @@ def completer_of(verb: str, parameter: Parameter) -> Completer | None:
     """Return what completes a parameter of a verb, None where only the user knows its values."""
     if parameter.choices:
         return lambda _line, _settings: Offers.of(*parameter.choices)
-    if parameter.is_option:
-        by_name = BY_OPTION.get(parameter.longest_name)
-    else:
-        by_name = BY_VERB.get(verb)
+    option = parameter.longest_name if parameter.is_option else ""
+    by_name = BY_OPTION.get(option) if option else BY_VERB.get(verb)
     return by_name or BY_NOUN.get(noun_of(parameter))
 
 
