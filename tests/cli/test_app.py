@@ -126,6 +126,10 @@ CHEAP = [
     ["status", "--help"],
     ["env"],
     ["cache", "info"],
+    ["account", "list"],
+    ["completion", "bash"],
+    ["man", "run"],
+    ["help", "cache"],
 ]
 
 

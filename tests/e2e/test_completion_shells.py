@@ -157,25 +157,29 @@ def start(environ: dict[str, str], folder: Path) -> Iterator[Callable[[str], She
         shell.child.close(force=True)
 
 
+COMPLETED = {
+    "qrsession status ca": ["status", "calm-otter"],
+    "qrsession open --backend=aer": ["open", "--backend=aer_simulator"],
+    "qrsession run @ghz": ["run", "@ghz"],
+    "qrsession exec --local -- qrsessio": ["exec", "--local", "--", "qrsession"],
+    "qrsession stat": ["status"],
+    "qrsession status --cac": ["status", "--cached"],
+    "qrsession run my": ["run", "my circuit.qasm"],
+    "qrsession run --output=my": ["run", "--output=my circuit.qasm"],
+    "qrsession account use it": ["account", "use", "it's $x"],
+    "qrsession account use 'my a": ["account", "use", "my account"],
+    "qrsession serve --data c": ["serve", "--data", "circuits"],
+    "qrsession result job0": ["result", "job0"],
+}
+# The scripts are the same however they got there; these are where it could matter.
+FEW = list(COMPLETED)[:4]
+
+
 @pytest.mark.parametrize("name", STARTS)
 def test_what_is_typed_becomes_what_is_meant(name: str, start: Callable[[str], Shell]) -> None:
     shell = start(name)
-    wanted = {
-        "qrsession stat": ["status"],
-        "qrsession status ca": ["status", "calm-otter"],
-        "qrsession status --cac": ["status", "--cached"],
-        "qrsession run --ba": ["run", "--backend"],
-        "qrsession open --backend=aer": ["open", "--backend=aer_simulator"],
-        "qrsession run @ghz": ["run", "@ghz"],
-        "qrsession run my": ["run", "my circuit.qasm"],
-        "qrsession open --account my": ["open", "--account", "my account"],
-        "qrsession account use it": ["account", "use", "it's $x"],
-        "qrsession serve --data c": ["serve", "--data", "circuits"],
-        "qrsession result job0": ["result", "job0"],
-        "qrsession exec --local -- qrsessio": ["exec", "--local", "--", "qrsession"],
-    }
-    for typed, words in wanted.items():
-        assert shell.completed(typed) == ["qrsession", *words]
+    for typed in COMPLETED if name == shell.kind else FEW:
+        assert shell.completed(typed) == ["qrsession", *COMPLETED[typed]]
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
@@ -187,12 +191,11 @@ def test_what_is_newest_is_listed_first(name: str, start: Callable[[str], Shell]
     assert "error" not in shown
 
 
-@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
 def test_a_damaged_ledger_is_no_matter_of_the_prompt(
-    name: str, start: Callable[[str], Shell], environ: dict[str, str]
+    start: Callable[[str], Shell], environ: dict[str, str]
 ) -> None:
     Path(environ["QRSESSION_HOME"], "state", "state.toml").write_text("this is no TOML [")
-    shell = start(name)
+    shell = start("bash")
     assert shell.completed("qrsession status ca") == ["qrsession", "status", "ca"]
     assert "damaged" not in shell.child.before
     assert shell.completed("qrsession open --backend aer") == [
