@@ -32,10 +32,12 @@ BREAKS = " \t\n\"'@><=;|&(:"
 FREE = {
     "",
     "CRN",
+    "EXPR",
     "ID",
     "KEY",
     "N",
     "NAME",
+    "PID",
     "PLAN",
     "S",
     "TAG",
