@@ -18,7 +18,7 @@ from pathlib import Path
 # Run as a file, this folder is on the path, and the one that its modules are named from is not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import capacity, device_rows, ends, noise, venvs
+from benchmarks import capacity, device_rows, ends, noise, shell_rows, venvs
 from benchmarks.circuit_files import new_circuit
 from benchmarks.ends import Home
 from benchmarks.timing import Limit, Pair, Row, in_turn, measure, table
@@ -30,6 +30,7 @@ PEER_NAMES = ("first-run", "first-run-qasm3", "backend")
 OWN_NAMES = ("version", "status", "env", "help", "second-run", "jobs", "import")
 NAMES = (
     *OWN_NAMES,
+    *shell_rows.NAMES,
     *PEER_NAMES,
     *device_rows.NAMES,
     *capacity.OWN_NAMES,
@@ -161,6 +162,9 @@ def main() -> None:
         if not wanted.isdisjoint(PEER_NAMES):
             peer = stack.enter_context(ends.new_home(venvs.peer_venv(work)))
             chosen += peer_rows(home, peer, stack.enter_context(ends.emulator(peer)))
+        if not wanted.isdisjoint(shell_rows.NAMES):
+            homes = [stack.enter_context(ends.new_home(own)) for _ in range(2)]
+            chosen += stack.enter_context(shell_rows.shell_rows(*homes))
         if not wanted.isdisjoint(device_rows.NAMES):
             both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
             homes = [stack.enter_context(one) for one in both]

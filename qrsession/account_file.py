@@ -45,6 +45,9 @@ class AccountFile:
             StorageError: It cannot be read, or is damaged.
         """
         self._mend()
+        return self._parsed()
+
+    def _parsed(self) -> dict[str, Any]:
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
@@ -55,6 +58,14 @@ class AccountFile:
                 advice="Check the owner and the mode of the file.",
             ) from error
         return self._parse(data)
+
+    def names(self) -> list[str]:
+        """Return the names of the accounts, and leave the file as it is: nobody reads keys now.
+
+        Raises:
+            StorageError: As `read`.
+        """
+        return list(self._parsed())
 
     @contextmanager
     def changing(self) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,6 @@ The file is TOML::
 Keys that this version does not know stay in it, beside ``schema_version`` as in each entry.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,7 @@ from qrsession.errors import (
     WireFormatError,
 )
 from qrsession.names import listed
+from qrsession.plain_toml import read_plain
 from qrsession.protocol.fields import as_object, optional
 from qrsession.settings import SESSION_VARIABLE
 
@@ -128,8 +128,13 @@ def parse_document(data: bytes, path: str) -> dict[str, Any]:
         StorageError: A newer version of this program wrote it.
     """
     try:
-        document = tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        text = data.decode()
+        document = read_plain(text)
+        if document is None:
+            import tomllib  # noqa: PLC0415 - seldom needed, and start-up time counts
+
+            document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise WireFormatError(f"It is not TOML: {error}.") from None
     version = document.get("schema_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:

@@ -215,6 +215,7 @@ def _written_s(path: Path) -> float:
     try:
         return path.lstat().st_mtime
     except OSError:
+        # Forgotten since the folder was listed.
         return 0.0
 
 

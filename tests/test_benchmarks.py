@@ -2,14 +2,16 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from benchmarks import capacity, run
+from benchmarks import capacity, run, shell_rows
 from benchmarks.circuit_files import new_circuit
 from benchmarks.ends import Home
 from benchmarks.timing import Limit, Measured, Pair, Row, in_turn, measure, table, wall_ms
+from qrsession.cli.app import VERBS
 
 RATIO = Limit(1.5)
 EXCESS = Limit(10.0, is_multiple=False)
@@ -85,6 +87,31 @@ def test_each_row_has_a_name_that_can_be_asked_for(tmp_path: Path) -> None:
     with capacity.own_rows(home) as rows:
         assert tuple(row.name for row in rows) == capacity.OWN_NAMES
     assert len(set(run.NAMES)) == len(run.NAMES)
+
+
+@pytest.mark.fast
+def test_the_slowest_is_found_once_and_measured_from_then_on() -> None:
+    calls: list[str] = []
+
+    def taking(name: str, ms: float) -> Callable[[], float]:
+        def take() -> float:
+            calls.append(name)
+            return ms
+
+        return take
+
+    slowest = shell_rows.Slowest({"a": taking("a", 1.0), "b": taking("b", 3.0)})
+    assert slowest() == 3.0
+    calls.clear()
+    assert slowest() == 3.0
+    assert calls == ["b"]
+
+
+@pytest.mark.fast
+def test_rows_of_prompts_ask_for_commands_that_there_are() -> None:
+    known = {"--version", "--help", *VERBS}
+    assert {words[0] for words in shell_rows.COMMANDS} <= known
+    assert {line[0] for line in shell_rows.LINES} <= {"", *VERBS}
 
 
 @pytest.mark.fast

@@ -19,7 +19,7 @@ WIRE = BASE | {"duration", "protocol"}
 DISK = (
     WIRE
     | {"clock", "settings", "storage", "names", "entries", "versioned"}
-    | {"ledger", "history", "records", "state", "pending", "budgets", "purse"}
+    | {"ledger", "plain_toml", "history", "records", "state", "pending", "budgets", "purse"}
 )
 CLIENT = WIRE | {"settings", "storage", "client", "accounts"}
 ACCOUNTS = DISK | {"account_file", "api_key", "accounts"}
@@ -99,6 +99,7 @@ ALLOWED = {
     "clock": set[str](),
     "duration": BASE,
     "settings": BASE,
+    "plain_toml": set[str](),
     "storage": BASE,
     "protocol": WIRE,
     "names": BASE,

@@ -1,14 +1,16 @@
 """``qrsession account check``: what a key may do."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qrsession.account_probe import Probe, probe_account
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.render.checks import checks_text
 from qrsession.render.terminal import Terminal
+
+if TYPE_CHECKING:
+    from qrsession.account_probe import Probe
 
 
 def check(
@@ -30,6 +32,9 @@ def check(
         qrsession account check local
         qrsession account check local --json
     """
+    # Imported here because the other commands of the group ask no service.
+    from qrsession.account_probe import probe_account  # noqa: PLC0415
+
     probe = probe_account(context.workspace.service(name, instance))
     if probe.error is None or not context.output.mode.json:
         context.show(probe.document(), lambda terminal: _text(probe, terminal))
@@ -37,6 +42,6 @@ def check(
         raise probe.error
 
 
-def _text(probe: Probe, terminal: Terminal) -> str:
+def _text(probe: "Probe", terminal: Terminal) -> str:
     title = f"account {probe.account}" + (f" at {probe.url}" if probe.url else "")
     return checks_text(title, probe.checks, terminal)

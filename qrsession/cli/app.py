@@ -39,6 +39,16 @@ VERBS: dict[str, Verb] = {
     ),
     "doctor": Verb("qrsession.cli.doctor", "Look for what is wrong, and say what to do."),
     "cache": Verb("qrsession.cli.cache", "Look at the cache, or empty it.", has_ledger=False),
+    "completion": Verb(
+        "qrsession.cli.completion",
+        "Print the script by which a shell completes commands.",
+        has_envelope=False,
+        has_ledger=False,
+    ),
+    "man": Verb("qrsession.cli.man", "Show a manual page.", has_envelope=False, has_ledger=False),
+    "help": Verb(
+        "qrsession.cli.help", "Show the help of a command.", has_envelope=False, has_ledger=False
+    ),
 }
 
 

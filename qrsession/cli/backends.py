@@ -2,18 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.devices import DeviceOverview, wide_enough
 from qrsession.errors import UsageError
-from qrsession.instances import names_of
-from qrsession.placement import Wants
-from qrsession.render.devices import backend_text, backends_text
-from qrsession.service import RuntimeService
+
+if TYPE_CHECKING:
+    from qrsession.service import RuntimeService
 
 _SNAPSHOT = "snapshot"
 
@@ -75,7 +73,12 @@ def _parse(words: list[str]) -> tuple[str | None, bool]:
     return (names[0] if names else None), is_snapshot
 
 
-def _list(context: Context, service: RuntimeService, min_qubits: int) -> None:
+def _list(context: Context, service: "RuntimeService", min_qubits: int) -> None:
+    # Imported here, and below, because the help of this command needs none of it.
+    from qrsession.devices import wide_enough  # noqa: PLC0415
+    from qrsession.instances import names_of  # noqa: PLC0415
+    from qrsession.render.devices import backends_text  # noqa: PLC0415
+
     found = service.backends()
     backends = found if min_qubits == 1 else wide_enough(found, min_qubits)
     place = service.choose_instance()
@@ -89,7 +92,11 @@ def _list(context: Context, service: RuntimeService, min_qubits: int) -> None:
     )
 
 
-def _show(context: Context, service: RuntimeService, name: str) -> None:
+def _show(context: Context, service: "RuntimeService", name: str) -> None:
+    from qrsession.devices import DeviceOverview  # noqa: PLC0415
+    from qrsession.placement import Wants  # noqa: PLC0415
+    from qrsession.render.devices import backend_text  # noqa: PLC0415
+
     place = service.choose_instance(Wants(name))
     backend = service.backend_summary(name)
     documents = service.fetch_documents(name)
@@ -105,7 +112,7 @@ def _show(context: Context, service: RuntimeService, name: str) -> None:
     )
 
 
-def _save(context: Context, service: RuntimeService, name: str, to: Path | None) -> None:
+def _save(context: Context, service: "RuntimeService", name: str, to: Path | None) -> None:
     from qrsession.snapshots import save_snapshot  # noqa: PLC0415 - seldom done
 
     snapshot = save_snapshot(service, name, to)

@@ -140,6 +140,10 @@ CHEAP = [
     ["jobs", "--all", "--cached", "--json"],
     ["forget", "mine"],
     ["cache", "info"],
+    ["account", "list"],
+    ["completion", "bash"],
+    ["man", "run"],
+    ["help", "cache"],
 ]
 # What locks a file brings it, and these write the ledger.
 BRINGS_LOGGING = "filelock"
