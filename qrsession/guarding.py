@@ -17,14 +17,12 @@ from pathlib import Path
 from qrsession import storage
 from qrsession.admission import OpenRequest, open_new
 from qrsession.entries import SessionEntry
-from qrsession.errors import QrsessionError, StorageError
+from qrsession.errors import InvalidValueError, QrsessionError, StorageError
 from qrsession.processes import ProcessMark
 from qrsession.reports import SessionReport
 from qrsession.settings import LOCAL_ACCOUNT, Settings
 from qrsession.workspace import Workspace
 
-# The account that is in the environment and nowhere else.
-_OF_ENVIRONMENT = "environment"
 _ACCOUNT_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL")
 _TOKEN_SERVICE = "IAM_URL"
 # What would have the close look at another session or ledger, or say more than a log needs.
@@ -99,6 +97,27 @@ def start_guard(settings: Settings, entry: SessionEntry, *, cancel: bool = False
     return Guard(process)
 
 
+def own_mark() -> ProcessMark | None:
+    """Return the mark of this process, None where processes cannot be watched."""
+    with suppress(InvalidValueError):
+        return ProcessMark.of(os.getpid())
+    return None
+
+
+def guard_own(workspace: Workspace, entry: SessionEntry, *, cancel: bool) -> Guard | None:
+    """Start the watcher of a session that this process itself closes, unless it is killed.
+
+    None where there can be none; where there should be one, that is said.
+    """
+    if entry.closes_with is None:
+        return None
+    try:
+        return start_guard(workspace.settings, entry, cancel=cancel)
+    except StorageError as error:
+        workspace.warn(f"If this is killed, nobody closes {entry.name}. {error.message}")
+        return None
+
+
 def open_guarded(
     workspace: Workspace, request: OpenRequest, mark: ProcessMark | None
 ) -> SessionReport:
@@ -141,7 +160,9 @@ def open_guarded(
 def _environment(environ: Mapping[str, str], account: str) -> dict[str, str]:
     """Return what a close needs of an environment: no key but one that is nowhere else."""
     kept = {name: value for name, value in environ.items() if name not in _NOT_PASSED_ON}
-    if account == _OF_ENVIRONMENT:
+    from qrsession.accounts import ENVIRONMENT  # noqa: PLC0415 - the help needs none of it
+
+    if account == ENVIRONMENT:
         return kept
     unwanted = (*_ACCOUNT_VARIABLES, *((_TOKEN_SERVICE,) if account == LOCAL_ACCOUNT else ()))
     return {name: value for name, value in kept.items() if not name.startswith(unwanted)}
