@@ -24,7 +24,7 @@ from qrsession.settings import LOCAL_ACCOUNT, Settings
 from qrsession.workspace import Workspace
 
 _ACCOUNT_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL")
-_TOKEN_SERVICE = "IAM_URL"
+_TOKEN_SERVICE = "IAM_URL"  # noqa: S105 - the name of a variable
 # What would have the close look at another session or ledger, or say more than a log needs.
 _NOT_PASSED_ON = frozenset({"QRSESSION_SESSION", "QRSESSION_ACCOUNT", "QRSESSION_STATE"})
 # The longest a session lasts where nothing else was said.
@@ -139,8 +139,8 @@ def open_guarded(
         if earlier is not None and earlier.is_gone() is not True:
             if earlier != mark:
                 workspace.warn(
-                    f"{entry.name} closes with process {earlier.pid}, which it was opened for, "
-                    f"and not with {mark.pid}."
+                    f"{entry.name} closes with {earlier}, which it was opened for, "
+                    f"and not with {mark}."
                 )
             return report
         entry = replace(entry, closes_with=mark)

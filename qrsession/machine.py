@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 _BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
-_NAMESPACE_LINK = "/proc/self/ns/pid"
+_NAMESPACE_LINK = Path("/proc/self/ns/pid")
 _BOOT_ID_DIGITS = 12
 _LONGEST_HOST = 64
 
@@ -39,7 +39,7 @@ def process_space() -> str:
     has a process 1 of its own.
     """
     try:
-        container = re.sub(r"[^0-9]", "", os.readlink(_NAMESPACE_LINK))
+        container = re.sub(r"[^0-9]", "", str(_NAMESPACE_LINK.readlink()))
     except OSError:
         # Neither a container nor Linux.
         container = ""

@@ -26,6 +26,11 @@ class ProcessMark:
     space: str
     started: str
 
+    def __str__(self) -> str:
+        """Name it, for people: with its machine where that is another one."""
+        where = "" if self.host == host_name() else f" on {self.host}"
+        return f"process {self.pid}{where}"
+
     @classmethod
     def of(cls, pid: int) -> "ProcessMark":
         """Mark a process of this machine.

@@ -15,6 +15,7 @@ VERBS: dict[str, Verb] = {
     "status": Verb("qrsession.cli.status", "Show sessions: state, time left, usage, jobs."),
     "close": Verb("qrsession.cli.close", "Close sessions: take no more jobs."),
     "list": Verb("qrsession.cli.list", "List the sessions that may cost something."),
+    "gc": Verb("qrsession.cli.gc", "Close sessions that look forgotten, after asking."),
     "adopt": Verb("qrsession.cli.adopt", "Take a session of the account into the ledger."),
     "result": Verb("qrsession.cli.result", "Print the result of a job."),
     "exec": Verb(

@@ -93,4 +93,4 @@ def _time_of(session: SessionReport) -> str:
 
 def _end_of(session: SessionReport) -> str:
     mark = session.closes_with
-    return "" if mark is None else f"; it closes with process {mark.pid}"
+    return "" if mark is None else f"; it closes with {mark}"

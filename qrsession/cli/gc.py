@@ -1,0 +1,89 @@
+"""``qrsession gc``: close what looks forgotten."""
+
+from typing import Annotated
+
+import typer
+
+from qrsession.cli import asking, options
+from qrsession.cli.close import TOLD
+from qrsession.cli.context import Context
+from qrsession.closing import closed_text
+from qrsession.closings import Closings, close_each
+from qrsession.errors import UsageError
+from qrsession.forgotten import Ages
+from qrsession.render.forgotten import forgotten_line, sifted_text
+from qrsession.tidying import Sifted, sift, sift_again
+from qrsession.workspace import Workspace
+
+
+def command(
+    context: Context,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Close nothing; list them.")] = False,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            "--older-than", metavar="TIME", help="Only those without a sign of life for so long."
+        ),
+    ] = None,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Drop queued jobs; by default they run.")
+    ] = False,
+) -> None:
+    """Close sessions of the ledger that look forgotten, after asking. Prints the ids.
+
+    A session looks forgotten when the process that it closes with, or the program that opened it,
+    is gone; when it is dedicated, has begun, and had no job for two hours; or when it was opened a
+    day ago and never used. --older-than puts another time in place of all of these. One in which a
+    job is queued or runs never does, and sessions that the ledger has not are left alone.
+
+    Examples:
+        qrsession gc --dry-run
+        qrsession gc --yes --older-than "6h"
+    """
+    if yes and dry_run:
+        raise UsageError("--yes closes them, and --dry-run closes none.")
+    ages = Ages.of(None if older_than is None else options.seconds_of(older_than))
+    workspace = context.workspace
+    sifted = sift(workspace, ages)
+    if dry_run:
+        context.show(sifted.document(), lambda terminal: sifted_text(sifted, terminal))
+        return
+    if sifted.forgotten and not yes:
+        sifted = _asked(context, workspace, sifted, ages)
+    closings = close_each(workspace, [one.entry for one in sifted.forgotten], cancel=cancel)
+    _tell(context, sifted, closings)
+    closings.raise_failures()
+    closed = [{name: getattr(report, name) for name in TOLD} for report in closings.reports]
+    context.show(
+        sifted.document(closed),
+        lambda _terminal: "\n".join(report.session_id for report in closings.reports),
+    )
+
+
+def _asked(context: Context, workspace: Workspace, sifted: Sifted, ages: Ages) -> Sifted:
+    """Show what looks forgotten, ask, and return what is to be closed of it."""
+    for judged in sifted.forgotten:
+        # What is asked about must be seen, even with --quiet.
+        context.output.warn(forgotten_line(judged))
+    number = len(sifted.forgotten)
+    if not asking.has_person(in_ci=context.settings.in_ci):
+        raise UsageError(
+            "There is no terminal to ask whether to close "
+            f"{'it' if number == 1 else f'these {number} sessions'}.",
+            advice="Give --yes to close without asking, or --dry-run to look.",
+            details={"forgotten": [judged.document() for judged in sifted.forgotten]},
+        )
+    question = f"Close {'this session' if number == 1 else f'these {number} sessions'}?"
+    if not asking.confirm(question):
+        return Sifted((), sifted.kept + sifted.forgotten)
+    return sift_again(workspace, sifted, ages)
+
+
+def _tell(context: Context, sifted: Sifted, closings: Closings) -> None:
+    for report in closings.reports:
+        context.output.say(closed_text(report))
+    if not sifted.forgotten:
+        is_any = any(judged.reasons for judged in sifted.kept)
+        context.output.say("Nothing was closed." if is_any else "No session looks forgotten.")
