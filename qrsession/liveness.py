@@ -8,6 +8,11 @@ import select
 import sys
 import time
 
+# Type checkers know the name; importing it from typing would cost a small process a megabyte.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _STATE_FIELD = 0
 _START_FIELD = 19
 _ENDED = ("Z", "X", "x")
@@ -137,19 +142,20 @@ def _pidfd_of(pid: int) -> int | None:
         return None
 
 
-def _queue_of(pid: int) -> "select.kqueue | None":
-    if sys.platform == "linux" or sys.platform == "win32":
-        return None
-    try:
-        queue = select.kqueue()
-        event = select.kevent(
-            pid,
-            filter=select.KQ_FILTER_PROC,
-            flags=select.KQ_EV_ADD | select.KQ_EV_ONESHOT,
-            fflags=select.KQ_NOTE_EXIT,
-        )
-        queue.control([event], 0, 0)
-    except (AttributeError, OSError):
-        # It has ended, or may not be watched; looking will tell.
-        return None
-    return queue
+def _queue_of(pid: int) -> "Any":
+    """Return what else a kernel has to tell of a process's end: macOS and the BSDs do."""
+    if sys.platform != "linux" and sys.platform != "win32":
+        try:
+            queue = select.kqueue()
+            event = select.kevent(
+                pid,
+                filter=select.KQ_FILTER_PROC,
+                flags=select.KQ_EV_ADD | select.KQ_EV_ONESHOT,
+                fflags=select.KQ_NOTE_EXIT,
+            )
+            queue.control([event], 0, 0)
+        except (AttributeError, OSError):
+            # It has ended, or may not be watched; looking will tell.
+            return None
+        return queue
+    return None

@@ -48,7 +48,7 @@ def test_a_file_system_that_is_away_says_nothing(
     def fail(_path: str) -> os.stat_result:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(watch.os, "stat", fail)
+    monkeypatch.setattr("qrsession.watch.os.stat", fail)
     assert watcher.is_open()
 
 
@@ -100,8 +100,8 @@ def test_it_tries_until_it_is_done(
         commands.append(command)
         return left.pop(0)
 
-    monkeypatch.setattr(watch.os, "spawnv", spawn)
-    monkeypatch.setattr(watch.time, "sleep", paused.append)
+    monkeypatch.setattr("qrsession.watch.os.spawnv", spawn)
+    monkeypatch.setattr("qrsession.watch.time.sleep", paused.append)
     assert watcher_of(ledger, longest_s).close() == codes[-1]
     assert (left, paused) == ([], pauses)
     assert commands[0][1:] == [
@@ -112,5 +112,5 @@ def test_it_tries_until_it_is_done(
 def test_it_does_not_try_again_what_others_have_closed(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch.os, "spawnv", lambda *_call: ledger.write_text("") or 10)
+    monkeypatch.setattr("qrsession.watch.os.spawnv", lambda *_call: ledger.write_text("") or 10)
     assert watcher_of(ledger).close() == 10

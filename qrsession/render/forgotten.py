@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from qrsession.render.tables import Cell, Column, table_text
+from qrsession.render.tables import Cell, Column, Row, table_text
 from qrsession.render.terminal import Style, Terminal
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def sifted_text(sifted: "Sifted", terminal: Terminal) -> str:
     """Return a table of the sessions that look forgotten, with the reasons."""
     if not sifted.forgotten and terminal.is_terminal:
         return "No session looks forgotten.\n"
-    rows = [
+    rows: list[Row] = [
         [
             Cell(judged.report.name, Style.STRONG),
             judged.report.session_id,

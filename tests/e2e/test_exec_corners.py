@@ -28,7 +28,7 @@ LASTS = f"{SAYS} exec sleep 60"
 
 
 def state_of(session_id: str) -> str:
-    return RuntimeService("local").client.get_session(session_id).state
+    return str(RuntimeService("local").client.get_session(session_id).state)
 
 
 def await_closed(session_id: str) -> None:
@@ -132,7 +132,7 @@ def test_what_the_command_leaves_behind_is_not_waited_for(cli: Cli) -> None:
 
 def of_session(process: psutil.Process, session_id: str) -> bool:
     try:
-        return process.environ().get("QRSESSION_SESSION") == session_id
+        return bool(process.environ().get("QRSESSION_SESSION") == session_id)
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
 
