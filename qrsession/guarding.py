@@ -7,12 +7,12 @@ what ends it.
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qrsession import storage
 from qrsession.admission import OpenRequest, open_new
@@ -22,6 +22,9 @@ from qrsession.processes import ProcessMark
 from qrsession.reports import SessionReport
 from qrsession.settings import LOCAL_ACCOUNT, Settings
 from qrsession.workspace import Workspace
+
+if TYPE_CHECKING:
+    import subprocess
 
 _ACCOUNT_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL")
 _TOKEN_SERVICE = "IAM_URL"  # noqa: S105 - the name of a variable
@@ -41,9 +44,11 @@ class Guard:
 
     def dismiss(self) -> None:
         """End the watcher: its session is closed."""
+        from subprocess import TimeoutExpired  # noqa: PLC0415 - as in `start_guard`
+
         with suppress(ProcessLookupError):
             self.process.terminate()
-        with suppress(subprocess.TimeoutExpired):
+        with suppress(TimeoutExpired):
             self.process.wait(_END_LIMIT_S)
 
 
@@ -67,9 +72,11 @@ def start_guard(settings: Settings, entry: SessionEntry, *, cancel: bool = False
     Raises:
         StorageError: It cannot be started, for instance since there are too many processes.
     """
+    import subprocess  # noqa: PLC0415 - the help needs none of it, and most sessions have no watcher
+
     mark = entry.closes_with
     if mark is None:
-        raise AssertionError("a session that closes with no process needs no watcher")
+        raise InvalidValueError(f"{entry.name} closes with no process, so it needs no watcher.")
     longest_s = entry.max_time_s or _USUAL_LONGEST_S
     command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("watch.py"))]
     command += [str(mark.pid), mark.started, entry.session_id]

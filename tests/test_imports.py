@@ -117,7 +117,7 @@ ALLOWED = {
     "account_reports": ACCOUNTS,
     "reports": DISK | {"tags", "spending", "processes"},
     "render": BASE
-    | {"duration", "render", "reports", "account_reports", "results", "overview", "tidying"}
+    | {"duration", "render", "reports", "account_reports", "results", "overview"}
     | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.process.daemon", "local.account.identity"},

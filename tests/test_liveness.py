@@ -9,6 +9,7 @@ import pytest
 
 from qrsession import liveness
 from qrsession.liveness import Vigil, has_ended, start_of
+from tests.e2e.programs import wait_for
 
 pytestmark = [
     pytest.mark.fast,
@@ -45,8 +46,7 @@ def test_what_has_ended_is_not_there(child: "subprocess.Popen[bytes]") -> None:
     start = start_of(child.pid)
     assert start
     child.kill()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert start_of(child.pid) is None
+    wait_for(lambda: start_of(child.pid) is None, LIMIT_S, "the end")
     assert has_ended(child.pid, start)
     child.wait()
     assert start_of(child.pid) is None
@@ -60,8 +60,7 @@ def test_a_system_without_proc_asks_ps(child: "subprocess.Popen[bytes]") -> None
     assert ":" in start
     assert liveness._start_by_ps(child.pid) == start
     child.kill()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert liveness._start_by_ps(child.pid) is None
+    wait_for(lambda: liveness._start_by_ps(child.pid) is None, LIMIT_S, "the end")
 
 
 @pytest.mark.parametrize("is_told", [True, False])

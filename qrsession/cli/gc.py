@@ -4,15 +4,18 @@ from typing import Annotated
 
 import typer
 
-from qrsession.cli import asking, options
+from qrsession.cli import asking
 from qrsession.cli.close import TOLD
 from qrsession.cli.context import Context
 from qrsession.closing import closed_text
 from qrsession.closings import Closings, close_each
+from qrsession.duration import parse_duration
 from qrsession.errors import UsageError
 from qrsession.forgotten import Ages
-from qrsession.render.forgotten import forgotten_line, sifted_text
-from qrsession.tidying import Sifted, sift, sift_again
+from qrsession.overview import Overview, forgotten
+from qrsession.render.terminal import Terminal
+from qrsession.render.views import overview_text
+from qrsession.tidying import Judged, Sifted, sift, sift_again
 from qrsession.workspace import Workspace
 
 
@@ -44,11 +47,11 @@ def command(
     """
     if yes and dry_run:
         raise UsageError("--yes closes them, and --dry-run closes none.")
-    ages = Ages.of(None if older_than is None else options.seconds_of(older_than))
+    ages = Ages.of(None if older_than is None else parse_duration(older_than))
     workspace = context.workspace
     sifted = sift(workspace, ages)
     if dry_run:
-        context.show(sifted.document(), lambda terminal: sifted_text(sifted, terminal))
+        context.show(sifted.document(), lambda terminal: _table_of(sifted, terminal))
         return
     if sifted.forgotten and not yes:
         sifted = _asked(context, workspace, sifted, ages)
@@ -66,7 +69,7 @@ def _asked(context: Context, workspace: Workspace, sifted: Sifted, ages: Ages) -
     """Show what looks forgotten, ask, and return what is to be closed of it."""
     for judged in sifted.forgotten:
         # What is asked about must be seen, even with --quiet.
-        context.output.warn(forgotten_line(judged))
+        context.output.warn(_line_of(judged))
     number = len(sifted.forgotten)
     if not asking.has_person(in_ci=context.settings.in_ci):
         raise UsageError(
@@ -87,3 +90,15 @@ def _tell(context: Context, sifted: Sifted, closings: Closings) -> None:
     if not sifted.forgotten:
         is_any = any(judged.reasons for judged in sifted.kept)
         context.output.say("Nothing was closed." if is_any else "No session looks forgotten.")
+
+
+def _line_of(judged: Judged) -> str:
+    report = judged.report
+    return f"{report.name} ({report.session_id}) looks forgotten: {', '.join(judged.reasons)}."
+
+
+def _table_of(sifted: Sifted, terminal: Terminal) -> str:
+    if not sifted.forgotten and terminal.is_terminal:
+        return "No session looks forgotten.\n"
+    listed = tuple(forgotten(judged) for judged in sifted.forgotten)
+    return overview_text(Overview(listed, (), None), terminal)

@@ -100,13 +100,14 @@ def overview_text(overview: "Overview", terminal: Terminal) -> str:
 
 
 def _notes(overview: "Overview", terminal: Terminal) -> Iterator[str]:
+    last_forgotten = next((one for one in reversed(overview.sessions) if one.reasons), None)
     for listed in overview.sessions:
         if listed.note:
             style = Style.WARNING if listed.reasons else Style.PLAIN
             name = terminal.paint(clean(listed.report.name), Style.STRONG)
             yield f"{name}: {terminal.paint(clean(listed.note), style)}"
-    if any(listed.reasons for listed in overview.sessions):
-        yield f"  {terminal.paint('qrsession gc', Style.BUSY)}"
+        if listed is last_forgotten:
+            yield f"  {terminal.paint('qrsession gc', Style.BUSY)}"
     for stranger in overview.strangers:
         if stranger.session_id is None:
             yield f"{terminal.paint('?', Style.STRONG)}: {stranger.note}; unused, it costs nothing"

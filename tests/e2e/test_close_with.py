@@ -155,6 +155,9 @@ def test_gc_closes_what_looks_forgotten_and_nothing_else(cli: Cli) -> None:
     assert first.startswith(f"warning: lost ({lost}) looks forgotten: its process ")
     assert "--yes" in advice[-1]
     assert cli.error(2, "gc", "--yes", "--dry-run")["code"] == "usage"
+    asked = cli.error(2, "gc")
+    assert [one["session_id"] for one in asked["details"]["forgotten"]] == [lost]
+    assert cli.error(2, "gc", "--older-than", "soon")["code"] == "invalid_value"
 
     dry = cli.data("gc", "--dry-run")
     assert (dry["closed"], len(dry["forgotten"][0]["reasons"])) == ([], 1)

@@ -162,6 +162,14 @@ def test_a_command_that_removes_the_ledger_keeps_no_session_open(cli: Cli) -> No
     assert state_of(done.stdout.strip()) == "closed"
 
 
+def test_a_ledger_that_cannot_be_written_keeps_no_session_open(cli: Cli) -> None:
+    script = f'{SAYS} echo "schema_version = 99" >"$QRSESSION_STATE"'
+    done = cli.run(*EXEC, "--", "sh", "-c", script)
+    assert done.returncode == 0
+    assert "The session is closed; the ledger does not have it" in done.stderr
+    assert state_of(done.stdout.strip()) == "closed"
+
+
 def test_a_session_that_the_command_closed_is_closed(cli: Cli) -> None:
     done = cli.run(*EXEC, "--", "sh", "-c", f"{SAYS} qrsession close --quiet; exit 6")
     assert (done.returncode, done.stderr) == (6, "")
