@@ -75,6 +75,7 @@ class Supervisor:
         self._child: subprocess.Popen[bytes] | None = None
         self._early: list[int] = []
         self._is_over = False
+        self._is_held = False
         self._passed_on = 0
         self._before: dict[signal.Signals, Any] = {}
         self._terminal: TerminalState | None = None
@@ -101,9 +102,14 @@ class Supervisor:
 
         What it leaves running in the background is not waited for.
         """
+        self.hold()
+        first = next((number for number in self._early if number in _ENDING), None)
+        if first is not None:
+            self._is_over = True
+            return ChildEnd(EXIT_SIGNALLED + first)
+        for number in _OF_JOBS:
+            self._handle(number)
         try:
-            if self._keeps_from_starting():
-                return ChildEnd(EXIT_SIGNALLED + self._early[0])
             # Found by the PATH that the command itself sees, as a shell would.
             program = _find(arguments[0], environment)
             self._child = _start(program, arguments, environment)
@@ -116,16 +122,21 @@ class Supervisor:
             )
         finally:
             self._is_over = self._child is None
-        for number in self._early:
-            _send(self._child, number)
-        for number in _OF_JOBS:
-            self._handle(number)
+            if self._is_over:
+                self._put_back(_OF_JOBS)
+        # What came while it was being started is its own, too.
+        for early in self._early:
+            self._pass_on(self._child, early)
         status = self._end_of(self._child)
         self._is_over = True
         self._put_back(_OF_JOBS)
         if self._terminal is not None:
             self._terminal.restore(with_modes=status != 0)
         return ChildEnd(EXIT_SIGNALLED - status if status < 0 else status)
+
+    def hold(self) -> None:
+        """Let no signal interrupt what is done from now on: something is open and must be closed."""
+        self._is_held = True
 
     @contextmanager
     def closing(self, on_first: Callable[[], None]) -> Iterator[None]:
@@ -143,10 +154,6 @@ class Supervisor:
         finally:
             self._first_while_closing = None
 
-    def _keeps_from_starting(self) -> bool:
-        self._early.sort(key=lambda number: number in _OF_USERS)
-        return bool(self._early) and self._early[0] not in _OF_USERS
-
     def _handle(self, number: signal.Signals) -> None:
         # What is ignored stays so, and for the command too: that is how `nohup` works.
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -161,7 +168,8 @@ class Supervisor:
         if self._is_over:
             self._take_late(number)
         elif self._child is None:
-            if number not in _OF_USERS and any(one not in _OF_USERS for one in self._early):
+            is_second = number in _ENDING and any(one in _ENDING for one in self._early)
+            if is_second and not self._is_held:
                 raise KeyboardInterrupt
             self._early.append(number)
         elif self._terminal is None or number not in _OF_KEYBOARD:

@@ -35,6 +35,14 @@ def test_a_second_signal_interrupts_what_comes_before_the_command() -> None:
             raise_here(signal.SIGTERM)
 
 
+def test_what_is_open_is_not_interrupted() -> None:
+    with Supervisor() as supervisor:
+        supervisor.hold()
+        raise_here(signal.SIGTERM)
+        raise_here(signal.SIGINT)
+        assert supervisor.run(["no-such-command"], os.environ) == ChildEnd(128 + signal.SIGTERM)
+
+
 @pytest.mark.parametrize("command", [NOTHING, ["no-such-command"]])
 @pytest.mark.parametrize("number", SIGNALS)
 def test_signals_after_the_command_change_nothing(

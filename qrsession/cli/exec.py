@@ -92,6 +92,7 @@ def command(
     workspace = context.workspace
     with Supervisor() as supervisor:
         session = _open(context, workspace, request)
+        supervisor.hold()
         entry = workspace.ledger.find(session.session_id)
         guard = guard_own(workspace, entry, cancel=on_failure is OnFailure.CANCEL)
         end = supervisor.run(arguments, _environment(context, session))

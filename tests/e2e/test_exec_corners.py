@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,11 @@ def started(cli: Cli, script: str, *more: str) -> "Iterator[tuple[subprocess.Pop
 
 
 def children_of(process: "subprocess.Popen[str]", name: str) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(process.pid).children()
-        if any(name in word for word in child.cmdline())
-    ]
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            found += [child] if any(name in word for word in child.cmdline()) else []
+    return found
 
 
 IGNORES = f"trap '' INT TERM HUP; {SAYS} while :; do sleep 0.05; done"
