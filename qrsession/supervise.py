@@ -135,7 +135,7 @@ class Supervisor:
         return ChildEnd(EXIT_SIGNALLED - status if status < 0 else status)
 
     def hold(self) -> None:
-        """Let no signal interrupt what is done from now on: something is open and must be closed."""
+        """Let no signal interrupt what follows: something is open and must be closed."""
         self._is_held = True
 
     @contextmanager
