@@ -13,7 +13,6 @@ from types import FrameType
 from qrsession.closing import close
 from qrsession.entries import SessionEntry
 from qrsession.errors import QrsessionError, SessionNotFoundError, StorageError
-from qrsession.pending import Pending
 from qrsession.protocol.status import SessionState
 from qrsession.reports import SessionReport
 from qrsession.workspace import Workspace
@@ -93,6 +92,7 @@ class Closer:
 
     def _keep(self, trouble: str) -> Ending:
         from qrsession.opening import keep_close  # noqa: PLC0415 - seldom needed
+        from qrsession.pending import Pending  # noqa: PLC0415 - as above
 
         entry = self._known()
         if entry.state == SessionState.CLOSED:

@@ -1,22 +1,22 @@
 """``qrsession gc``: close what looks forgotten."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qrsession.cli import asking
-from qrsession.cli.close import TOLD
 from qrsession.cli.context import Context
-from qrsession.closing import closed_text
-from qrsession.closings import Closings, close_each
 from qrsession.duration import parse_duration
 from qrsession.errors import UsageError
 from qrsession.forgotten import Ages
-from qrsession.overview import Overview, forgotten
-from qrsession.render.terminal import Terminal
-from qrsession.render.views import overview_text
-from qrsession.tidying import Judged, Sifted, sift, sift_again
-from qrsession.workspace import Workspace
+
+if TYPE_CHECKING:
+    from qrsession.closings import Closings
+    from qrsession.render.terminal import Terminal
+    from qrsession.tidying import Judged, Sifted
+    from qrsession.workspace import Workspace
+
+_TOLD = ("name", "session_id", "state", "usage_s", "usage_estimate_s", "jobs_usage_s", "idle_s")
 
 
 def command(
@@ -45,6 +45,10 @@ def command(
         qrsession gc --dry-run
         qrsession gc --yes --older-than "6h"
     """
+    # Imported here: the help needs none of it.
+    from qrsession.closings import close_each  # noqa: PLC0415
+    from qrsession.tidying import sift  # noqa: PLC0415
+
     if yes and dry_run:
         raise UsageError("--yes closes them, and --dry-run closes none.")
     ages = Ages.of(None if older_than is None else parse_duration(older_than))
@@ -58,15 +62,17 @@ def command(
     closings = close_each(workspace, [one.entry for one in sifted.forgotten], cancel=cancel)
     _tell(context, sifted, closings)
     closings.raise_failures()
-    closed = [{name: getattr(report, name) for name in TOLD} for report in closings.reports]
+    closed = [{name: getattr(report, name) for name in _TOLD} for report in closings.reports]
     context.show(
         sifted.document(closed),
         lambda _terminal: "\n".join(report.session_id for report in closings.reports),
     )
 
 
-def _asked(context: Context, workspace: Workspace, sifted: Sifted, ages: Ages) -> Sifted:
+def _asked(context: Context, workspace: "Workspace", sifted: "Sifted", ages: Ages) -> "Sifted":
     """Show what looks forgotten, ask, and return what is to be closed of it."""
+    from qrsession.tidying import Sifted, sift_again  # noqa: PLC0415 - as above
+
     for judged in sifted.forgotten:
         # What is asked about must be seen, even with --quiet.
         context.output.warn(_line_of(judged))
@@ -84,7 +90,9 @@ def _asked(context: Context, workspace: Workspace, sifted: Sifted, ages: Ages) -
     return sift_again(workspace, sifted, ages)
 
 
-def _tell(context: Context, sifted: Sifted, closings: Closings) -> None:
+def _tell(context: Context, sifted: "Sifted", closings: "Closings") -> None:
+    from qrsession.closing import closed_text  # noqa: PLC0415 - as above
+
     for report in closings.reports:
         context.output.say(closed_text(report))
     if not sifted.forgotten:
@@ -92,12 +100,15 @@ def _tell(context: Context, sifted: Sifted, closings: Closings) -> None:
         context.output.say("Nothing was closed." if is_any else "No session looks forgotten.")
 
 
-def _line_of(judged: Judged) -> str:
+def _line_of(judged: "Judged") -> str:
     report = judged.report
     return f"{report.name} ({report.session_id}) looks forgotten: {', '.join(judged.reasons)}."
 
 
-def _table_of(sifted: Sifted, terminal: Terminal) -> str:
+def _table_of(sifted: "Sifted", terminal: "Terminal") -> str:
+    from qrsession.overview import Overview, forgotten  # noqa: PLC0415 - as above
+    from qrsession.render.views import overview_text  # noqa: PLC0415 - as above
+
     if not sifted.forgotten and terminal.is_terminal:
         return "No session looks forgotten.\n"
     listed = tuple(forgotten(judged) for judged in sifted.forgotten)
