@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from qrsession.accounting import account_for
 from qrsession.admission import OpenRequest, open_new
 from qrsession.cli import options
 from qrsession.cli.context import Context
@@ -111,6 +110,8 @@ def command(
         elif guard is not None:
             guard.dismiss()
     if summary is not None:
+        from qrsession.accounting import account_for  # noqa: PLC0415 - few ask for a summary
+
         _write_summary(context, summary, account_for(workspace, ending.report), end)
     raise typer.Exit(exit_code)
 
