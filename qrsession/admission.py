@@ -15,6 +15,7 @@ from qrsession.errors import (
     SessionNotFoundError,
 )
 from qrsession.modes import OpenMode, first_choice, second_choice, with_way_out
+from qrsession.processes import ProcessMark
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.reports import SessionReport
 from qrsession.workspace import Workspace
@@ -43,6 +44,7 @@ class OpenRequest:
     timeout_s: float | None = None
     budget_s: int | None = None
     is_at_most: bool = False
+    closes_with: ProcessMark | None = None
 
 
 def open_new(
@@ -81,7 +83,9 @@ def open_new(
         workspace.warn(opening_text(place, longest_with(max_time_s, budget_s, mode)))
     if reason is not None:
         workspace.say(reason)
-    entering = Entering(request.name or "", make_current, COMMAND, request.once, budget_s)
+    entering = Entering(
+        request.name or "", make_current, COMMAND, request.once, budget_s, request.closes_with
+    )
 
     def enter(chosen: SessionMode) -> SessionEntry:
         return _enter(workspace, service, chosen, (backend, request), entering)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from qrsession.processes import ProcessMark
 from qrsession.protocol.fields import as_object, optional, required, required_moment, strings
 
 # Who opened a session: a command, or a program for itself.
@@ -37,6 +38,8 @@ class SessionEntry:
         opened_by: ``command``, or ``library`` where a program opened it for itself.
         once: The key by which `open --once` finds it again, if any.
         budget_s: What its jobs may spend, in QPU seconds, if that is limited.
+        closes_with: The process with whose end it is closed, if any.
+        opener: The program that opened it for itself, if one did.
     """
 
     name: str
@@ -56,6 +59,8 @@ class SessionEntry:
     opened_by: str = COMMAND
     once: str | None = None
     budget_s: int | None = None
+    closes_with: ProcessMark | None = None
+    opener: ProcessMark | None = None
 
     @classmethod
     def from_record(cls, name: str, record: Any) -> "SessionEntry":
@@ -84,12 +89,18 @@ class SessionEntry:
             opened_by=optional(entry, "opened_by", str) or COMMAND,
             once=optional(entry, "once", str),
             budget_s=optional(entry, "budget_s", int),
+            closes_with=ProcessMark.from_record(entry.get("closes_with")),
+            opener=ProcessMark.from_record(entry.get("opener")),
         )
 
     def to_record(self) -> dict[str, Any]:
         """Write an entry: its known keys, without those that have no value and without the name."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {key: value for key, value in values if key != "name" and value is not None}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            key: value.to_record() if isinstance(value, ProcessMark) else value
+            for key, value in values.items()
+            if key != "name" and value is not None
+        }
 
 
 @dataclass(frozen=True, slots=True)

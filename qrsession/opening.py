@@ -15,9 +15,15 @@ from datetime import UTC, datetime, timedelta
 from qrsession.budgets import Budget
 from qrsession.clock import utc_now
 from qrsession.entries import LIBRARY, SessionEntry
-from qrsession.errors import QrsessionError, ServiceUnavailableError, WireFormatError
+from qrsession.errors import (
+    InvalidValueError,
+    QrsessionError,
+    ServiceUnavailableError,
+    WireFormatError,
+)
 from qrsession.patience import Patience, is_in_doubt
-from qrsession.pending import Closing, Opening, Sender
+from qrsession.pending import Closing, Opening, Pending, Sender
+from qrsession.processes import ProcessMark
 from qrsession.protocol.models import SessionRecord, SessionRequest
 from qrsession.protocol.status import SessionState
 from qrsession.purse import Purse
@@ -37,6 +43,7 @@ class Entering:
         opened_by: ``command``, or ``library`` for a program's own, which no command takes unasked.
         once: The key by which the same session is found again.
         budget_s: What its jobs may spend, in QPU seconds, if that is limited.
+        closes_with: The process with whose end it is to be closed, if any.
     """
 
     name: str = ""
@@ -44,6 +51,7 @@ class Entering:
     opened_by: str = LIBRARY
     once: str | None = None
     budget_s: int | None = None
+    closes_with: ProcessMark | None = None
 
 
 def open_session(
@@ -110,14 +118,12 @@ def close_session(service: RuntimeService, session_id: str, *, cancel: bool = Fa
         else:
             service.client.close_session(session_id)
     except ServiceUnavailableError as error:
-        service.pending.closings.put(
-            Closing(
-                session_id=session_id,
-                account=service.account.name,
-                instance=service.instance,
-                created_at=utc_now(),
-                is_cancelling=cancel,
-            )
+        keep_close(
+            service.pending,
+            session_id,
+            account=service.account.name,
+            instance=service.instance,
+            cancel=cancel,
         )
         raise ServiceUnavailableError(
             f"The session {session_id} could not be closed: {error.message}",
@@ -125,6 +131,21 @@ def close_session(service: RuntimeService, session_id: str, *, cancel: bool = Fa
             details={**error.details, "session_id": session_id},
         ) from error
     service.pending.closings.drop(session_id)
+
+
+def keep_close(
+    pending: Pending, session_id: str, *, account: str, instance: str | None, cancel: bool
+) -> None:
+    """Keep a close that was not sent, or may not have been, for the next command to send."""
+    pending.closings.put(
+        Closing(
+            session_id=session_id,
+            account=account,
+            instance=instance,
+            created_at=utc_now(),
+            is_cancelling=cancel,
+        )
+    )
 
 
 def seen(entry: SessionEntry, record: SessionRecord, now: datetime) -> SessionEntry:
@@ -188,5 +209,14 @@ def _entry_of(record: SessionRecord, opening: Opening, entering: Entering) -> Se
         opened_by=entering.opened_by,
         once=entering.once,
         budget_s=entering.budget_s,
+        closes_with=entering.closes_with,
+        opener=_this_program() if entering.opened_by == LIBRARY else None,
     )
     return seen(entry, record, opening.created_at)
+
+
+def _this_program() -> ProcessMark | None:
+    with suppress(InvalidValueError):
+        return ProcessMark.of(os.getpid())
+    # Windows does not tell.
+    return None

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from qrsession.entries import LIBRARY, SessionEntry
 from qrsession.errors import QrsessionError
+from qrsession.forgotten import Ages
 from qrsession.pending import Opening, Pending
 from qrsession.protocol.status import SessionMode
 from qrsession.reports import SessionReport
+from qrsession.tidying import Judged, judge
 from qrsession.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 CLOSE_PENDING = "close not sent yet"
 OF_A_PROGRAM = "opened by a program"
+LOOKS_FORGOTTEN = "looks forgotten"
 PERHAPS_OURS = "perhaps ours: its reply was lost"
 REPLY_LOST = "reply lost; not seen since"
 NOT_OF_THIS_LEDGER = "not of this ledger"
@@ -50,17 +53,35 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A session of the ledger, what is to be said of it, and why it looks forgotten if it does."""
+
+    report: SessionReport
+    note: str | None = None
+    reasons: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Return the session's fields, and these."""
+        return {
+            **self.report.document(),
+            "note": self.note,
+            "looks_forgotten": bool(self.reasons),
+            "reasons": list(self.reasons),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """The sessions of the ledger, each with a note where there is one, and the others."""
 
-    sessions: tuple[tuple[SessionReport, str | None], ...]
+    sessions: tuple[Listed, ...]
     strangers: tuple[Stranger, ...]
     current: str | None
 
     def document(self) -> dict[str, Any]:
         """Return what the envelope has."""
         return {
-            "sessions": [{**report.document(), "note": note} for report, note in self.sessions],
+            "sessions": [listed.document() for listed in self.sessions],
             "strangers": [stranger.document() for stranger in self.strangers],
         }
 
@@ -80,10 +101,7 @@ def survey(workspace: Workspace, *, account: str | None, remote: bool) -> Overvi
             workspace.service(name)
     closing = {entry.session_id for entry in pending.closings.all()}
     view = workspace.ledger.read()
-    sessions = [
-        (workspace.look_or_recall(entry), _note_of(entry, closing))
-        for entry in view.sessions.values()
-    ]
+    sessions = [_listed(workspace, entry, closing) for entry in view.sessions.values()]
     strangers = list(_unseen(workspace, pending.openings.all()))
     if remote:
         known = {entry.session_id for entry in view.sessions.values()}
@@ -92,10 +110,22 @@ def survey(workspace: Workspace, *, account: str | None, remote: bool) -> Overvi
     return Overview(tuple(sessions), tuple(strangers), view.current)
 
 
-def _note_of(entry: SessionEntry, closing: set[str]) -> str | None:
+def forgotten(judged: Judged) -> Listed:
+    """Return what a list says of a session that looks forgotten."""
+    note = f"{LOOKS_FORGOTTEN}: {', '.join(judged.reasons)}"
+    return Listed(judged.report, note, judged.reasons)
+
+
+def _listed(workspace: Workspace, entry: SessionEntry, closing: set[str]) -> Listed:
+    report = workspace.look_or_recall(entry)
     if entry.session_id in closing:
-        return CLOSE_PENDING
-    return OF_A_PROGRAM if entry.opened_by == LIBRARY else None
+        return Listed(report, CLOSE_PENDING)
+    judged = judge(workspace, entry, report, Ages())
+    if judged.reasons:
+        return forgotten(judged)
+    notes = [OF_A_PROGRAM] if entry.opened_by == LIBRARY else []
+    notes += [f"closes with {entry.closes_with}"] if entry.closes_with is not None else []
+    return Listed(report, "; ".join(notes) or None)
 
 
 def _unseen(workspace: Workspace, openings: Iterable[Opening]) -> Iterable[Stranger]:

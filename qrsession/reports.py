@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from qrsession.entries import JobEntry, SessionEntry
+from qrsession.processes import ProcessMark
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.spending import Spent, idle_s
 from qrsession.tags import without_own_tag
@@ -30,6 +31,8 @@ class SessionReport:
     what its jobs used. ``jobs_usage_s`` is what those of its jobs used that have ended; ``idle_s``
     is the rest of a dedicated session's usage, None while a job of it has not ended.
 
+    ``closes_with`` is the process with whose end it is closed, if any.
+
     ``was_open`` tells commands that it was found, and not opened; it is no field of the envelope.
     """
 
@@ -49,6 +52,7 @@ class SessionReport:
     usage_estimate_s: float | None = None
     jobs_usage_s: float | None = None
     idle_s: float | None = None
+    closes_with: ProcessMark | None = None
     was_open: bool = field(default=False, compare=False)
 
     @classmethod
@@ -72,6 +76,7 @@ class SessionReport:
             usage_s=entry.usage_s,
             opened_at=entry.opened_at,
             budget_s=entry.budget_s,
+            closes_with=entry.closes_with,
         )
 
     @property
@@ -104,6 +109,8 @@ class SessionReport:
         """Return the fields by name."""
         fields = asdict(self)
         del fields["was_open"]
+        mark = self.closes_with
+        fields["closes_with"] = None if mark is None else {"pid": mark.pid, "host": mark.host}
         return fields
 
 

@@ -1,5 +1,6 @@
 """Running a command as a child: its streams untouched, signals passed on, its end told exactly."""
 
+import errno
 import os
 import select
 import shutil
@@ -7,18 +8,23 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
+from qrsession.terminals import TerminalState
+
 EXIT_NOT_EXECUTABLE = 126
 EXIT_NOT_FOUND = 127
 EXIT_SIGNALLED = 128
+# So many that are to end a command are passed on to it; the next one ends it for certain.
+MOST_PASSED_ON = 2
 # Bytes that are read at once; each says the same.
 _MOST_SIGNALS = 4096
+_SHELL = "/bin/sh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +43,49 @@ class ChildEnd:
         return self.exit_code == 0
 
 
+class AbandonedError(KeyboardInterrupt):
+    """A second signal came while the session was being closed.
+
+    Who cleans up after Ctrl-C cleans up after this.
+
+    Attributes:
+        exit_code: 128 and the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = EXIT_SIGNALLED + number
+
+
 class Supervisor:
     """Runs a command as a child, and outlives the signals that are meant for it.
 
-    As a context manager it takes SIGINT, SIGTERM and SIGHUP. While the command runs they are
-    passed on to it, but for a SIGINT where there is a terminal, which has sent it to the command
-    already. One that comes before the command is there keeps it from being started, and a second
-    one interrupts what is done until then; one that comes after it has ended changes nothing, so
-    that what must be done at the end is done.
+    As a context manager it takes SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2. While the
+    command runs they are passed on to it, but for a SIGINT or SIGQUIT on a terminal, which has sent
+    it to the command already; and so are SIGTSTP, SIGCONT and SIGWINCH. The third of those passed
+    on that are to end it is a SIGKILL. On a terminal it stops when the command is stopped, so that
+    the shell gets its terminal back.
+
+    One that comes before the command is there keeps it from being started, and a second one
+    interrupts what is done until then. One that comes after it has ended changes nothing, so that
+    what must be done at the end is done; but see `closing`.
     """
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         self._early: list[int] = []
         self._is_over = False
+        self._is_held = False
+        self._passed_on = 0
         self._before: dict[signal.Signals, Any] = {}
-        # A keyboard's interrupt reaches the whole foreground group, the command included.
-        self._reaches_all = {signal.SIGINT} if os.isatty(0) else set()
+        self._terminal: TerminalState | None = None
+        self._first_while_closing: Callable[[], None] | None = None
+        self._while_closing = 0
 
     def __enter__(self) -> Self:
-        for number in _ended_by():
-            # What is ignored stays so, and for the command too: that is how `nohup` works.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._take)
+        self._terminal = TerminalState.of_ours()
+        for number in (*_ENDING, *_OF_USERS):
+            self._handle(number)
         if hasattr(signal, "SIGCHLD"):
             # Where it is ignored, the system keeps no child's exit status.
             self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _notice)
@@ -68,59 +94,155 @@ class Supervisor:
     def __exit__(self, *_failure: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._terminal is not None:
+            self._terminal.close()
 
     def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ChildEnd:
-        """Run a command to its end, on our own standard streams and terminal."""
+        """Run a command to its end, on our own standard streams and terminal.
+
+        What it leaves running in the background is not waited for.
+        """
+        self.hold()
+        first = next((number for number in self._early if number in _ENDING), None)
+        if first is not None:
+            self._is_over = True
+            return ChildEnd(EXIT_SIGNALLED + first)
+        for number in _OF_JOBS:
+            self._handle(number)
         try:
-            if self._early:
-                return ChildEnd(EXIT_SIGNALLED + self._early[0])
             # Found by the PATH that the command itself sees, as a shell would.
-            command = _resolved(arguments, environment)
-            self._child = subprocess.Popen(command, env=environment)  # noqa: S603 - what was asked
+            program = _find(arguments[0], environment)
+            self._child = _start(program, arguments, environment)
         except FileNotFoundError:
             return ChildEnd(EXIT_NOT_FOUND, f"{arguments[0]}: no such command.")
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            return ChildEnd(EXIT_NOT_EXECUTABLE, f"{arguments[0]}: {reason}.")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            return ChildEnd(
+                EXIT_NOT_EXECUTABLE, f"{arguments[0]}: {reason or type(error).__name__}."
+            )
         finally:
             self._is_over = self._child is None
-        for number in self._early:
-            self._child.send_signal(number)
-        status = _end_of(self._child)
+            if self._is_over:
+                self._put_back(_OF_JOBS)
+        # What came while it was being started is its own, too.
+        for early in self._early:
+            self._pass_on(self._child, early)
+        status = self._end_of(self._child)
+        self._is_over = True
+        self._put_back(_OF_JOBS)
+        if self._terminal is not None:
+            self._terminal.restore(with_modes=status != 0)
         return ChildEnd(EXIT_SIGNALLED - status if status < 0 else status)
 
+    def hold(self) -> None:
+        """Let no signal interrupt what follows: something is open and must be closed."""
+        self._is_held = True
+
+    @contextmanager
+    def closing(self, on_first: Callable[[], None]) -> Iterator[None]:
+        """Let signals, while the session is being closed, do no more than the second one does.
+
+        Args:
+            on_first: Called at the first one: what is done goes on.
+
+        Raises:
+            AbandonedError: A second one came.
+        """
+        self._first_while_closing = on_first
+        try:
+            yield
+        finally:
+            self._first_while_closing = None
+
+    def _handle(self, number: signal.Signals) -> None:
+        # What is ignored stays so, and for the command too: that is how `nohup` works.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            self._before[number] = signal.signal(number, self._take)
+
+    def _put_back(self, numbers: Sequence[signal.Signals]) -> None:
+        for number in numbers:
+            if number in self._before:
+                signal.signal(number, self._before.pop(number))
+
     def _take(self, number: int, _frame: FrameType | None) -> None:
-        if self._child is None:
-            if self._early and not self._is_over:
+        if self._is_over:
+            self._take_late(number)
+        elif self._child is None:
+            is_second = number in _ENDING and any(one in _ENDING for one in self._early)
+            if is_second and not self._is_held:
                 raise KeyboardInterrupt
             self._early.append(number)
-        elif number not in self._reaches_all:
-            with suppress(ProcessLookupError):
-                self._child.send_signal(number)
+        elif self._terminal is None or number not in _OF_KEYBOARD:
+            self._pass_on(self._child, number)
+
+    def _take_late(self, number: int) -> None:
+        if self._first_while_closing is None or number not in _ENDING:
+            return
+        self._while_closing += 1
+        if self._while_closing > 1:
+            raise AbandonedError(number)
+        self._first_while_closing()
+
+    def _pass_on(self, child: "subprocess.Popen[bytes]", number: int) -> None:
+        if number in _ENDING:
+            self._passed_on += 1
+            if self._passed_on > MOST_PASSED_ON:
+                number = signal.SIGKILL
+        _send(child, number)
+
+    def _end_of(self, child: "subprocess.Popen[bytes]") -> int:
+        """Wait until the child has ended, and return its status.
+
+        Python calls a signal's handler between two of its own instructions: one that comes right
+        before it begins to wait for the child would be seen when the child has ended. So what is
+        waited for is a byte, which each signal writes, and the child's end is one.
+        """
+        if not hasattr(signal, "SIGCHLD"):
+            return child.wait()
+        woken, waker = socket.socketpair()
+        with woken, waker:
+            woken.settimeout(0)
+            waker.settimeout(0)
+            before = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+            try:
+                while (status := self._look_at(child)) is None:
+                    select.select([woken], [], [])
+                    with suppress(BlockingIOError):
+                        woken.recv(_MOST_SIGNALS)
+                return status
+            finally:
+                signal.set_wakeup_fd(before)
+
+    def _look_at(self, child: "subprocess.Popen[bytes]") -> int | None:
+        """Return the child's status if it has ended; stop where it was stopped."""
+        pid, status = os.waitpid(child.pid, os.WNOHANG | os.WUNTRACED)
+        if not pid:
+            return None
+        if os.WIFSTOPPED(status):
+            if self._terminal is not None:
+                self._stop()
+            return None
+        # `Popen` need not ask again.
+        child.returncode = os.waitstatus_to_exitcode(status)
+        return child.returncode
+
+    def _stop(self) -> None:
+        """Stop as the command did, until a SIGCONT comes, which is passed on to it.
+
+        Not by SIGSTOP: where there is no shell that would let us go on, this signal does nothing.
+        """
+        if signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN:
+            return
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, handler)
 
 
-def _end_of(child: subprocess.Popen[bytes]) -> int:
-    """Wait until a child of a `Supervisor` has ended, and return its status.
-
-    Python calls a signal's handler between two of its own instructions: one that comes right before
-    it begins to wait for the child would be seen when the child has ended. So what is waited for
-    is a byte, which each signal writes, and the child's end is one.
-    """
-    if not hasattr(signal, "SIGCHLD"):
-        return child.wait()
-    woken, waker = socket.socketpair()
-    with woken, waker:
-        woken.settimeout(0)
-        waker.settimeout(0)
-        before = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-        try:
-            while (status := child.poll()) is None:
-                select.select([woken], [], [])
-                with suppress(BlockingIOError):
-                    woken.recv(_MOST_SIGNALS)
-            return status
-        finally:
-            signal.set_wakeup_fd(before)
+def _send(child: "subprocess.Popen[bytes]", number: int) -> None:
+    # Not by `Popen`, which would look for the child's end, and take its status.
+    if child.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, number)
 
 
 def _notice(_number: int, _frame: FrameType | None) -> None:
@@ -135,16 +257,45 @@ def with_own_scripts(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, "PATH": f"{folder.absolute()}{os.pathsep}{path}"}
 
 
-def _ended_by() -> list[signal.Signals]:
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+def _signals(*names: str) -> tuple[signal.Signals, ...]:
+    return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
 
 
-def _resolved(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    command = arguments[0]
+_ENDING = _signals("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+# A scheduler announces an end by one of these; by themselves they would end us.
+_OF_USERS = _signals("SIGUSR1", "SIGUSR2")
+# Taken only while the command runs.
+_OF_JOBS = _signals("SIGTSTP", "SIGCONT", "SIGWINCH")
+# A terminal sends these to its whole foreground, the command included.
+_OF_KEYBOARD = frozenset(_signals("SIGINT", "SIGQUIT", "SIGWINCH"))
+
+
+def _find(command: str, environment: Mapping[str, str]) -> str:
+    """Return the path of a command's program, as a shell would find it."""
     if os.path.dirname(command):  # noqa: PTH120 - a bare word and `./word` are told apart by it
-        return list(arguments)
-    found = shutil.which(command, path=environment.get("PATH"))
-    if found is None:
-        raise FileNotFoundError(command)
-    return [found, *arguments[1:]]
+        return command
+    path = environment.get("PATH")
+    found = shutil.which(command, path=path)
+    if found is not None:
+        return found
+    if command and shutil.which(command, os.F_OK, path=path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    raise FileNotFoundError(command)
+
+
+def _start(
+    program: str, arguments: Sequence[str], environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    """Start a program with all that a shell would hand down: streams, descriptors, its own name."""
+
+    def start(file: str, words: Sequence[str]) -> "subprocess.Popen[bytes]":
+        # Those of ours close by themselves.
+        return subprocess.Popen(words, executable=file, env=environment, close_fds=False)  # noqa: S603 - what was asked
+
+    try:
+        return start(program, list(arguments))
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        # A script that does not say what runs it is the shell's, as for `env` and `timeout`.
+        return start(_SHELL, [_SHELL, program, *arguments[1:]])

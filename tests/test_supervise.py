@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qrsession.supervise import ChildEnd, Supervisor
+from qrsession.supervise import AbandonedError, ChildEnd, Supervisor
 from tests.e2e.programs import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
@@ -33,6 +33,14 @@ def test_a_second_signal_interrupts_what_comes_before_the_command() -> None:
         raise_here(signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
             raise_here(signal.SIGTERM)
+
+
+def test_what_is_open_is_not_interrupted() -> None:
+    with Supervisor() as supervisor:
+        supervisor.hold()
+        raise_here(signal.SIGTERM)
+        raise_here(signal.SIGINT)
+        assert supervisor.run(["no-such-command"], os.environ) == ChildEnd(128 + signal.SIGTERM)
 
 
 @pytest.mark.parametrize("command", [NOTHING, ["no-such-command"]])
@@ -116,3 +124,77 @@ def test_the_end_is_told_as_a_shell_tells_it(
 ) -> None:
     with Supervisor() as supervisor:
         assert supervisor.run(command, os.environ) == ChildEnd(exit_code, words)
+
+
+def program(folder: Path, name: str, text: str, mode: int = 0o700) -> Path:
+    file = folder / name
+    file.write_text(text)
+    file.chmod(mode)
+    return file
+
+
+def test_a_script_that_names_no_interpreter_is_the_shell_s(tmp_path: Path) -> None:
+    """As for `env` and `timeout`."""
+    script = program(tmp_path, "bare", 'test "$1" = "a b" && exit 7')
+    with Supervisor() as supervisor:
+        assert supervisor.run([str(script), "a b"], os.environ) == ChildEnd(7)
+
+
+def test_a_file_in_the_path_that_is_no_program_cannot_be_executed(tmp_path: Path) -> None:
+    program(tmp_path, "readme", "no program", 0o600)
+    with Supervisor() as supervisor:
+        end = supervisor.run(["readme"], {"PATH": str(tmp_path)})
+    assert end == ChildEnd(126, "readme: Permission denied.")
+
+
+def test_the_command_gets_what_a_shell_would_give_it() -> None:
+    """Its name as it was written, and descriptors that are not ours."""
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)  # noqa: FBT003 - the signature of the standard library
+    ours = os.dup(writing)
+    script = f"echo $0 >/dev/fd/{writing}; test -e /dev/fd/{ours} && exit 9; exit 0"
+    try:
+        with Supervisor() as supervisor:
+            assert supervisor.run(["sh", "-c", script], os.environ).is_success
+        assert os.read(reading, 100) == b"sh\n"
+    finally:
+        for descriptor in (reading, writing, ours):
+            os.close(descriptor)
+
+
+KILLS_ITS_PARENT = """
+import os, signal
+taken = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, taken)
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+    os.kill(os.getppid(), number)
+    signal.sigwait(taken)
+"""
+
+
+@pytest.mark.timeout(30)
+def test_the_third_signal_ends_the_command_for_certain() -> None:
+    with Supervisor() as supervisor:
+        end = supervisor.run([sys.executable, "-c", KILLS_ITS_PARENT], os.environ)
+    assert end == ChildEnd(128 + signal.SIGKILL)
+
+
+def test_a_signal_of_users_does_not_keep_a_command_from_starting() -> None:
+    """It is passed on as soon as there is a command, which it ends by default."""
+    with Supervisor() as supervisor:
+        raise_here(signal.SIGUSR1)
+        end = supervisor.run(["sleep", "60"], os.environ)
+    assert end == ChildEnd(128 + signal.SIGUSR1)
+
+
+def test_the_second_signal_while_closing_gives_up() -> None:
+    said: list[str] = []
+    with Supervisor() as supervisor:
+        supervisor.run(NOTHING, os.environ)
+        with supervisor.closing(lambda: said.append("goes on")):
+            raise_here(signal.SIGINT)
+            raise_here(signal.SIGUSR1)
+            with pytest.raises(AbandonedError) as caught:
+                raise_here(signal.SIGTERM)
+        raise_here(signal.SIGTERM)
+    assert (said, caught.value.exit_code) == (["goes on"], 143)

@@ -16,6 +16,7 @@ VERBS: dict[str, Verb] = {
     "close": Verb("qrsession.cli.close", "Close sessions: take no more jobs."),
     "list": Verb("qrsession.cli.list", "List the sessions that may cost something."),
     "use": Verb("qrsession.cli.use", "Make a session the current one."),
+    "gc": Verb("qrsession.cli.gc", "Close sessions that look forgotten, after asking."),
     "adopt": Verb("qrsession.cli.adopt", "Take a session of the account into the ledger."),
     "forget": Verb("qrsession.cli.forget", "Take a session out of the ledger, not closing it."),
     "jobs": Verb("qrsession.cli.jobs", "List the jobs of the session, or all known here."),

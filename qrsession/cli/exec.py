@@ -1,7 +1,6 @@
 """``qrsession exec``: a session around a command."""
 
 import os
-import time
 from enum import StrEnum
 from typing import Annotated
 
@@ -11,16 +10,17 @@ from qrsession.admission import OpenRequest, open_new
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.reporting import EndTeller, Report, Summary
-from qrsession.closing import close
+from qrsession.ending import Closer, still_open_text
 from qrsession.errors import QrsessionError, UsageError
+from qrsession.guarding import guard_own, own_mark
 from qrsession.modes import parse_mode
 from qrsession.reports import SessionReport
 from qrsession.settings import ACCOUNT_VARIABLE, SESSION_VARIABLE, STATE_VARIABLE
-from qrsession.supervise import Supervisor, with_own_scripts
+from qrsession.supervise import AbandonedError, Supervisor, with_own_scripts
 from qrsession.workspace import Workspace
 
 EXIT_NOT_OPENED = 125
-_RETRY_S = 1.0
+_GOES_ON = "The session is being closed; once more, and that is left to a later command."
 
 
 class OnFailure(StrEnum):
@@ -61,6 +61,11 @@ def command(
     exit code is the command's own; 125 if no session could be opened, 126 or 127 if the command
     cannot be executed or found, 128+n if signal n ended it.
 
+    Signals are passed on to the command; the third SIGINT, SIGTERM, SIGHUP or SIGQUIT that is
+    passed on kills it. The session is closed when the command itself ends, whatever it left
+    running. A second Ctrl-C while it is being closed gives up, and says what is open. If exec
+    itself is killed, a process in the background closes the session: see `open --close-with`.
+
     Examples:
         qrsession exec --local -- qrsession run @bell
         qrsession exec --local --max-time "10m" -- sh -c 'qrsession run @ghz && qrsession status'
@@ -79,17 +84,31 @@ def command(
         options.min_qubits_of(min_qubits, backend),
         budget_s=options.budget_of(budget),
         is_at_most=longest.is_at_most,
+        closes_with=own_mark(),
     )
     workspace = context.workspace
     with Supervisor() as supervisor:
         session = _open(context, workspace, request, teller)
+        supervisor.hold()
+        entry = workspace.ledger.find(session.session_id)
+        guard = guard_own(workspace, entry, cancel=on_failure is OnFailure.CANCEL)
         end = supervisor.run(arguments, _environment(context, session))
         if end.trouble:
             context.output.fail(context.command, _not_run(end.trouble))
         is_dropping = not end.is_success and on_failure is OnFailure.CANCEL
-        closed = _close(context, workspace, session, close_timeout_s, cancel=is_dropping)
-    teller.tell_end(workspace, closed, end.exit_code)
-    raise typer.Exit(end.exit_code)
+        closer = Closer(workspace, entry, cancel=is_dropping)
+        exit_code = end.exit_code
+        try:
+            with supervisor.closing(lambda: context.output.warn(_GOES_ON)):
+                ending = closer.close(close_timeout_s)
+        except AbandonedError as error:
+            ending, exit_code = closer.abandon(), error.exit_code
+        if not ending.is_closed:
+            context.output.warn(still_open_text(ending, is_watched=guard is not None))
+        elif guard is not None:
+            guard.dismiss()
+    teller.tell_end(workspace, ending.report, exit_code)
+    raise typer.Exit(exit_code)
 
 
 def _open(
@@ -116,34 +135,3 @@ def _environment(context: Context, session: SessionReport) -> dict[str, str]:
         ACCOUNT_VARIABLE: session.account,
         STATE_VARIABLE: str(context.settings.state_file),
     }
-
-
-def _close(
-    context: Context,
-    workspace: Workspace,
-    session: SessionReport,
-    timeout_s: float,
-    *,
-    cancel: bool,
-) -> SessionReport:
-    """Close the session, trying for a while; what stays open is said, and until when."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            entry = workspace.find_any(session.session_id, interactive=False)
-            return close(workspace, entry, cancel=cancel)
-        except QrsessionError as error:
-            if time.monotonic() >= deadline:
-                context.output.warn(_still_open(session, error))
-                return session
-        time.sleep(_RETRY_S)
-
-
-def _still_open(session: SessionReport, error: QrsessionError) -> str:
-    until = "its maximum time is up"
-    if session.max_time_s is not None:
-        until += f", {session.max_time_s} s after its first job"
-    return (
-        f"The session {session.name} ({session.session_id}) could not be closed: {error.message} "
-        f"It stays open until {until}. Close it: qrsession close {session.session_id}"
-    )

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
-from qrsession.admission import OpenRequest, open_new
+from qrsession.admission import OpenRequest
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.duration import format_duration
+from qrsession.guarding import open_guarded
 from qrsession.instances import Place
 from qrsession.modes import parse_mode
+from qrsession.processes import ProcessMark
 from qrsession.reports import SessionReport
 
 
@@ -32,6 +34,10 @@ def command(
             callback=options.not_empty,
         ),
     ] = None,
+    close_with: Annotated[
+        int | None,
+        typer.Option("--close-with", metavar="PID", min=1, help="Close it when this process ends."),
+    ] = None,
     min_qubits: options.MinQubits = None,
     budget: options.Budget = None,
     account: options.Account = None,
@@ -43,11 +49,17 @@ def command(
     Its time begins when its first job starts. Close it with `qrsession close`, or let
     `qrsession exec` do both. With --budget, no job is sent in it that could exceed the budget.
 
+    With --close-with, a process in the background closes it when PID ends, however it ends; queued
+    jobs run. $$ is the shell itself, $PPID what started the script. That process does not outlive
+    the machine, nor whoever ends all processes of a job at once: systemd, Slurm, many CI runners.
+    Then the session ends when --max-time is up.
+
     Examples:
-        qrsession open --local --max-time "1h"
-        session=$(qrsession open --local --mode batch --once nightly)
+        qrsession open --local --max-time "1h" --close-with $$
+        session=$(qrsession open --local --mode batch --once nightly --close-with $PPID)
     """
     longest = options.max_time_of(max_time, context.output.say)
+    mark = None if close_with is None else ProcessMark.of(close_with)
     request = OpenRequest(
         backend=backend,
         max_time=longest.max_time,
@@ -61,11 +73,12 @@ def command(
         is_at_most=longest.is_at_most,
     )
     workspace = context.workspace
-    session = open_new(workspace, request)
+    session = open_guarded(workspace, request, mark)
     place = workspace.service(request.account, request.instance).choose_instance()
     begun = "This key opened it before:" if session.was_open else "Opened"
     context.output.say(
-        f"{begun} {session.name} on {session.backend}{_words_of(place)}{_time_of(session)}."
+        f"{begun} {session.name} on {session.backend}{_words_of(place)}{_time_of(session)}"
+        f"{_end_of(session)}."
     )
     context.show({"session": session.document()}, lambda _terminal: session.session_id)
 
@@ -78,3 +91,8 @@ def _words_of(place: Place) -> str:
 def _time_of(session: SessionReport) -> str:
     longest_s = session.max_time_s
     return "" if longest_s is None else f", for {format_duration(longest_s)} at most"
+
+
+def _end_of(session: SessionReport) -> str:
+    mark = session.closes_with
+    return "" if mark is None else f"; it closes with {mark}"

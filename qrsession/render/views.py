@@ -83,8 +83,8 @@ def overview_text(overview: "Overview", terminal: Terminal) -> str:
         return "No session is open.\n"
     columns = [*_SESSION_COLUMNS, Column("NOTE")]
     rows = [
-        [*_session_row(report, terminal, overview.current), note or ""]
-        for report, note in overview.sessions
+        [*_session_row(listed.report, terminal, overview.current), listed.note or ""]
+        for listed in overview.sessions
     ]
     rows += [_stranger_row(stranger, terminal) for stranger in overview.strangers]
     if not terminal.is_terminal:
@@ -100,9 +100,14 @@ def overview_text(overview: "Overview", terminal: Terminal) -> str:
 
 
 def _notes(overview: "Overview", terminal: Terminal) -> Iterator[str]:
-    for report, note in overview.sessions:
-        if note:
-            yield f"{terminal.paint(clean(report.name), Style.STRONG)}: {note}"
+    last_forgotten = next((one for one in reversed(overview.sessions) if one.reasons), None)
+    for listed in overview.sessions:
+        if listed.note:
+            style = Style.WARNING if listed.reasons else Style.PLAIN
+            name = terminal.paint(clean(listed.report.name), Style.STRONG)
+            yield f"{name}: {terminal.paint(clean(listed.note), style)}"
+        if listed is last_forgotten:
+            yield f"  {terminal.paint('qrsession gc', Style.BUSY)}"
     for stranger in overview.strangers:
         if stranger.session_id is None:
             yield f"{terminal.paint('?', Style.STRONG)}: {stranger.note}; unused, it costs nothing"
@@ -213,8 +218,15 @@ def _facts(session: "SessionReport", now: datetime) -> list[tuple[str, str]]:
         ("time left", "" if session.state == "closed" else time_left),
         ("usage", usage_line(session)),
         ("jobs", "" if session.accepting_jobs else "no new ones are taken"),
+        ("closes", _closes_with(session)),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _closes_with(session: "SessionReport") -> str:
+    if session.closes_with is None or session.state == "closed":
+        return ""
+    return f"with {session.closes_with}"
 
 
 def _so_far(session: "SessionReport") -> str:

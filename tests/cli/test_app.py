@@ -302,6 +302,7 @@ def test_status_of_what_the_ledger_knows(qrs: Qrs, tmp_path: Path) -> None:
                 "usage_estimate_s": None,
                 "jobs_usage_s": None,
                 "idle_s": None,
+                "closes_with": None,
             },
             "jobs": [],
             "budget": None,

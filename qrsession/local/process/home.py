@@ -4,18 +4,12 @@ The database and the secret stay with the home. What belongs to a running runtim
 host's name and boot, since a home may be shared by many hosts and outlives their reboots.
 """
 
-import re
-import socket
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from qrsession.machine import boot_id, host_name
 from qrsession.settings import Settings
 from qrsession.storage import check_folder_of_ours, ensure_private_folder
-
-_BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
-_BOOT_ID_DIGITS = 12
-_LONGEST_HOST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +83,3 @@ class RuntimeFiles:
             StorageError: The folder above it is another user's, or others may write to it.
         """
         check_folder_of_ours(self.data_dir.parent)
-
-
-def host_name() -> str:
-    """Return this host's name, fit for a file's name."""
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname())[:_LONGEST_HOST]
-    return name.lstrip(".") or "localhost"
-
-
-def boot_id() -> str:
-    """Return what tells this boot of the host from the one before; ``"0"`` where nothing does."""
-    try:
-        text = _BOOT_ID_FILE.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        text = _boot_session() if sys.platform == "darwin" else ""
-    return re.sub(r"[^0-9a-f]", "", text.lower())[:_BOOT_ID_DIGITS] or "0"
-
-
-def _boot_session() -> str:
-    import ctypes  # noqa: PLC0415 - costs time, and only macOS needs it
-
-    size = ctypes.c_size_t(64)
-    buffer = ctypes.create_string_buffer(size.value)
-    library = ctypes.CDLL(None)
-    status = library.sysctlbyname(b"kern.bootsessionuuid", buffer, ctypes.byref(size), None, 0)
-    return "" if status else buffer.value.decode("ascii", "replace")
