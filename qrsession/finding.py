@@ -58,12 +58,12 @@ def find_job(
     where: tuple[str | None, str | None],
     *,
     interactive: bool,
-    falls_back: bool = True,
 ) -> FoundJob:
     """Find a job by its id, the beginning of it, ``@last``, or the tag of its submission.
 
-    What our records have needs no service. Where no session is named and none is open, ``@last``
-    is the job that was submitted last of all that are recorded here, which is said.
+    What our records have needs no service. Where a person sits at a terminal, and no session
+    is named and none is open, ``@last`` is the job that was submitted last of all that are recorded
+    here, which is said.
 
     Args:
         workspace: The user's sessions.
@@ -71,7 +71,6 @@ def find_job(
         session: The session whose last job is meant; None: by precedence.
         where: The account and the instance to ask for a job that is not known here.
         interactive: Whether a person sits at a terminal.
-        falls_back: Whether ``@last`` may be a job of no open session.
 
     Raises:
         JobNotFoundError: It is known neither here nor to the service.
@@ -81,9 +80,7 @@ def find_job(
     if is_own_tag(key):
         return _at_service(_settle_tag(workspace, key, where[0]))
     if key == LAST_JOB:
-        return _recorded(
-            _last_job(workspace, session, interactive=interactive, falls_back=falls_back)
-        )
+        return _recorded(_last_job(workspace, session, interactive=interactive))
     try:
         return _recorded(workspace.records.find_job(key))
     except JobNotFoundError:
@@ -98,14 +95,13 @@ def find_jobs(
     where: tuple[str | None, str | None],
     *,
     interactive: bool,
-    falls_back: bool = True,
 ) -> list[FoundJob]:
     """Find several jobs, all of them or none, each once, in the order of their names.
 
     Arguments and errors are those of `find_job`.
     """
     found = [
-        find_job(workspace, key, session, where, interactive=interactive, falls_back=falls_back)
+        find_job(workspace, key, session, where, interactive=interactive)
         for key in dict.fromkeys(keys)
     ]
     return list({one.job_id: one for one in found}.values())
@@ -137,13 +133,12 @@ def _at_service(job: "RuntimeJob") -> FoundJob:
     return FoundJob(job.job_id(), job.session_id, job=job)
 
 
-def _last_job(
-    workspace: Workspace, session: str | None, *, interactive: bool, falls_back: bool
-) -> JobEntry:
+def _last_job(workspace: Workspace, session: str | None, *, interactive: bool) -> JobEntry:
     try:
         chosen = workspace.find_any(session, interactive=interactive)
     except SessionNotFoundError:
-        if session or workspace.settings.session or not falls_back:
+        if session or workspace.settings.session or not interactive:
+            # On a shared machine the last job may be somebody else's.
             raise
         newest = workspace.records.newest_jobs(1)
         if not newest:

@@ -11,6 +11,7 @@ import pytest
 
 from qrsession.local.process import daemon, starting
 from qrsession.settings import Settings
+from tests.envelopes import check_all_that_is_printed
 from tests.one_lane import AS_MANY_AS_USUAL, start_with_one_lane
 
 # Where Linux keeps files in memory, and how much must be free there; all tests take 0.2 GB.
@@ -34,8 +35,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_configure() -> None:
-    """Spare tests what none of them is about: lanes that run nothing, and waiting for a disk."""
+    """Hold what is printed against its schemas, and spare tests what none of them is about."""
     start_with_one_lane()
+    check_all_that_is_printed()
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 

@@ -1,4 +1,4 @@
-"""Every envelope that a test has printed is held against the schema in the package.
+"""Every envelope and every event that a test has printed is held against the schema in the package.
 
 In a form of it that knows no other fields than those that it names: what is printed beyond them
 is a field that nobody told users about.
@@ -6,12 +6,14 @@ is a field that nobody told users about.
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from qrsession import events
 from qrsession.errors import QrsessionError
 from qrsession.render import envelope
 
@@ -69,7 +71,7 @@ def validator(name: str) -> Draft202012Validator:
     # The conditions at the top choose what `data` is, and say nothing of it themselves.
     strictly = strict(schema, schema["$defs"])
     for condition in strictly.get("allOf", ()):
-        data = condition["then"]["properties"].get("data", {})
+        data = condition["then"].get("properties", {}).get("data", {})
         if "$ref" in data:
             condition["then"]["properties"]["data"] = data | _NOTHING_ELSE
     return Draft202012Validator(strictly, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -80,9 +82,9 @@ def check(document: Mapping[str, Any], name: str = "envelope") -> None:
     validator(name).validate(document)
 
 
-def check_every_envelope() -> None:
-    """Have every envelope that this process makes from now on checked."""
-    ok, failed = envelope.envelope_of, envelope.failure_of
+def check_all_that_is_printed() -> None:
+    """Have every envelope and every event that this process makes from now on checked."""
+    ok, failed, told = envelope.envelope_of, envelope.failure_of, events.event_document
 
     def envelope_of(command: str, data: Mapping[str, Any]) -> dict[str, Any]:
         return _checked(ok(command, data))
@@ -90,9 +92,13 @@ def check_every_envelope() -> None:
     def failure_of(command: str, error: QrsessionError) -> dict[str, Any]:
         return _checked(failed(command, error))
 
+    def event_document(event: events.Event, time: datetime) -> dict[str, Any]:
+        return _checked(told(event, time), "event")
+
     envelope.envelope_of, envelope.failure_of = envelope_of, failure_of
+    events.event_document = event_document
 
 
-def _checked(made: dict[str, Any]) -> dict[str, Any]:
-    check(json.loads(envelope.to_json(made)))
+def _checked(made: dict[str, Any], name: str = "envelope") -> dict[str, Any]:
+    check(json.loads(envelope.to_json(made)), name)
     return made

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from qrsession import watcher
 from qrsession.liveness import start_of
 from qrsession.watcher import Watcher
 

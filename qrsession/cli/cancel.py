@@ -60,8 +60,5 @@ def _cancel(
     workspace, interactive = context.workspace, context.is_interactive
     if not jobs:
         return cancel_all(workspace, workspace.find_any(session, interactive=interactive))
-    # Of somebody else's jobs on a shared machine, the last one is not ours to cancel.
-    found = find_jobs(
-        workspace, jobs, session, where, interactive=interactive, falls_back=interactive
-    )
+    found = find_jobs(workspace, jobs, session, where, interactive=interactive)
     return cancel_jobs(workspace, found)

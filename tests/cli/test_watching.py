@@ -29,7 +29,8 @@ def view(state: str) -> View:
         *("otter", "s1", "b", "batch", "local", None, state, True, None, None, None), opened_at
     )
     job = JobReport("j1", "s1", "b", "sampler", "Queued", None)
-    return View({"session": {"state": state}}, lambda _terminal: f"{state}\n", [session], [job])
+    data = {"sessions": [session.document()], "warnings": []}
+    return View(data, lambda _terminal: f"{state}\n", [session], [job])
 
 
 def looks(*acts: Act) -> Callable[[], View]:
@@ -76,7 +77,7 @@ def test_events_tell_each_change_once(capsys: pytest.CaptureFixture[str]) -> Non
     assert states == [(None, "open"), ("open", "active"), ("active", "closed")]
     kinds = [event.kind for event in events if isinstance(event, Note)]
     assert kinds == [NoteKind.SERVICE_LOST, NoteKind.SERVICE_BACK]
-    assert envelope["data"] == {"session": {"state": "closed"}}
+    assert [session["state"] for session in envelope["data"]["sessions"]] == ["closed"]
 
 
 def test_the_end_of_the_time_is_an_error_of_its_own() -> None:

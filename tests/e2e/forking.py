@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from qrsession.client import transport
+from tests.envelopes import check_all_that_is_printed
 from tests.one_lane import start_with_one_lane
 
 _ROOT = Path(__file__).parents[2]
@@ -153,6 +154,7 @@ def _load() -> None:
     has as many lanes as suit the machine, those of its life.
     """
     start_with_one_lane()
+    check_all_that_is_printed()
     for name in ("boundary", "open", "run", "status", "close", "list", "result"):
         import_module(f"qrsession.cli.{name}")
     import_module("qrsession.client.rest")

@@ -15,11 +15,11 @@ pytestmark = pytest.mark.fast
 
 
 def test_success() -> None:
-    assert json.loads(to_json(envelope_of("status", {"sessions": []}))) == {
+    assert json.loads(to_json(envelope_of("forget", {"forgotten": []}))) == {
         "schema_version": 1,
-        "command": "status",
+        "command": "forget",
         "status": "ok",
-        "data": {"sessions": []},
+        "data": {"forgotten": []},
         "error": None,
     }
 

@@ -18,11 +18,11 @@ def text_of(_terminal: Terminal) -> str:
 
 
 def test_result_is_text_or_envelope(capsys: pytest.CaptureFixture[str]) -> None:
-    Output().result("status", {"a": 1}, text_of)
+    Output().result("forget", {"forgotten": []}, text_of)
     assert capsys.readouterr() == ("text\n", "")
-    Output(Mode(json=True)).result("status", {"a": 1}, text_of)
+    Output(Mode(json=True)).result("forget", {"forgotten": []}, text_of)
     out, err = capsys.readouterr()
-    assert json.loads(out)["data"] == {"a": 1}
+    assert json.loads(out)["data"] == {"forgotten": []}
     assert (out.count("\n"), err) == (1, "")
 
 
