@@ -1,5 +1,6 @@
 """Jobs by their verbs: listed, cancelled, their logs read; and sessions chosen and forgotten."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from qrsession.finding import find_jobs
 from qrsession.local.process import daemon
 from qrsession.records import Records
+from qrsession.settings import Settings
 from qrsession.testing.control import Control
+from qrsession.workspace import Workspace
 from tests.conftest import settings_of, stop_runtime
 from tests.e2e.conftest import Cli
 
@@ -203,13 +207,13 @@ def test_one_that_cannot_be_cancelled_keeps_no_other(here: Cli, control: Control
 
 
 def test_last_of_no_open_session(here: Cli) -> None:
-    """For who only reads, it is the last job that is known; off a terminal none is cancelled so."""
+    """For a person it is the last job that is known; off a terminal it may be somebody else's."""
     job = here.ok(*DETACHED, "--local", "--backend", BACKEND).strip()
-    done = here.run("result", "@last", "--wait", "--timeout", "60", "--json")
-    assert done.returncode == 0, done.stderr
-    assert f'"job_id": "{job}"' in done.stdout
-    assert f"No session is open; the last job that is known here is {job}." in done.stderr
-    assert here.error(4, "cancel", "@last")["code"] == "session_not_found"
+    workspace = Workspace(Settings.from_environ({**os.environ, **here.environ}))
+    (found,) = find_jobs(workspace, ["@last"], None, (None, None), interactive=True)
+    assert (found.job_id, found.session_id) == (job, None)
+    for verb in ("result", "wait", "logs", "cancel"):
+        assert here.error(4, verb, "@last")["code"] == "session_not_found"
     assert here.error(4, "logs", "@last", "-s", "nobody")["code"] == "session_not_found"
 
 
