@@ -82,3 +82,10 @@ def clean(text: str) -> str:
         return text
     shown = "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
     return " ".join(shown.split())
+
+
+def cut(text: str, longest: int, terminal: Terminal) -> str:
+    """Return text that is safe to show, and ends in dots where it was longer than this."""
+    shown = clean(text)
+    dots = "…" if terminal.has_unicode else "..."
+    return shown if len(shown) <= longest else shown[: longest - len(dots)] + dots
