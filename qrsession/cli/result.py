@@ -39,7 +39,7 @@ def command(
         qrsession result
         qrsession result @last --wait --format json
     """
-    expected = expecting.expected_of_result(min_fidelity, max_tvd, reference)
+    expected = expecting.expected_of_result(expecting.Asked(min_fidelity, max_tvd, reference))
     result_form = ResultForm.of(form, output, context)
     options.check_wait(timeout, wait=wait)
     timeout_s = options.seconds_of(timeout)

@@ -68,14 +68,8 @@ def command(
         given |= {"--on-timeout": on_timeout, "--detach": detach, "--once": once}
         given |= {"--timeout": timeout, "--events": events}
         unseen.refuse(given | {"--fail-fast": fail_fast, "--no-wait": no_wait})
-    expected = expecting.expected_of(
-        min_fidelity=min_fidelity,
-        max_tvd=max_tvd,
-        reference=reference,
-        expect_value=expect_value,
-        junit=junit,
-        unseen=None if unseen is None else unseen.option,
-    )
+    asked = expecting.Asked(min_fidelity, max_tvd, reference, expect_value or (), junit)
+    expected = expecting.expected_of(asked, unseen=None if unseen is None else unseen.option)
     cancels = options.cancels_on_timeout(on_timeout, timeout)
     result_form = ResultForm.of(form, output, context)
     deadline = Deadline(options.seconds_of(timeout))
