@@ -149,18 +149,17 @@ def _unseen(workspace: Workspace, openings: Iterable[Opening]) -> Iterable[Stran
 
 
 def _remote(service: "RuntimeService", known: set[str]) -> Iterable[Stranger]:
-    for mode in ("session", "batch"):
+    for mode in SessionMode:
         for workload in service.client.list_workloads(mode):
             if not workload.is_over and workload.workload_id not in known:
                 yield _stranger_of(workload, service.account.name, NOT_OF_THIS_LEDGER)
 
 
 def _stranger_of(workload: "Workload", account: str, note: str) -> Stranger:
-    is_batch = workload.mode == "batch"
     return Stranger(
         session_id=workload.workload_id,
         backend=workload.backend,
-        mode=SessionMode.BATCH if is_batch else SessionMode.DEDICATED,
+        mode=workload.session_mode,
         account=account,
         created=workload.created,
         note=note,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Of a job whose state nobody has asked for yet.
 UNKNOWN_STATUS = "Unknown"
+# Of the jobs of one session; the oldest of more are not looked at.
+MOST_JOBS_READ = 2000
 # A session with less of its time left is nearly over.
 NEARLY_OVER = 0.1
 

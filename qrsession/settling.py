@@ -257,7 +257,8 @@ class Settler:
 
         A neighbour with the same account may have opened one of them, so none is taken or closed.
         """
-        mode = "batch" if opening.mode == SessionMode.BATCH else "session"
+        is_batch = opening.mode == SessionMode.BATCH
+        mode = SessionMode.BATCH if is_batch else SessionMode.DEDICATED
         known = {entry.session_id for entry in self._ledger.read().sessions.values()}
         known |= {closed.entry.session_id for closed in self._ledger.history.read()}
         latest = opening.created_at + timedelta(seconds=self._lost_s) + _SKEW

@@ -72,7 +72,6 @@ LIBRARY = (
         "rounds",
         "wait_errors",
         "events",
-        "wanted_jobs",
         "workspace",
         "admission",
         "finding",

@@ -11,11 +11,11 @@ from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.telling import telling
 from qrsession.errors import UsageError
+from qrsession.finding import find_wanted
 from qrsession.outcomes import Outcome
 from qrsession.render.waited import waited_text
 from qrsession.terms import Terms
 from qrsession.waiting import Deadline
-from qrsession.wanted_jobs import find_wanted
 
 
 def command(

@@ -43,7 +43,7 @@ def watch(context: Context, view: "View", look: "Callable[[], View]", deadline: 
     events = _Events(context.output)
     try:
         with nullcontext() if context.output.mode.json else Watch(context.output) as drawn:
-            place = _Place(context.output, drawn)
+            place = _Screen(context.output, drawn)
             place.show(view)
             events.tell(view)
             while view.open_sessions:
@@ -65,7 +65,7 @@ def watch(context: Context, view: "View", look: "Callable[[], View]", deadline: 
 
 
 def _look(
-    look: "Callable[[], View]", events: "_Events", place: "_Place", before: "View"
+    look: "Callable[[], View]", events: "_Events", place: "_Screen", before: "View"
 ) -> "View | None":
     """Look again; None where the service is out of reach."""
     try:
@@ -98,7 +98,7 @@ def _timed_out(view: "View", deadline: Deadline) -> WaitTimeoutError:
     )
 
 
-class _Place:
+class _Screen:
     """Where a view is drawn: nowhere with ``--events``."""
 
     def __init__(self, output: Output, watch: Watch | None) -> None:

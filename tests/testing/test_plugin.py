@@ -70,7 +70,8 @@ def test_one(qrsession_service, qrsession_control, qrsession_runtime):
 def test_two(qrsession_service, qrsession_control, qrsession_runtime):
     note(qrsession_runtime._process.pid)
     assert qrsession_control.counts() == ()
-    assert list(qrsession_service.client.list_workloads("batch")) == []
+    from qrsession.protocol.status import SessionMode
+    assert list(qrsession_service.client.list_workloads(SessionMode.BATCH)) == []
     qrsession_runtime.kill()
 
 def test_three(qrsession_service, qrsession_runtime):
