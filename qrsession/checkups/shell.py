@@ -36,7 +36,7 @@ _COUNTED = (
     "NO_COLOR",
     "COLUMNS",
 )
-# Where each shell looks for completions of its user, below the home, and of the system.
+# Where each shell looks for completions of its user, below the home, and of the system, below roots.
 _COMPLETIONS = {
     "bash": (
         ".local/share/bash-completion/completions/qrsession",
@@ -45,6 +45,7 @@ _COMPLETIONS = {
     "zsh": (".zfunc/_qrsession", ".zsh/completions/_qrsession", ".local/share/zsh/_qrsession"),
     "fish": (".config/fish/completions/qrsession.fish",),
 }
+ROOTS = (sys.prefix, "/usr/local", "/usr")
 _SYSTEMS = {
     "bash": "share/bash-completion/completions/qrsession",
     "zsh": "share/zsh/site-functions/_qrsession",
@@ -96,7 +97,7 @@ def completion_of(shell: str, environ: Mapping[str, str]) -> Path | None:
     """Return the file by which a shell completes our commands, None where there is none."""
     home = Path(environ.get("HOME") or Path.home())
     candidates = [home / part for part in _COMPLETIONS[shell]]
-    candidates += [Path(root) / _SYSTEMS[shell] for root in (sys.prefix, "/usr/local", "/usr")]
+    candidates += [Path(root) / _SYSTEMS[shell] for root in ROOTS]
     for path in candidates:
         if path.is_file():
             return path
