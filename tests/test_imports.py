@@ -112,7 +112,7 @@ ALLOWED = {
     "names": BASE,
     "entries": WIRE | {"processes"},
     "versioned": WIRE,
-    "pending": DISK,
+    "pending": DISK | {"liveness"},
     "budgets": WIRE,
     "purse": DISK,
     "spending": WIRE,
@@ -146,7 +146,7 @@ ALLOWED = {
     "render": BASE
     | {"duration", "render", "reports", "account_reports", "results", "overview", "job_lists"}
     | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"}
-    | {"verdicts", "events", "recaps", "settings", "protocol.status"},
+    | {"verdicts", "events", "recaps", "settings", "protocol.fields", "protocol.status"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.process.daemon", "local.account.identity"},
     "connection": LIBRARY | {"local.process.daemon", "local.account.identity"},
