@@ -96,6 +96,7 @@ LIBRARY = (
 )
 ALLOWED = {
     "errors": set[str](),
+    "lazy_names": set[str](),
     "diagnostics": {"redaction"},
     "redaction": set[str](),
     "clock": set[str](),
@@ -155,9 +156,9 @@ ALLOWED = {
     "unmodified": {"settings", "protocol", "local.process.daemon", "local.account.identity"},
     "local": WIRE | {"settings", "storage", "machine", "local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
-    "testing": LIBRARY | {"local", "testing"},
+    "testing": LIBRARY | {"lazy_names", "local", "testing"},
     "__main__": {"cli"},
-    "__init__": LIBRARY,
+    "__init__": LIBRARY | {"lazy_names"},
 }
 # Rooms of the runtime that alone may decode what users send.
 DECODERS = {"local.worker", "local.simulation"}
@@ -193,6 +194,7 @@ HEAVY = {
         "client.transport",
         "client.iam",
         "client.proving",
+        "client.failures",
         "client.reaching",
     },
     "rich": set[str](),

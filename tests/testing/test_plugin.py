@@ -49,7 +49,12 @@ def test_a_run_that_uses_none_of_it_pays_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert json.loads(done.stdout) == ["qrsession", "qrsession.testing", "qrsession.testing.plugin"]
+    assert json.loads(done.stdout) == [
+        "qrsession",
+        "qrsession.lazy_names",
+        "qrsession.testing",
+        "qrsession.testing.plugin",
+    ]
 
 
 def test_tests_share_a_process_and_see_nothing_of_each_other(tmp_path: Path) -> None:
