@@ -36,7 +36,7 @@ _COUNTED = (
     "NO_COLOR",
     "COLUMNS",
 )
-# Where each shell looks for completions of its user, below the home, and of the system, below roots.
+# Where each shell looks for completions: its user's below the home, the system's below a root.
 _COMPLETIONS = {
     "bash": (
         ".local/share/bash-completion/completions/qrsession",
