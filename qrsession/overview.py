@@ -12,7 +12,7 @@ from qrsession.forgotten import Ages
 from qrsession.pending import Opening, Pending
 from qrsession.protocol.status import SessionMode
 from qrsession.reports import SessionReport
-from qrsession.tidying import Judged, judge
+from qrsession.tidying import Judged, judge_session
 from qrsession.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def survey(workspace: Workspace, *, account: str | None, remote: bool) -> Overvi
     return Overview(tuple(sessions), tuple(strangers), view.current)
 
 
-def forgotten(judged: Judged) -> Listed:
+def listed_as_forgotten(judged: Judged) -> Listed:
     """Return what a list says of a session that looks forgotten."""
     note = f"{LOOKS_FORGOTTEN}: {', '.join(judged.reasons)}"
     return Listed(judged.report, note, judged.reasons)
@@ -120,9 +120,9 @@ def _listed(workspace: Workspace, entry: SessionEntry, closing: set[str]) -> Lis
     report = workspace.look_or_recall(entry)
     if entry.session_id in closing:
         return Listed(report, CLOSE_PENDING)
-    judged = judge(workspace, entry, report, Ages())
+    judged = judge_session(workspace, entry, report, Ages())
     if judged.reasons:
-        return forgotten(judged)
+        return listed_as_forgotten(judged)
     notes = [OF_A_PROGRAM] if entry.opened_by == LIBRARY else []
     notes += [f"closes with {entry.closes_with}"] if entry.closes_with is not None else []
     return Listed(report, "; ".join(notes) or None)

@@ -89,7 +89,7 @@ LIBRARY = (
     }
     | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
     | {"unmodified", "checkups", "recaps"}
-    | {"observables", "expectations", "wanted", "verdicts", "references"}
+    | {"observables", "agreement", "wanted", "verdicts", "references"}
     | {"ideal", "foreseeing"}
     | {"machine", "liveness", "processes", "watcher", "guarding", "ending", "terminals"}
     | {"forgotten", "tidying"}
@@ -129,11 +129,11 @@ ALLOWED = {
     "devices": WIRE,
     "options": WIRE,
     "observables": BASE,
-    "expectations": BASE,
+    "agreement": BASE,
     "wanted": BASE | {"observables"},
-    "verdicts": BASE | {"expectations", "observables", "wanted"},
-    "references": BASE | {"expectations"},
-    "ideal": BASE | {"expectations"},
+    "verdicts": BASE | {"agreement", "observables", "wanted"},
+    "references": BASE | {"agreement"},
+    "ideal": BASE | {"agreement"},
     "foreseeing": LIBRARY | {"ideal"},
     "client": CLIENT | {"__version__"},
     "codec": WIRE | {"codec"},

@@ -106,10 +106,10 @@ def _line_of(judged: "Judged") -> str:
 
 
 def _table_of(sifted: "Sifted", terminal: "Terminal") -> str:
-    from qrsession.overview import Overview, forgotten  # noqa: PLC0415 - as above
+    from qrsession.overview import Overview, listed_as_forgotten  # noqa: PLC0415 - as above
     from qrsession.render.views import overview_text  # noqa: PLC0415 - as above
 
     if not sifted.forgotten and terminal.is_terminal:
         return "No session looks forgotten.\n"
-    listed = tuple(forgotten(judged) for judged in sifted.forgotten)
+    listed = tuple(listed_as_forgotten(judged) for judged in sifted.forgotten)
     return overview_text(Overview(listed, (), None), terminal)

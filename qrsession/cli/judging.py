@@ -9,6 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qrsession.agreement import Distribution
 from qrsession.cli.context import Context
 from qrsession.cli.expecting import Asked
 from qrsession.cli.files import check_target, write_target
@@ -21,7 +22,6 @@ from qrsession.errors import (
     UsageError,
     WaitInterruptedError,
 )
-from qrsession.expectations import Distribution
 from qrsession.foreseeing import Foresight, circuit_names
 from qrsession.outcomes import Outcome, recall_outcome
 from qrsession.protocol.options import DEFAULT_SHOTS

@@ -18,7 +18,7 @@ from qrsession.errors import (
 from qrsession.events import JobStatusSeen, Note, NoteKind, SessionStateSeen
 from qrsession.render.output import Output
 from qrsession.render.terminal import Style
-from qrsession.render.watch import Watch
+from qrsession.render.watch import LiveView
 from qrsession.waiting import PATIENCE_S, Deadline
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def watch(context: Context, view: "View", look: "Callable[[], View]", deadline: 
     """
     events = _Events(context.output)
     try:
-        with nullcontext() if context.output.mode.json else Watch(context.output) as drawn:
+        with nullcontext() if context.output.mode.json else LiveView(context.output) as drawn:
             place = _Screen(context.output, drawn)
             place.show(view)
             events.tell(view)
@@ -101,7 +101,7 @@ def _timed_out(view: "View", deadline: Deadline) -> WaitTimeoutError:
 class _Screen:
     """Where a view is drawn: nowhere with ``--events``."""
 
-    def __init__(self, output: Output, watch: Watch | None) -> None:
+    def __init__(self, output: Output, watch: LiveView | None) -> None:
         self._output = output
         self._watch = watch
 
