@@ -12,7 +12,7 @@ from qrsession.forgotten import Ages
 from qrsession.pending import Opening, Pending
 from qrsession.protocol.status import SessionMode
 from qrsession.reports import SessionReport
-from qrsession.tidying import Judged, judge_session
+from qrsession.tidying import Judged, judge
 from qrsession.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _listed(workspace: Workspace, entry: SessionEntry, closing: set[str]) -> Lis
     report = workspace.look_or_recall(entry)
     if entry.session_id in closing:
         return Listed(report, CLOSE_PENDING)
-    judged = judge_session(workspace, entry, report, Ages())
+    judged = judge(workspace, entry, report, Ages())
     if judged.reasons:
         return listed_as_forgotten(judged)
     notes = [OF_A_PROGRAM] if entry.opened_by == LIBRARY else []

@@ -49,7 +49,7 @@ class Sifted:
 def sift(workspace: Workspace, ages: Ages) -> Sifted:
     """Look at all sessions of the ledger, and part those that look forgotten from the others."""
     judged = [
-        judge_session(workspace, entry, workspace.look_or_recall(entry), ages)
+        judge(workspace, entry, workspace.look_or_recall(entry), ages)
         for entry in workspace.ledger.read().sessions.values()
     ]
     is_open = [one for one in judged if one.report.state != SessionState.CLOSED]
@@ -68,9 +68,7 @@ def sift_again(workspace: Workspace, sifted: Sifted, ages: Ages) -> Sifted:
     return Sifted(forgotten, anew.kept + others)
 
 
-def judge_session(
-    workspace: Workspace, entry: SessionEntry, report: SessionReport, ages: Ages
-) -> Judged:
+def judge(workspace: Workspace, entry: SessionEntry, report: SessionReport, ages: Ages) -> Judged:
     """Say whether a session looks forgotten.
 
     The service is asked for its jobs only where it might. One whose service is out of reach does

@@ -1,6 +1,5 @@
 """Where the command runs: the terminal, completion, and the variables that change what it does."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
@@ -36,7 +35,7 @@ _COUNTED = (
     "NO_COLOR",
     "COLUMNS",
 )
-# Where each shell looks for completions: its user's below the home, the system's below a root.
+# Where each shell looks for completions of its user, below the home, and of the system.
 _COMPLETIONS = {
     "bash": (
         ".local/share/bash-completion/completions/qrsession",
@@ -45,7 +44,6 @@ _COMPLETIONS = {
     "zsh": (".zfunc/_qrsession", ".zsh/completions/_qrsession", ".local/share/zsh/_qrsession"),
     "fish": (".config/fish/completions/qrsession.fish",),
 }
-ROOTS = (sys.prefix, "/usr/local", "/usr")
 _SYSTEMS = {
     "bash": "share/bash-completion/completions/qrsession",
     "zsh": "share/zsh/site-functions/_qrsession",
@@ -97,7 +95,7 @@ def completion_of(shell: str, environ: Mapping[str, str]) -> Path | None:
     """Return the file by which a shell completes our commands, None where there is none."""
     home = Path(environ.get("HOME") or Path.home())
     candidates = [home / part for part in _COMPLETIONS[shell]]
-    candidates += [Path(root) / _SYSTEMS[shell] for root in ROOTS]
+    candidates += [Path(root) / _SYSTEMS[shell] for root in ("/usr/local", "/usr")]
     for path in candidates:
         if path.is_file():
             return path

@@ -1,16 +1,13 @@
 """``qrsession run``: circuit files into jobs, and jobs into results."""
 
-from qrsession.awaiting import await_jobs
+from typing import TYPE_CHECKING
+
 from qrsession.cli import expecting, options, run_options
 from qrsession.cli.context import Context
-from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted
-from qrsession.cli.telling import tell_submitted, telling
-from qrsession.options import Options
-from qrsession.runs import RunRequest, check_shots, parse_values
-from qrsession.sources import read_sources
-from qrsession.terms import Terms
-from qrsession.venues import Venue, find_venue
-from qrsession.waiting import Deadline
+
+if TYPE_CHECKING:
+    from qrsession.runs import RunRequest
+    from qrsession.venues import Venue
 
 
 def command(
@@ -62,6 +59,17 @@ def command(
         qrsession exec --local -- qrsession run @bell --shots 1000
         qrsession run --local --backend aer_simulator @bell @ghz --format counts
     """
+    # Imported here: its help needs none of it.
+    from qrsession.awaiting import await_jobs  # noqa: PLC0415
+    from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted  # noqa: PLC0415
+    from qrsession.cli.telling import tell_submitted, telling  # noqa: PLC0415
+    from qrsession.options import Options  # noqa: PLC0415
+    from qrsession.runs import RunRequest, check_shots, parse_values  # noqa: PLC0415
+    from qrsession.sources import read_sources  # noqa: PLC0415
+    from qrsession.terms import Terms  # noqa: PLC0415
+    from qrsession.venues import find_venue  # noqa: PLC0415
+    from qrsession.waiting import Deadline  # noqa: PLC0415
+
     unseen = run_options.unseen_of(estimate=estimate, detach=detach)
     if unseen is not None:
         given: dict[str, object] = {"--format": form, "--output": output}
@@ -121,9 +129,8 @@ def command(
     )
 
 
-def _show_estimate(context: Context, venue: Venue, request: RunRequest) -> None:
-    # Imported here because a run itself needs none of it.
-    from qrsession.render.estimating import estimate_text  # noqa: PLC0415
+def _show_estimate(context: Context, venue: "Venue", request: "RunRequest") -> None:
+    from qrsession.render.estimating import estimate_text  # noqa: PLC0415 - as above
 
     found = venue.estimate(request)
     context.show({"estimate": found.document()}, lambda terminal: estimate_text(found, terminal))

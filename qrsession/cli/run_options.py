@@ -9,14 +9,12 @@ import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.cli.telling import say_and_tell
 from qrsession.errors import UsageError
-from qrsession.options import Options
-from qrsession.sources import Transpilation
-from qrsession.waiting import Deadline
 
 if TYPE_CHECKING:
     from qrsession.patience import Patience
+    from qrsession.sources import Transpilation
+    from qrsession.waiting import Deadline
 
 DEFAULT_OPTIMIZATION_LEVEL = 2
 
@@ -142,7 +140,7 @@ def unseen_of(*, estimate: bool, detach: bool) -> Unseen | None:
     return _ESTIMATED if estimate else _DETACHED if detach else None
 
 
-def patience_of(context: Context, deadline: Deadline, *, no_wait: bool) -> "Patience":
+def patience_of(context: Context, deadline: "Deadline", *, no_wait: bool) -> "Patience":
     """Return how long submission is tried: no longer than the command waits in all.
 
     Args:
@@ -150,6 +148,8 @@ def patience_of(context: Context, deadline: Deadline, *, no_wait: bool) -> "Pati
         deadline: When the wait for the result ends, which has begun.
         no_wait: Whether too many requests are an error at once.
     """
+    from qrsession.cli.telling import say_and_tell  # noqa: PLC0415 - the help needs none of it
+
     return replace(
         context.workspace.patience(0 if no_wait else deadline.timeout_s),
         left_s=lambda: deadline.left_s,
@@ -159,13 +159,16 @@ def patience_of(context: Context, deadline: Deadline, *, no_wait: bool) -> "Pati
 
 def transpilation_of(
     level: int | None, seed: int | None, *, fractional_gates: bool, as_is: bool
-) -> Transpilation:
+) -> "Transpilation":
     """Return how circuits are made to fit the backend.
 
     Raises:
         UsageError: Circuits are to be sent as they are, and how to change them is said as well.
         InvalidValueError: There is no such level, or the seed is out of range.
     """
+    from qrsession.options import Options  # noqa: PLC0415 - as above
+    from qrsession.sources import Transpilation  # noqa: PLC0415 - as above
+
     if as_is:
         if level is not None or seed is not None or fractional_gates:
             raise UsageError("--no-transpile leaves no level, seed or gates to choose.")
