@@ -115,6 +115,12 @@ class SessionReport:
         fields["closes_with"] = None if mark is None else {"pid": mark.pid, "host": mark.host}
         return fields
 
+    def closed_document(self) -> dict[str, Any]:
+        """Return what is said of a session that was closed, by name."""
+        told = ("name", "session_id", "state")
+        used = ("usage_s", "usage_estimate_s", "jobs_usage_s", "idle_s")
+        return {name: getattr(self, name) for name in (*told, *used)}
+
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
