@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qrsession.errors import CircuitError, ExpectationError
-from qrsession.expectations import (
+from qrsession.agreement import (
     Distribution,
     Measured,
     average,
@@ -19,6 +18,7 @@ from qrsession.expectations import (
     perfect_total_variation,
     total_variation,
 )
+from qrsession.errors import CircuitError, ExpectationError
 from qrsession.observables import reader_of
 from qrsession.wanted import Expectation, Kind
 

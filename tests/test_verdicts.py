@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from qrsession.agreement import Distribution, Measured
 from qrsession.errors import CircuitError, InvalidValueError
-from qrsession.expectations import Distribution, Measured
 from qrsession.verdicts import Ground, Verdict, check_observables, failure_of, judge
 from qrsession.wanted import Expectation, Kind, bound_of, parse_value_expectation
 

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from qrsession.agreement import Measured
 from qrsession.errors import JobFailedError
-from qrsession.expectations import Measured
 from qrsession.render.junit import Suite, broken_suite, judged_suite, junit_text
 from qrsession.reports import JobReport
 from qrsession.verdicts import Verdict

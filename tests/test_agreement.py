@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from qiskit.quantum_info import hellinger_fidelity
 
-from qrsession.errors import InvalidValueError
-from qrsession.expectations import (
+from qrsession.agreement import (
     Distribution,
     Measured,
     average,
@@ -20,6 +19,7 @@ from qrsession.expectations import (
     perfect_total_variation,
     total_variation,
 )
+from qrsession.errors import InvalidValueError
 
 pytestmark = pytest.mark.fast
 
