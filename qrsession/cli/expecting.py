@@ -46,6 +46,15 @@ ExpectValue = Annotated[
         "Qubit 0 is on the right.",
     ),
 ]
+ExpectBits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect-value",
+        metavar="EXPR",
+        help='Fail where it does not hold: "ZZ=1±0.05", "ZZ>=0.9"; repeatable. '
+        "A letter for each bit of the bitstrings.",
+    ),
+]
 JunitFile = Annotated[
     Path | None,
     typer.Option(
@@ -93,7 +102,12 @@ def expected_of(
 
 
 def expected_of_result(
-    min_fidelity: float | None, max_tvd: float | None, reference: Path | None
+    *,
+    min_fidelity: float | None,
+    max_tvd: float | None,
+    reference: Path | None,
+    expect_value: Sequence[str] | None,
+    junit: Path | None,
 ) -> "Expected | None":
     """Return the same for a result whose circuits are not known here.
 
@@ -110,8 +124,8 @@ def expected_of_result(
         min_fidelity=min_fidelity,
         max_tvd=max_tvd,
         reference=reference,
-        expect_value=None,
-        junit=None,
+        expect_value=expect_value,
+        junit=junit,
     )
 
 

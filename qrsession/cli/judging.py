@@ -34,6 +34,7 @@ from qrsession.verdicts import (
     Verdict,
     check_observables,
     failure_of,
+    ground_of_counts,
     judge,
     perfect_of,
 )
@@ -132,21 +133,35 @@ class Expected:
         found.warn_of_noise(request.shots or DEFAULT_SHOTS)
         return found
 
+    def for_job(self, context: Context, job_id: str) -> "Judge":
+        """Look at a job that was submitted before: by its record, what it was made of."""
+        names = _recorded_names(context, job_id) or [job_id]
+        return Judge(context, self, [[Circuit(name) for name in names]])
+
     def for_outcome(self, context: Context, outcome: Outcome) -> "Judge":
         """Look at a result whose circuits are not here: only what came out is known of them.
 
+        So letters of observables stand for the bits of its bitstrings, bit 0 on the right.
+
         Raises:
+            CircuitError: An observable does not fit it.
             InvalidValueError: The reference does not fit it, or it has no counts.
         """
+        names = _recorded_names(context, outcome.job.job_id)
+        if len(names) != len(outcome.pubs):
+            names = [f"circuit {at}" for at in range(len(outcome.pubs))]
+        if not self.expectations:
+            return Judge(context, self, [[Circuit(name) for name in names]])
         grounds = []
-        for at, pub in enumerate(outcome.pubs):
+        for name, pub in zip(names, outcome.pubs, strict=True):
             if not isinstance(pub, SampledPub):
                 raise InvalidValueError(
                     f"Job {outcome.job.job_id} has no counts to compare.",
-                    advice="Leave --reference out.",
+                    advice="Expect nothing of it: its values have their errors beside them.",
                 )
-            bits = next(iter(pub.counts), "")
-            grounds.append(Ground(f"circuit {at}", [len(part) for part in bits.split(" ")], 0, ()))
+            ground = ground_of_counts(name, pub.counts)
+            check_observables(self.expectations, ground)
+            grounds.append(ground)
         compared = self._compared(grounds)
         return Judge(context, self, [[Circuit(ground.circuit, ground) for ground in compared]])
 
@@ -296,6 +311,13 @@ def _by_job(circuits: Sequence[Circuit], request: "RunRequest") -> list[list[Cir
         return [list(circuits)]
     rest = iter(circuits)
     return [list(islice(rest, len(circuit_names([source])))) for source in request.sources]
+
+
+def _recorded_names(context: Context, job_id: str) -> list[str]:
+    """Return the circuit files that a job was made of, none where nobody knows."""
+    with suppress(QrsessionError):
+        return list(context.workspace.records.find_job(job_id).files)
+    return []
 
 
 def _names(circuits: Iterable[Circuit]) -> list[str]:
