@@ -63,6 +63,7 @@ LIBRARY = (
     | {
         "reports",
         "runs",
+        "venues",
         "outcomes",
         "awaiting",
         "ended_jobs",

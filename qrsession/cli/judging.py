@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qrsession.cli.context import Context
+from qrsession.cli.expecting import Asked
 from qrsession.cli.files import check_target, write_target
 from qrsession.clock import utc_now
 from qrsession.errors import (
@@ -76,45 +77,23 @@ class Expected:
     junit: Path | None = None
 
     @classmethod
-    def of(
-        cls,
-        *,
-        min_fidelity: float | None,
-        max_tvd: float | None,
-        reference: Path | None,
-        expect_value: Sequence[str] | None,
-        junit: Path | None,
-        unseen: str | None = None,
-    ) -> "Expected":
-        """Read the options.
-
-        Args:
-            min_fidelity: The least fidelity.
-            max_tvd: The largest total variation distance.
-            reference: A file with distributions.
-            expect_value: What is expected of observables.
-            junit: Where the report goes.
-            unseen: The option that says that nobody looks at the result, if one does.
-
-        Raises:
-            UsageError: They do not go together.
-            InvalidValueError: One of them cannot be read, or can never hold.
-        """
-        bounds = ((Kind.FIDELITY, min_fidelity), (Kind.TOTAL_VARIATION, max_tvd))
+    def of(cls, asked: Asked, *, unseen: str | None = None) -> "Expected":
+        """Read the options; arguments and errors are those of `expecting.expected_of`."""
+        bounds = ((Kind.FIDELITY, asked.min_fidelity), (Kind.TOTAL_VARIATION, asked.max_tvd))
         expectations = [bound_of(kind, bound) for kind, bound in bounds if bound is not None]
-        if reference is not None and not expectations:
+        if asked.reference is not None and not expectations:
             raise UsageError(
                 "--reference is for a comparison, and none is asked for.",
                 advice="Add --min-fidelity 0.9 or --max-tvd 0.1.",
             )
-        expectations += [parse_value_expectation(text) for text in expect_value or ()]
-        if unseen is not None and (expectations or junit is not None):
+        expectations += [parse_value_expectation(text) for text in asked.expect_value]
+        if unseen is not None and (expectations or asked.junit is not None):
             what = "what is expected of it" if expectations else "--junit"
             raise UsageError(f"{unseen} waits for no result, so {what} would never be looked at.")
-        if junit is not None:
-            check_target(junit)
-        references = [] if reference is None else read_reference(reference)
-        return cls(tuple(expectations), reference, references, junit)
+        if asked.junit is not None:
+            check_target(asked.junit)
+        references = [] if asked.reference is None else read_reference(asked.reference)
+        return cls(tuple(expectations), asked.reference, references, asked.junit)
 
     def for_run(self, context: Context, request: "RunRequest") -> "Judge":
         """Look at the circuits of a run, before anything is paid for.

@@ -43,13 +43,8 @@ def command(
         qrsession result
         qrsession result @last --wait --format json
     """
-    expected = expecting.expected_of_result(
-        min_fidelity=min_fidelity,
-        max_tvd=max_tvd,
-        reference=reference,
-        expect_value=expect_value,
-        junit=junit,
-    )
+    asked = expecting.Asked(min_fidelity, max_tvd, reference, expect_value or (), junit)
+    expected = expecting.expected_of_result(asked)
     result_form = ResultForm.of(form, output, context)
     options.check_wait(timeout, wait=wait)
     timeout_s = options.seconds_of(timeout)
