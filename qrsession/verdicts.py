@@ -74,6 +74,11 @@ class Verdict:
         return self.expectation.holds_for(self.seen.value)
 
     @property
+    def verb(self) -> str:
+        """Say in a word whether the expectation holds."""
+        return "holds" if self.holds else "fails"
+
+    @property
     def is_close(self) -> bool:
         """Whether a bound is within the value's error: other shots might decide otherwise."""
         bounds = self.expectation.range

@@ -22,11 +22,9 @@ from qrsession.errors import (
     WaitInterruptedError,
 )
 from qrsession.expectations import Distribution
-from qrsession.foreseeing import Foresight, circuit_names
 from qrsession.outcomes import Outcome, recall_outcome
 from qrsession.protocol.options import DEFAULT_SHOTS
 from qrsession.references import read_reference, references_for
-from qrsession.render.junit import Suite, broken_suite, judged_suite, junit_text
 from qrsession.render.verdicts import verdict_lines
 from qrsession.reports import JobReport
 from qrsession.results import SampledPub
@@ -43,6 +41,7 @@ from qrsession.wanted import Expectation, Kind, bound_of, parse_value_expectatio
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
+    from qrsession.render.junit import Suite
     from qrsession.runs import RunRequest
 
 _INTERRUPTED = WaitInterruptedError("Interrupted.")
@@ -103,6 +102,8 @@ class Expected:
                 come out of it is not known.
             InvalidValueError: The reference does not fit them.
         """
+        from qrsession.foreseeing import circuit_names  # noqa: PLC0415 - a kept result needs none
+
         is_kept = not request.options.environment["private"]
         circuits = [
             Circuit(ground.circuit, ground)
@@ -149,6 +150,8 @@ class Expected:
     ) -> list[Ground]:
         if not self.expectations:
             return []
+        from qrsession.foreseeing import Foresight  # noqa: PLC0415 - as above
+
         needs_distribution = any(one.needs_distribution for one in self.expectations)
         foresight = Foresight(
             context.cache,
@@ -243,8 +246,29 @@ class Judge:
         Raises:
             StorageError: It cannot be written.
         """
+        if self.expected.junit is None:
+            return
+        from qrsession.render.junit import judged_suite  # noqa: PLC0415 - few ask for a report
+
         pairs = zip(outcomes, self.circuits, strict=False)
-        self._write([judged_suite(outcome.job, _names(own), verdicts) for outcome, own in pairs])
+        self._write(
+            self.expected.junit,
+            [judged_suite(outcome.job, _names(own), verdicts) for outcome, own in pairs],
+        )
+
+    def keep(self, outcomes: Sequence[Outcome], verdicts: Sequence[Verdict]) -> None:
+        """Keep what was seen beside the jobs, for the page that `exec` makes of its session."""
+        told: dict[str, list[str]] = {}
+        for one in verdicts:
+            sentence = f"{one.verb}: {one.circuit}: {one.sentence()}"
+            told.setdefault(one.job_id or "", []).append(sentence)
+        records = self.context.workspace.records
+        for outcome in outcomes:
+            job = outcome.job
+            # Of a private job nothing is kept. Of another the result is, to be judged again.
+            with suppress(StorageError):
+                if job.job_id in told and records.result_path(job.job_id).exists():
+                    records.keep_verdicts(job.session_id, job.job_id, told[job.job_id])
 
     @contextmanager
     def reporting(self, jobs: "Sequence[RuntimeJob]" = ()) -> Iterator[None]:
@@ -256,14 +280,17 @@ class Judge:
         try:
             yield
         except (QrsessionError, KeyboardInterrupt) as error:
-            told = error if isinstance(error, QrsessionError) else _INTERRUPTED
-            try:
-                self._write(self._suites_of(told, jobs))
-            except StorageError as unwritten:
-                self.context.output.warn(unwritten.message)
+            if self.expected.junit is not None:
+                told = error if isinstance(error, QrsessionError) else _INTERRUPTED
+                try:
+                    self._write(self.expected.junit, self._suites_of(told, jobs))
+                except StorageError as unwritten:
+                    self.context.output.warn(unwritten.message)
             raise
 
-    def _suites_of(self, error: QrsessionError, jobs: "Sequence[RuntimeJob]") -> list[Suite]:
+    def _suites_of(self, error: QrsessionError, jobs: "Sequence[RuntimeJob]") -> "list[Suite]":
+        from qrsession.render.junit import broken_suite, judged_suite  # noqa: PLC0415 - as above
+
         if not jobs:
             return [broken_suite(None, _names(chain.from_iterable(self.circuits)), error)]
         suites = []
@@ -277,15 +304,17 @@ class Judge:
                 suites.append(judged_suite(outcome.job, _names(circuits), verdicts))
         return suites
 
-    def _write(self, suites: Sequence[Suite]) -> None:
-        if self.expected.junit is None:
-            return
+    def _write(self, file: Path, suites: "Sequence[Suite]") -> None:
+        from qrsession.render.junit import junit_text  # noqa: PLC0415 - as above
+
         text = junit_text(suites, began=self._watch.began, time_s=self._watch.time_s())
-        write_target(self.expected.junit, text)
-        self.context.output.say(f"Wrote {self.expected.junit}.")
+        write_target(file, text)
+        self.context.output.say(f"Wrote {file}.")
 
 
 def _by_job(circuits: Sequence[Circuit], request: "RunRequest") -> list[list[Circuit]]:
+    from qrsession.foreseeing import circuit_names  # noqa: PLC0415 - as above
+
     if not request.separate:
         return [list(circuits)]
     rest = iter(circuits)

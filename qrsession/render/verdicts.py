@@ -20,6 +20,6 @@ def verdict_lines(
     """
     is_one = len({verdict.pub for verdict in verdicts}) == 1
     for verdict in verdicts:
-        label, style = ("holds:", Style.GOOD) if verdict.holds else ("fails:", Style.BAD)
+        style = Style.GOOD if verdict.holds else Style.BAD
         circuit = "" if is_one else f"{verdict.circuit}: "
-        yield label, style, f"{circuit}{verdict.sentence(plus_minus_of(terminal))}"
+        yield f"{verdict.verb}:", style, f"{circuit}{verdict.sentence(plus_minus_of(terminal))}"
