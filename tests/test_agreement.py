@@ -127,6 +127,14 @@ def test_a_perfect_device_comes_to_what_is_said(size: int, shots: int, seed: int
         assert told == pytest.approx(float(np.mean(seen)), abs=limit)
 
 
+@pytest.mark.parametrize("shots", [1, 50, 100, 101])
+@pytest.mark.parametrize("rare", [1e-15, 1e-4])
+def test_what_all_but_never_happens_changes_all_but_nothing(shots: int, rare: float) -> None:
+    expected = Distribution({"0": 1 - rare, "1": rare})
+    assert perfect_fidelity(expected, shots) == pytest.approx(1.0, abs=4 * rare + 1e-9)
+    assert perfect_total_variation(expected, shots) == pytest.approx(0.0, abs=4 * rare + 1e-9)
+
+
 def test_what_noise_does_is_known_in_closed_form() -> None:
     fair = Distribution({"0": 0.5, "1": 0.5})
     # Of one shot, one outcome has all: |1 - 1/2|; and of two, half of the time.

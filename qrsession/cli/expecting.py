@@ -47,6 +47,15 @@ ExpectValue = Annotated[
         "Qubit 0 is on the right.",
     ),
 ]
+ExpectBits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect-value",
+        metavar="EXPR",
+        help='Fail where it does not hold: "ZZ=1±0.05", "ZZ>=0.9"; repeatable. '
+        "A letter for each bit of the bitstrings.",
+    ),
+]
 JunitFile = Annotated[
     Path | None,
     typer.Option(
@@ -106,7 +115,8 @@ def expected_of_result(asked: Asked) -> "Expected | None":
         UsageError: There is nothing to compare with.
         InvalidValueError: One of them cannot be read.
     """
-    if asked.reference is None and not asked.is_nothing:
+    compares = not (asked.min_fidelity is None and asked.max_tvd is None)
+    if compares and asked.reference is None:
         raise UsageError(
             "The circuits of a result are not known here, so what should come out is not either.",
             advice="Give the distribution to compare with: --reference FILE.",
