@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qrsession.entries import JobEntry
 from qrsession.errors import JobNotFoundError, SessionNotFoundError
+from qrsession.names import LAST_JOB
 from qrsession.outcomes import Outcome, recall_outcome
 from qrsession.pending import Pending
 from qrsession.tags import is_own_tag
@@ -14,8 +15,6 @@ from qrsession.workspace import Workspace
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
     from qrsession.service import RuntimeService
-
-LAST_JOB = "@last"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from qrsession import finding
 from qrsession.job import RuntimeJob
+from qrsession.names import LAST_JOB
 from qrsession.outcomes import Outcome, recall_outcome
 from qrsession.protocol.status import FINAL_JOB_STATUSES
 from qrsession.workspace import Workspace
@@ -41,7 +42,7 @@ def find_wanted(
     if not keys and session is not None:
         return list(_unfinished(workspace, session, where[0], interactive=interactive))
     found = finding.find_jobs(
-        workspace, keys or [finding.LAST_JOB], session, where, interactive=interactive
+        workspace, keys or [LAST_JOB], session, where, interactive=interactive
     )
     return [_kept_or_asked(workspace, job) for job in found]
 

@@ -6,12 +6,11 @@ import typer
 
 from qrsession.cli import expecting, options
 from qrsession.cli.context import Context
-from qrsession.cli.outcomes import ResultForm, show_outcomes
-from qrsession.finding import LAST_JOB, find_result
-from qrsession.outcomes import Outcome, read_outcome
+from qrsession.names import LAST_JOB
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
+    from qrsession.outcomes import Outcome
 
 
 def command(
@@ -39,6 +38,10 @@ def command(
         qrsession result
         qrsession result @last --wait --format json
     """
+    # Imported here: its help needs none of it.
+    from qrsession.cli.outcomes import ResultForm, show_outcomes  # noqa: PLC0415
+    from qrsession.finding import find_result  # noqa: PLC0415
+
     expected = expecting.expected_of_result(min_fidelity, max_tvd, reference)
     result_form = ResultForm.of(form, output, context)
     options.check_wait(timeout, wait=wait)
@@ -58,7 +61,9 @@ def command(
 
 def _outcome(
     context: Context, found: "Outcome | RuntimeJob", *, wait: bool, timeout_s: float | None
-) -> Outcome:
+) -> "Outcome":
+    from qrsession.outcomes import Outcome, read_outcome  # noqa: PLC0415 - as above
+
     if isinstance(found, Outcome):
         return found
     if not wait:

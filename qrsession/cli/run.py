@@ -3,30 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qrsession.awaiting import await_jobs
 from qrsession.cli import expecting, options
 from qrsession.cli.context import Context
-from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted
-from qrsession.cli.telling import say_and_tell, tell_submitted, telling
-from qrsession.entries import SessionEntry
 from qrsession.errors import UsageError
-from qrsession.options import Options
-from qrsession.runs import (
-    RunRequest,
-    Submitted,
-    check_shots,
-    parse_values,
-    run_in_session,
-    run_on_backend,
-)
-from qrsession.service import RuntimeService
-from qrsession.sources import Transpilation, read_sources
-from qrsession.terms import Terms
-from qrsession.waiting import Deadline
+
+if TYPE_CHECKING:
+    from qrsession.entries import SessionEntry
+    from qrsession.runs import RunRequest, Submitted
+    from qrsession.service import RuntimeService
+    from qrsession.sources import Transpilation
 
 DEFAULT_OPTIMIZATION_LEVEL = 2
 
@@ -143,6 +132,16 @@ def command(
         qrsession exec --local -- qrsession run @bell --shots 1000
         qrsession run --local --backend aer_simulator @bell @ghz --format counts
     """
+    # Imported here: its help needs none of it.
+    from qrsession.awaiting import await_jobs  # noqa: PLC0415
+    from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted  # noqa: PLC0415
+    from qrsession.cli.telling import say_and_tell, tell_submitted, telling  # noqa: PLC0415
+    from qrsession.options import Options  # noqa: PLC0415
+    from qrsession.runs import RunRequest, check_shots, parse_values  # noqa: PLC0415
+    from qrsession.sources import read_sources  # noqa: PLC0415
+    from qrsession.terms import Terms  # noqa: PLC0415
+    from qrsession.waiting import Deadline  # noqa: PLC0415
+
     given: dict[str, object] = {"--format": form, "--output": output, "--on-timeout": on_timeout}
     if estimate:
         given |= {"--detach": detach, "--once": once, "--timeout": timeout, "--events": events}
@@ -228,11 +227,13 @@ def _refuse(given: Mapping[str, object], why: str, advice: str) -> None:
 class _Place:
     """Where circuits are run: in a session, or on a backend without one."""
 
-    service: RuntimeService
+    service: "RuntimeService"
     backend: str
-    session: SessionEntry | None
+    session: "SessionEntry | None"
 
-    def submit(self, request: RunRequest) -> Submitted:
+    def submit(self, request: "RunRequest") -> "Submitted":
+        from qrsession.runs import run_in_session, run_on_backend  # noqa: PLC0415 - as above
+
         if self.session is not None:
             return run_in_session(self.service, self.session, request)
         return run_on_backend(self.service, self.backend, request)
@@ -263,7 +264,7 @@ def _find_place(
     return _Place(workspace.service_of(entry, account), entry.backend or "", entry)
 
 
-def _show_estimate(context: Context, place: _Place, request: RunRequest) -> None:
+def _show_estimate(context: Context, place: _Place, request: "RunRequest") -> None:
     # Imported here because the run itself needs none of it.
     from qrsession.estimating import estimate_in_session, estimate_on_backend  # noqa: PLC0415
     from qrsession.render.estimating import estimate_text  # noqa: PLC0415
@@ -278,7 +279,10 @@ def _show_estimate(context: Context, place: _Place, request: RunRequest) -> None
 
 def _transpilation(
     level: int | None, seed: int | None, *, fractional_gates: bool, as_is: bool
-) -> Transpilation:
+) -> "Transpilation":
+    from qrsession.options import Options  # noqa: PLC0415 - as above
+    from qrsession.sources import Transpilation  # noqa: PLC0415
+
     if as_is:
         if level is not None or seed is not None or fractional_gates:
             raise UsageError("--no-transpile leaves no level, seed or gates to choose.")

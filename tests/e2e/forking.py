@@ -155,9 +155,19 @@ def _load() -> None:
     """
     start_with_one_lane()
     check_all_that_is_printed()
-    for name in ("boundary", "open", "run", "status", "close", "list", "result"):
+    for name in ("boundary", "open", "run", "status", "close", "list", "result", "outcomes"):
         import_module(f"qrsession.cli.{name}")
-    import_module("qrsession.client.rest")
+    # What these verbs load when they do something.
+    for name in (
+        "admission",
+        "awaiting",
+        "cli.telling",
+        "client.rest",
+        "finding",
+        "options",
+        "runs",
+    ):
+        import_module(f"qrsession.{name}")
     transport._FIRST_BACKOFF_S = 0.02
 
 
