@@ -5,13 +5,62 @@ They stand between marks: ``<!-- generated: NAME -->`` and ``<!-- end -->``.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from qrsession.cli.grammar import Command, Parameter, read_grammar
+from qrsession.cli.topics import (
+    EXEC_CODES,
+    EXIT_CODES,
+    OTHER_VARIABLES,
+    OWN_VARIABLES,
+    errors_by_exit_code,
+)
+
 DOCS = Path(__file__).parent
 _DATA = "_data"
+BAR = "\\|"
+# What every command takes is said once.
+_OF_ALL = {"--quiet", "--verbose", "--help", "--json", "--state"}
+
+
+def commands() -> str:
+    """Return a section for each command, from its own help."""
+    return "\n".join(
+        line for name, verb in read_grammar().parts.items() for line in _command(name, verb)
+    ).rstrip()
+
+
+def exit_codes() -> str:
+    """Return a table of exit codes, with the codes of errors that end so."""
+    errors = errors_by_exit_code()
+    rows = [
+        (str(code), meaning, ", ".join(f"`{name}`" for name in errors.get(code, ())))
+        for code, meaning in EXIT_CODES.items()
+    ]
+    return _table(("code", "meaning", "`error.code`"), rows)
+
+
+def exit_codes_of_exec() -> str:
+    """Return a table of the exit codes of `exec`."""
+    return _table(("code", "meaning"), EXEC_CODES.items())
+
+
+def own_variables() -> str:
+    """Return a table of the variables of this program."""
+    return _variables(OWN_VARIABLES)
+
+
+def other_variables() -> str:
+    """Return a table of the variables of others that count here."""
+    return _variables(OTHER_VARIABLES)
+
+
+def events() -> str:
+    """Return a table for each event."""
+    return "\n".join(_objects(_schema("event-v1.json")["$defs"], keeps_names=True)).rstrip()
 
 
 def data_of_commands() -> str:
@@ -23,7 +72,61 @@ def data_of_commands() -> str:
 
 def objects() -> str:
     """Return a table for each object that ``data`` may hold."""
-    return "\n".join(_objects(_schema("envelope-v1.json")["$defs"]))
+    return "\n".join(_objects(_schema("envelope-v1.json")["$defs"])).rstrip()
+
+
+def _command(name: str, command: Command, level: int = 2) -> Iterator[str]:
+    yield f"{'#' * level} {name}"
+    yield ""
+    yield command.help or command.summary
+    yield ""
+    if command.is_group:
+        for part, inner in command.parts.items():
+            yield from _command(f"{name} {part}", inner, level + 1)
+        return
+    arguments = [each for each in command.parameters if not each.is_option]
+    words = " ".join(["qrsession", name, *(_stand_in(each) for each in arguments), "[OPTIONS]"])
+    yield from ("```text", words, "```", "")
+    rows = [(_term(each), _about(each)) for each in command.parameters if _is_its_own(each)]
+    if rows:
+        yield from (_table(("", "does"), rows), "")
+    if command.examples:
+        yield from ("For example:", "", "```sh", *command.examples, "```", "")
+
+
+def _is_its_own(parameter: Parameter) -> bool:
+    return _OF_ALL.isdisjoint(parameter.names)
+
+
+def _term(parameter: Parameter) -> str:
+    value = _stand_in(parameter)
+    if not parameter.is_option:
+        return f"`{value}`"
+    names = ", ".join(f"`{name}`" for name in parameter.names)
+    return f"{names} `{value}`" if parameter.takes_value else names
+
+
+def _stand_in(parameter: Parameter) -> str:
+    return parameter.metavar or "|".join(parameter.choices)
+
+
+def _about(parameter: Parameter) -> str:
+    notes = [parameter.help]
+    if parameter.metavar and parameter.choices:
+        notes.append(f"One of: {', '.join(parameter.choices)}.")
+    if parameter.default is not None:
+        notes.append(f"By default `{parameter.default}`.")
+    return " ".join(note for note in notes if note)
+
+
+def _variables(variables: Mapping[str, str]) -> str:
+    return _table(("variable", "does"), [(f"`{name}`", does) for name, does in variables.items()])
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *rows]
+    # A bar would end the cell, even in code.
+    return "\n".join(f"| {' | '.join(cell.replace('|', BAR) for cell in line)} |" for line in lines)
 
 
 def _commands(commands: list[str], definitions: Mapping[str, Any]) -> Iterator[str]:
@@ -43,11 +146,11 @@ def _inline(form: Mapping[str, Any]) -> str:
     )
 
 
-def _objects(definitions: Mapping[str, Any]) -> Iterator[str]:
+def _objects(definitions: Mapping[str, Any], *, keeps_names: bool = False) -> Iterator[str]:
     for name, definition in definitions.items():
         if name.endswith(_DATA) or "properties" not in definition:
             continue
-        yield f"### {_title(name)}"
+        yield f"### {name if keeps_names else _title(name)}"
         yield ""
         base = definition.get("allOf")
         also = f" All of {_type(base[0])}, and:" if base else ""
@@ -67,7 +170,7 @@ def _meaning(value: Mapping[str, Any]) -> str:
     choices = [choice for choice in value.get("enum", ()) if choice is not None]
     if choices:
         words = f"{words} One of {', '.join(f'`{choice}`' for choice in choices)}.".strip()
-    return words.replace("|", "\\|")
+    return words.replace("|", BAR)
 
 
 def _type(value: Mapping[str, Any]) -> str:
@@ -113,6 +216,12 @@ def _schema(name: str) -> dict[str, Any]:
 
 
 SECTIONS = {
+    "commands": commands,
+    "exit-codes": exit_codes,
+    "exit-codes-of-exec": exit_codes_of_exec,
+    "own-variables": own_variables,
+    "other-variables": other_variables,
+    "events": events,
     "data": data_of_commands,
     "objects": objects,
 }
@@ -121,7 +230,7 @@ _SECTION = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.D
 
 def regenerated(page: str) -> str:
     """Return a page whose generated sections say what the code says now."""
-    return _SECTION.sub(lambda match: f"{match[1]}\n{SECTIONS[match[2]]()}\n{match[3]}", page)
+    return _SECTION.sub(lambda match: f"{match[1]}\n{SECTIONS[match[2]]()}\n\n{match[3]}", page)
 
 
 def pages() -> list[Path]:

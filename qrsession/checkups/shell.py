@@ -1,6 +1,5 @@
 """Where the command runs: the terminal, completion, and the variables that change what it does."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
@@ -96,7 +95,7 @@ def completion_of(shell: str, environ: Mapping[str, str]) -> Path | None:
     """Return the file by which a shell completes our commands, None where there is none."""
     home = Path(environ.get("HOME") or Path.home())
     candidates = [home / part for part in _COMPLETIONS[shell]]
-    candidates += [Path(root) / _SYSTEMS[shell] for root in (sys.prefix, "/usr/local", "/usr")]
+    candidates += [Path(root) / _SYSTEMS[shell] for root in ("/usr/local", "/usr")]
     for path in candidates:
         if path.is_file():
             return path

@@ -37,7 +37,7 @@ def run(command: list[str], folder: Path, text: str) -> "subprocess.CompletedPro
 
 def test_first_screen_has_the_two_commands() -> None:
     """One runs the main job, one passes the tests; both make their own environment."""
-    first_screen = "".join(README.read_text().splitlines(keepends=True)[:24])
+    first_screen = "".join(README.read_text().splitlines(keepends=True)[:28])
     main_job, tests = re.findall(r"^```sh\n(.*?)^```", first_screen, re.DOTALL | re.MULTILINE)
     assert main_job.strip() == (
         "python3 -m venv .venv && .venv/bin/pip install . && "
@@ -49,7 +49,7 @@ def test_first_screen_has_the_two_commands() -> None:
 
 def test_commands_of_the_tour(fresh_home: Path, tmp_path: Path) -> None:
     """Every command of the tour succeeds, one after the other, in one home."""
-    tour = [block for block in blocks("sh") if "venv" not in block][:2]
+    tour = [block for block in blocks("sh") if "venv" not in block][:3]
     done = run(["bash", "-euo", "pipefail"], tmp_path, "\n".join(tour))
     assert done.returncode == 0, done.stderr
     assert fresh_home.is_dir()
@@ -62,7 +62,7 @@ def test_commands_for_a_quantum_computer(fresh_home: Path, tmp_path: Path) -> No
     The place of the key and of the service is all that is put in for the test.
     """
     save = "qrsession account save --default\n"
-    setting_up, working = [block for block in blocks("sh") if "venv" not in block][2:4]
+    setting_up, working = [block for block in blocks("sh") if "venv" not in block][3:5]
     assert setting_up.startswith(save)
     with default_account(tmp_path) as server:
         (tmp_path / "key").write_text(server.key)
@@ -79,7 +79,7 @@ def test_commands_for_a_quantum_computer(fresh_home: Path, tmp_path: Path) -> No
 
 def test_commands_for_a_twin(fresh_home: Path, tmp_path: Path) -> None:
     """A session on a noisy device, and a script of IBM's client that knows nothing of this one."""
-    by_hand, unmodified = [block for block in blocks("sh") if "venv" not in block][4:]
+    by_hand, unmodified = [block for block in blocks("sh") if "venv" not in block][5:]
     (tmp_path / "script.py").write_text(
         "from qiskit_ibm_runtime import QiskitRuntimeService\n"
         "print(QiskitRuntimeService().backend('ibm_fez').num_qubits)\n"
