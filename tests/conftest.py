@@ -38,6 +38,21 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that the processes that share the files end together.
+
+    Where one process runs them all, what fails fast is to fail first.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place_in_the_queue)
+
+
+def _place_in_the_queue(item: pytest.Item) -> int:
+    if item.get_closest_marker("fast") is not None:
+        return 2
+    return 0 if "e2e" in item.path.parts else 1
+
+
 def pytest_configure() -> None:
     """Hold what is printed against its schemas, and spare tests what none of them is about."""
     start_with_one_lane()
