@@ -203,7 +203,8 @@ run() {
     arguments+=("--report=$GITHUB_STEP_SUMMARY")
   fi
   if [ -n "${INPUT_WORKING_DIRECTORY:-}" ]; then
-    CDPATH='' cd -- "$INPUT_WORKING_DIRECTORY" ||
+    # What the shell would say of it might begin a line with a command for GitHub.
+    CDPATH='' cd -- "$INPUT_WORKING_DIRECTORY" 2>/dev/null ||
       fail "$EXIT_USAGE" "There is no folder '$INPUT_WORKING_DIRECTORY'."
   fi
   forget_inputs

@@ -4,8 +4,8 @@
 
     shell_rows.py COUNT
 
-The script enters so many open sessions, each with a job, into the ledger of the home that it is
-started in.
+The script enters so many open sessions, each with a job whose result is kept, into the ledger of
+the home that it is started in.
 """
 
 # ruff: noqa: PLC0415 - The rows need nothing of the package, and the script nothing of the rows.
@@ -20,25 +20,63 @@ from typing import Any
 
 NAMES = ("no-network", "completion", "completion-200", "status-200")
 MANY = 200
-# All commands that ask no service and change nothing.
+_VERBS = (
+    "open",
+    "run",
+    "status",
+    "close",
+    "list",
+    "use",
+    "gc",
+    "adopt",
+    "forget",
+    "jobs",
+    "wait",
+    "result",
+    "cancel",
+    "logs",
+    "exec",
+    "env",
+    "usage",
+    "backends",
+    "account",
+    "local",
+    "serve",
+    "doctor",
+    "cache",
+    "completion",
+    "man",
+    "help",
+)
+# All commands that ask no service, and may be repeated.
 COMMANDS = (
     ("--version",),
     ("--help",),
     ("status", "--cached"),
     ("status", "--all", "--cached"),
     ("status", "--cached", "--json"),
+    ("jobs", "--cached"),
+    ("jobs", "--all", "--cached", "--json"),
+    ("result", "job-0"),
+    ("result", "job-0", "--format", "json"),
+    ("wait", "job-0"),
     ("env",),
     ("env", "--unset"),
+    ("env", "--shell", "fish"),
+    ("env", "--format", "dotenv"),
     ("account", "list"),
     ("account", "show"),
     ("local", "status"),
     ("cache", "info"),
     ("completion", "bash"),
+    ("completion", "zsh"),
+    ("completion", "fish"),
     ("man",),
     ("man", "run"),
     ("man", "exit-codes"),
     ("help",),
     ("help", "status"),
+    *((verb, "--help") for verb in _VERBS),
 )
 # What stands before the cursor; the last word is the one that is being typed.
 LINES = (
@@ -142,12 +180,13 @@ class Slowest:
 
 
 def main(count: int) -> None:
-    """Enter open sessions into the ledger, each with a job."""
+    """Enter open sessions into the ledger, each with a job and its result."""
     from qrsession.entries import JobEntry, SessionEntry
     from qrsession.records import Records
     from qrsession.settings import Settings
     from qrsession.state import Ledger
 
+    result = _result_of_a_job()
     settings = Settings.from_environ()
     ledger, records = Ledger(settings), Records(settings.state_dir)
     begun = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -172,6 +211,32 @@ def main(count: int) -> None:
         records.add_job(
             JobEntry(f"job-{number}", session_id, "aer_simulator", "sampler", "local", when)
         )
+        records.write_result(f"job-{number}", result)
+
+
+def _result_of_a_job() -> bytes:
+    """Return what a service sends for 4096 shots of two qubits."""
+    import base64
+    import io
+    import json
+    import zlib
+
+    import numpy as np
+
+    samples = io.BytesIO()
+    np.save(samples, np.resize(np.array([[0], [3]], dtype=np.uint8), (4096, 1)))
+    packed = base64.standard_b64encode(zlib.compress(samples.getvalue())).decode()
+    array = {"array": {"__type__": "ndarray", "__value__": packed}, "num_bits": 2}
+    data = {
+        "field_names": ["c"],
+        "field_types": ["BitArray"],
+        "shape": [],
+        "fields": {"c": {"__type__": "BitArray", "__value__": array}},
+    }
+    pub = {"data": {"__type__": "DataBin", "__value__": data}, "metadata": {}}
+    pubs = [{"__type__": "PubResult", "__value__": pub}]
+    whole = {"pub_results": pubs, "metadata": {}}
+    return json.dumps({"__type__": "PrimitiveResult", "__value__": whole}).encode()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 Public names are loaded when they are first used (PEP 562): importing this package is free.
 """
 
+from qrsession.lazy_names import load_when_used
+
 # Type checkers know the name; importing it from typing would be most of this package's own time.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,18 +43,4 @@ __all__ = [
     "__version__",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Import the module that defines a public name, when the name is first asked for."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - half of this package's own import time
-
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = load_when_used(globals(), _HOMES, __all__)

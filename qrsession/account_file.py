@@ -115,7 +115,7 @@ class AccountFile:
         elif mending is storage.Mending.FAILED:
             self._warn(
                 f"{self.path} is readable by others, and its mode cannot be changed; "
-                f"try: chmod 600 '{self.path}'"
+                f"try: chmod 600 {storage.quoted(self.path)}"
             )
 
     def _prepare_folder(self) -> None:
@@ -137,7 +137,8 @@ class AccountFile:
             target = os.path.realpath(self.path)
             raise StorageError(
                 f"{self.path} is a symbolic link, and keys are not written through one.",
-                advice=f"Put the file in its place: mv '{target}' '{self.path}'",
+                advice=f"Put the file in its place: mv {storage.quoted(target)} "
+                f"{storage.quoted(self.path)}",
                 details={"path": str(self.path), "target": target},
             )
         if hasattr(os, "getuid") and status.st_uid != os.getuid():

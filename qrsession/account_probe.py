@@ -42,7 +42,7 @@ _REFUSALS = (NotAuthorizedError, NotFoundError, RequestRefusedError)
 T = TypeVar("T")
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     """How a check came out."""
 
     OK = "ok"
@@ -55,7 +55,7 @@ class Check:
     """One thing that was looked at."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckVerdict
     message: str
     advice: str = ""
 
@@ -104,7 +104,7 @@ class _Findings:
     instances: tuple[Instance, ...] = ()
     place: Place | None = None
 
-    def add(self, name: str, verdict: Verdict, message: str, advice: str = "") -> None:
+    def add(self, name: str, verdict: CheckVerdict, message: str, advice: str = "") -> None:
         check = Check(name, verdict, message, advice)
         self.checks.append(check)
         self.heard(check)
@@ -132,8 +132,8 @@ def probe_account(service: RuntimeService, *, heard: Callable[[Check], None] = _
         _check_plan(service, _check_usage(service, found), found)
     except QrsessionError as raised:
         error = raised
-        if not any(check.verdict is Verdict.FAIL for check in found.checks):
-            found.add("service", Verdict.FAIL, raised.message, raised.advice)
+        if not any(check.verdict is CheckVerdict.FAIL for check in found.checks):
+            found.add("service", CheckVerdict.FAIL, raised.message, raised.advice)
     probe = Probe(
         account=service.account.name,
         url=_origin_of(service.account),
@@ -152,7 +152,7 @@ def _check_transport(service: RuntimeService, found: _Findings) -> None:
     if not service.account.verify:
         found.add(
             "tls",
-            Verdict.WARN,
+            CheckVerdict.WARN,
             "Certificates are not checked, so anybody on the way can read the key.",
             "Remove `verify` from the account.",
         )
@@ -161,21 +161,21 @@ def _check_transport(service: RuntimeService, found: _Findings) -> None:
 def _check_key(service: RuntimeService, found: _Findings) -> None:
     if service.account.is_local:
         service.finder.check_key()
-        found.add("key", Verdict.OK, "The local runtime is up, and takes this home's key.")
+        found.add("key", CheckVerdict.OK, "The local runtime is up, and takes this home's key.")
         return
     with_advice = _HOW_TO_GET_A_KEY
     if not service.account.token:
-        found.add("key", Verdict.FAIL, "The account has no key.", with_advice)
+        found.add("key", CheckVerdict.FAIL, "The account has no key.", with_advice)
         raise NotAuthorizedError("The account has no key.", advice=with_advice)
     try:
         service.finder.check_key()
     except NotAuthorizedError as error:
-        found.add("key", Verdict.FAIL, error.message, with_advice)
+        found.add("key", CheckVerdict.FAIL, error.message, with_advice)
         raise
     except ServiceError as error:
-        found.add("key", Verdict.FAIL, error.message, error.advice)
+        found.add("key", CheckVerdict.FAIL, error.message, error.advice)
         raise
-    found.add("key", Verdict.OK, "The key is good: a token was issued for it.")
+    found.add("key", CheckVerdict.OK, "The key is good: a token was issued for it.")
 
 
 def _check_instances(service: RuntimeService, found: _Findings) -> None:
@@ -184,65 +184,69 @@ def _check_instances(service: RuntimeService, found: _Findings) -> None:
     except (NotAuthorizedError, RequestRefusedError, ServiceError) as error:
         found.add(
             "instances",
-            Verdict.WARN,
+            CheckVerdict.WARN,
             f"The key's instances cannot be listed: {error.message}",
             "Name the instance by its CRN; names and automatic choice need the list.",
         )
         return
     if listed is None:
-        found.add("instances", Verdict.OK, "The service keeps no list of instances.")
+        found.add("instances", CheckVerdict.OK, "The service keeps no list of instances.")
         return
     found.instances = listed
     if not listed:
         message = "The key sees no instance with backends."
         advice = "Create one at https://quantum.cloud.ibm.com, or use a key of its account."
-        found.add("instances", Verdict.FAIL, message, advice)
+        found.add("instances", CheckVerdict.FAIL, message, advice)
         raise InstanceNotFoundError(message, advice=advice)
     names = ", ".join(f"{one.name} ({one.plan}, {one.pricing})" for one in listed)
-    found.add("instances", Verdict.OK, f"The key sees {len(listed)}: {names}.")
+    found.add("instances", CheckVerdict.OK, f"The key sees {len(listed)}: {names}.")
 
 
 def _check_place(service: RuntimeService, found: _Findings) -> None:
     try:
         found.place = service.choose_instance()
     except (NotAuthorizedError, NotFoundError, UsageError, ServiceError) as error:
-        found.add("instance", Verdict.FAIL, error.message, error.advice)
+        found.add("instance", CheckVerdict.FAIL, error.message, error.advice)
         raise
     place = found.place
     if place.crn is None:
-        found.add("instance", Verdict.OK, "Requests name no instance.")
+        found.add("instance", CheckVerdict.OK, "Requests name no instance.")
     elif place.instance is None and not service.account.is_local:
         found.add(
             "instance",
-            Verdict.WARN,
+            CheckVerdict.WARN,
             f"{place.crn} is used as it stands; its plan is not known.",
             "It may cost money: look it up before a session is opened.",
         )
     elif place.may_cost and not place.was_named and not service.account.is_local:
         found.add(
             "instance",
-            Verdict.WARN,
+            CheckVerdict.WARN,
             f"Commands use {place}, which nobody named and which is not free.",
             "On a CI machine and in cluster jobs it must be named: --instance, or the account's.",
         )
     else:
         why = "" if place.was_named else ", the first in order"
         words = str(place) if place.instance else "its one instance"
-        found.add("instance", Verdict.OK, f"Commands use {words}{why}.")
+        found.add("instance", CheckVerdict.OK, f"Commands use {words}{why}.")
 
 
 def _check_backends(service: RuntimeService, found: _Findings) -> None:
     try:
         backends = service.backends()
     except (NotAuthorizedError, NotFoundError, RequestRefusedError, ServiceError) as error:
-        found.add("backends", Verdict.FAIL, f"They cannot be read: {error.message}", error.advice)
+        found.add(
+            "backends", CheckVerdict.FAIL, f"They cannot be read: {error.message}", error.advice
+        )
         raise
     online = online_and_wide(backends, 0)
     if not backends:
         message = "The instance has no backend."
-        found.add("backends", Verdict.FAIL, message, "Ask who owns the instance to allot some.")
+        found.add(
+            "backends", CheckVerdict.FAIL, message, "Ask who owns the instance to allot some."
+        )
         raise BackendNotFoundError(message)
-    verdict = Verdict.OK if online else Verdict.WARN
+    verdict = CheckVerdict.OK if online else CheckVerdict.WARN
     found.add(
         "backends",
         verdict,
@@ -254,16 +258,16 @@ def _check_backends(service: RuntimeService, found: _Findings) -> None:
 def _check_usage(service: RuntimeService, found: _Findings) -> InstanceUsage | None:
     usage = _unless_refused(service.usage)
     if usage is None:
-        found.add("usage", Verdict.WARN, "The key may not read what was used.")
+        found.add("usage", CheckVerdict.WARN, "The key may not read what was used.")
         return None
     used = f"{format_seconds(usage.consumed_s)} used"
     if usage.limit_s is not None:
         used += f" of {format_seconds(usage.limit_s)}"
     if usage.limit_reached:
         advice = "Wait for the next period, or raise the limit where it is yours."
-        found.add("usage", Verdict.WARN, f"{used}: the limit is reached.", advice)
+        found.add("usage", CheckVerdict.WARN, f"{used}: the limit is reached.", advice)
     else:
-        found.add("usage", Verdict.OK, f"{used}.")
+        found.add("usage", CheckVerdict.OK, f"{used}.")
     return usage
 
 
@@ -281,14 +285,14 @@ def _check_plan(service: RuntimeService, usage: InstanceUsage | None, found: _Fi
     if instance is not None and instance.plan == PLAN_WITHOUT_SESSIONS:
         found.add(
             "sessions",
-            Verdict.WARN,
+            CheckVerdict.WARN,
             f"The plan {instance.plan} has batches{longest}, but no dedicated sessions.",
             "Open with --mode batch.",
         )
     elif limits:
-        found.add("sessions", Verdict.OK, f"The plan has sessions{longest}.")
+        found.add("sessions", CheckVerdict.OK, f"The plan has sessions{longest}.")
     else:
-        found.add("sessions", Verdict.OK, "The plan's limits are not told to this key.")
+        found.add("sessions", CheckVerdict.OK, "The plan's limits are not told to this key.")
 
 
 def _unless_refused(ask: Callable[[], T]) -> T | None:

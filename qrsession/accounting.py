@@ -15,7 +15,7 @@ from qrsession.entries import SessionEntry
 from qrsession.errors import QrsessionError, UsageError
 from qrsession.protocol.status import SessionState
 from qrsession.purse import Purse
-from qrsession.reports import BudgetReport, JobReport, SessionReport
+from qrsession.reports import MOST_JOBS_READ, BudgetReport, JobReport, SessionReport
 from qrsession.spending import Spent
 from qrsession.usage import UsageReport
 from qrsession.workspace import Workspace
@@ -207,8 +207,6 @@ def new_warnings(say: Callable[[str], None]) -> Callable[[Iterable[str]], None]:
 
 def _read_jobs(service: "RuntimeService", session_id: str) -> "tuple[list[JobRecord], bool]":
     """Return a session's jobs, newest first, and whether those are all."""
-    from qrsession.paying import MOST_JOBS_READ  # noqa: PLC0415 - what is cached needs no service
-
     jobs = list(service.client.list_jobs(session_id=session_id, limit=MOST_JOBS_READ))
     return jobs, len(jobs) < MOST_JOBS_READ
 

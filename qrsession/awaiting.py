@@ -21,7 +21,7 @@ from qrsession.protocol.status import FINAL_JOB_STATUSES
 from qrsession.reports import UNKNOWN_STATUS, JobReport
 from qrsession.rounds import Happening, Lost, Sighting
 from qrsession.terms import Terms
-from qrsession.wait_errors import interruption, verdict
+from qrsession.wait_errors import interruption, joint_error
 from qrsession.watching import Watch, look_once
 
 
@@ -224,7 +224,8 @@ class _Wait:
         ended = {one.job.job_id for one in outcomes if one.job.status in FINAL_JOB_STATUSES}
         left = [job_id for job_id in self._jobs if job_id not in ended]
         goes_on = left and not self._terms.cancel_on_timeout
-        return Awaited(outcomes, verdict(outcomes, self._terms.resume(left) if goes_on else None))
+        take_up = self._terms.resume(left) if goes_on else None
+        return Awaited(outcomes, joint_error(outcomes, take_up))
 
 
 def _report_of(job: RuntimeJob | Outcome) -> JobReport:

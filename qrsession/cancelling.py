@@ -13,10 +13,10 @@ from qrsession.errors import QrsessionError, RequestRefusedError
 from qrsession.finding import FoundJob
 from qrsession.names import listed
 from qrsession.protocol.status import FINAL_JOB_STATUSES, JobStatus
+from qrsession.reports import MOST_JOBS_READ
 from qrsession.workspace import Workspace
 
 _MOST_NAMES = 8
-_MOST_READ = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def cancel_all(workspace: Workspace, entry: SessionEntry) -> Cancellations:
             job=RuntimeJob(service, record),
         )
         for record in service.client.list_jobs(
-            session_id=entry.session_id, limit=_MOST_READ, is_pending=True
+            session_id=entry.session_id, limit=MOST_JOBS_READ, is_pending=True
         )
         if record.status not in FINAL_JOB_STATUSES
     ]

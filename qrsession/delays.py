@@ -14,7 +14,7 @@ from qiskit.dagcircuit import DAGCircuit
 from qiskit.transpiler import Target
 from qiskit.transpiler.basepasses import TransformationPass
 
-_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
+from qrsession.duration import DELAY_UNITS_S
 
 
 class AlignDelays(TransformationPass):
@@ -46,7 +46,7 @@ class AlignDelays(TransformationPass):
     def _steps(self, delay: Delay) -> int | None:
         """Return a delay's length in steps; None where it is an expression."""
         length, unit = delay.duration, delay.unit
-        if not isinstance(length, int | float) or (unit != "dt" and unit not in _SECONDS):
+        if not isinstance(length, int | float) or (unit != "dt" and unit not in DELAY_UNITS_S):
             return None
-        steps = length if unit == "dt" else length * _SECONDS[unit] / self._dt
+        steps = length if unit == "dt" else length * DELAY_UNITS_S[unit] / self._dt
         return round(steps / self._alignment) * self._alignment

@@ -4,6 +4,8 @@ import re
 
 from qrsession.errors import InvalidValueError
 
+# The units of Qiskit's delays, beside ``dt``.
+DELAY_UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 _UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _FORM = re.compile(
     r"\s*(?:(\d+)\s*d)?\s*(?:(\d+)\s*h)?\s*(?:(\d+)\s*m)?\s*(?:(\d+)\s*s)?\s*", re.IGNORECASE

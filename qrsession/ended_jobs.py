@@ -1,7 +1,5 @@
 """What a job that has ended came to: its result is fetched, kept on disk, and then read."""
 
-from contextlib import suppress
-
 from qrsession.errors import (
     JobCancelledError,
     JobFailedError,
@@ -10,6 +8,7 @@ from qrsession.errors import (
 )
 from qrsession.events import Note, NoteKind, ResultKept, Tell
 from qrsession.job import RuntimeJob
+from qrsession.job_ends import note_end
 from qrsession.outcomes import Outcome, keep_result, result_command
 from qrsession.protocol.status import JobStatus
 from qrsession.reports import JobReport
@@ -38,13 +37,7 @@ def read_ended(job: RuntimeJob, report: JobReport, terms: Terms, tell: Tell) -> 
         path = keep_result(job, text)
     except QrsessionError as error:
         if isinstance(error, JobFailedError | JobCancelledError):
-            with suppress(QrsessionError):
-                job.service.records.settle_job(
-                    report.session_id,
-                    report.job_id,
-                    status=report.status,
-                    usage_s=report.usage_s,
-                )
+            note_end(job.service, job.record(), is_known=True)
         return Outcome(report, error=error)
     if path is not None:
         tell(ResultKept(report.job_id, str(path)))

@@ -121,6 +121,8 @@ class JobEntry:
         detached: Whether nobody waited for it.
         status: Its state when the service was last asked.
         usage_s: What it had used then, in seconds.
+        verdicts: What was expected of its result and what was seen, a sentence each, where somebody
+            expected something.
     """
 
     job_id: str
@@ -136,6 +138,7 @@ class JobEntry:
     detached: bool = False
     status: str | None = None
     usage_s: float | None = None
+    verdicts: tuple[str, ...] = ()
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "JobEntry":
@@ -154,6 +157,7 @@ class JobEntry:
             detached=optional(record, "detached", bool) or False,
             status=optional(record, "status", str),
             usage_s=optional(record, "usage_s", float),
+            verdicts=strings(record, "verdicts"),
         )
 
 

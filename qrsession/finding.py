@@ -1,21 +1,22 @@
 """Finding jobs again, by whatever names a person has for them: what verbs about jobs begin with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qrsession.entries import JobEntry
 from qrsession.errors import JobNotFoundError, SessionNotFoundError
+from qrsession.names import LAST_JOB
 from qrsession.outcomes import Outcome, recall_outcome
 from qrsession.pending import Pending
+from qrsession.protocol.status import FINAL_JOB_STATUSES
+from qrsession.reports import MOST_JOBS_READ
 from qrsession.tags import is_own_tag
 from qrsession.workspace import Workspace
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
     from qrsession.service import RuntimeService
-
-LAST_JOB = "@last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,67 @@ def find_result(
         Its result where that was kept on disk, else the job.
     """
     found = find_job(workspace, key, session, where, interactive=interactive)
-    kept = None if found.entry is None else recall_outcome(workspace.records, found.entry)
-    return found.ask(workspace) if kept is None else kept
+    return _kept(workspace, found) or found.ask(workspace)
+
+
+def find_wanted(
+    workspace: Workspace,
+    keys: Sequence[str],
+    session: str | None,
+    where: tuple[str | None, str | None],
+    *,
+    interactive: bool,
+) -> "list[RuntimeJob | Outcome]":
+    """Find the jobs that a wait is for, each by a name that `find_job` knows.
+
+    Nobody is asked about a job of our own records: who waits for it will ask.
+
+    Args:
+        workspace: The user's sessions.
+        keys: What the jobs are called; none: all jobs of the session that have not ended, where one
+            is named, and else its last one.
+        session: The session whose jobs are meant; None: by precedence.
+        where: The account and the instance to ask for a job that is not known here.
+        interactive: Whether a person sits at a terminal.
+
+    Returns:
+        Each job once, in the order of its names; in its place its result where that was kept.
+
+    Raises:
+        JobNotFoundError: One is known neither here nor to the service.
+        InvalidValueError: Several jobs begin so.
+    """
+    if not keys and session is not None:
+        return list(_unfinished(workspace, session, where[0], interactive=interactive))
+    found = find_jobs(workspace, keys or [LAST_JOB], session, where, interactive=interactive)
+    return [_kept(workspace, job) or _unasked(workspace, job) for job in found]
+
+
+def _unfinished(
+    workspace: Workspace, session: str, account: str | None, *, interactive: bool
+) -> "list[RuntimeJob]":
+    """Return the jobs of a session that have not ended, whoever submitted them, oldest first."""
+    from qrsession.job import RuntimeJob  # noqa: PLC0415 - a result that was kept needs none of it
+
+    entry = workspace.find_any(session, interactive=interactive)
+    service = workspace.service_of(entry, account)
+    listed = service.client.list_jobs(session_id=entry.session_id, limit=MOST_JOBS_READ)
+    left = [record for record in listed if record.status not in FINAL_JOB_STATUSES]
+    return [RuntimeJob(service, record) for record in reversed(left)]
+
+
+def _kept(workspace: Workspace, found: FoundJob) -> Outcome | None:
+    """Return the result of a job that was kept on disk."""
+    return None if found.entry is None else recall_outcome(workspace.records, found.entry)
+
+
+def _unasked(workspace: Workspace, found: FoundJob) -> "RuntimeJob":
+    """Return a job; one of our own records without a request."""
+    if found.entry is None:
+        return found.ask(workspace)
+    from qrsession.job import RuntimeJob  # noqa: PLC0415 - as above
+
+    return RuntimeJob.of_entry(found.service(workspace), found.entry)
 
 
 def _recorded(entry: JobEntry) -> FoundJob:

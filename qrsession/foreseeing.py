@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from qrsession.agreement import Distribution
 from qrsession.cache import Cache, content_key
 from qrsession.errors import CircuitError, StorageError
-from qrsession.expectations import Distribution
 from qrsession.misfits import without_values
 from qrsession.protocol.qpy import read_header
 from qrsession.sources import Source, SourceFormat, qiskit_version

@@ -19,19 +19,17 @@ from qrsession.admission import OpenRequest, open_new
 from qrsession.entries import SessionEntry
 from qrsession.errors import InvalidValueError, QrsessionError, StorageError
 from qrsession.processes import ProcessMark
+from qrsession.protocol.bounds import DEFAULT_MAX_TTL_S
 from qrsession.reports import SessionReport
-from qrsession.settings import LOCAL_ACCOUNT, Settings
+from qrsession.settings import CLIENT_PREFIXES, LOCAL_ACCOUNT, Settings
 from qrsession.workspace import Workspace
 
 if TYPE_CHECKING:
     import subprocess
 
-_ACCOUNT_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL")
 _TOKEN_SERVICE = "IAM_URL"  # noqa: S105 - the name of a variable
 # What would have the close look at another session or ledger, or say more than a log needs.
 _NOT_PASSED_ON = frozenset({"QRSESSION_SESSION", "QRSESSION_ACCOUNT", "QRSESSION_STATE"})
-# The longest a session lasts where nothing else was said.
-_USUAL_LONGEST_S = 28_800
 _LARGEST_LOG_BYTES = 1024 * 1024
 _END_LIMIT_S = 5.0
 
@@ -77,7 +75,7 @@ def start_guard(settings: Settings, entry: SessionEntry, *, cancel: bool = False
     mark = entry.closes_with
     if mark is None:
         raise InvalidValueError(f"{entry.name} closes with no process, so it needs no watcher.")
-    longest_s = entry.max_time_s or _USUAL_LONGEST_S
+    longest_s = entry.max_time_s or DEFAULT_MAX_TTL_S
     command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("watcher.py"))]
     command += [str(mark.pid), mark.started, entry.session_id]
     command += [str(settings.state_file), str(longest_s), *(["--cancel"] if cancel else [])]
@@ -171,7 +169,7 @@ def _environment(environ: Mapping[str, str], account: str) -> dict[str, str]:
 
     if account == ENVIRONMENT:
         return kept
-    unwanted = (*_ACCOUNT_VARIABLES, *((_TOKEN_SERVICE,) if account == LOCAL_ACCOUNT else ()))
+    unwanted = (*CLIENT_PREFIXES, *((_TOKEN_SERVICE,) if account == LOCAL_ACCOUNT else ()))
     return {name: value for name, value in kept.items() if not name.startswith(unwanted)}
 
 

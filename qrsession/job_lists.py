@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 from qrsession.entries import JobEntry, SessionEntry
 from qrsession.errors import JobNotFoundError, QrsessionError, SessionNotFoundError
 from qrsession.protocol.status import FINAL_JOB_STATUSES
-from qrsession.reports import JobReport, SessionReport
+from qrsession.reports import MOST_JOBS_READ, JobReport, SessionReport
 from qrsession.workspace import Workspace
 
 if TYPE_CHECKING:
     from qrsession.protocol.models import JobRecord
     from qrsession.service import RuntimeService
 
-# Of a session's jobs, where a filter may leave few of many; as many as `status` reads.
-_MOST_READ = 2000
 _MOST_LISTED = 200
 # Jobs that a service does not list among its latest are asked for one by one, up to so many.
 _MOST_ASKED = 50
@@ -140,7 +138,8 @@ def _list_of_session(workspace: Workspace, entry: SessionEntry, query: JobQuery)
         report, seen = workspace.recall(entry), own
     else:
         report = workspace.look(entry)
-        most = max(_MOST_READ if query.is_narrow else 0, query.limit + 1)
+        # A filter may leave few of many.
+        most = max(MOST_JOBS_READ if query.is_narrow else 0, query.limit + 1)
         service = workspace.service_of(entry)
         listed = list(service.client.list_jobs(session_id=entry.session_id, limit=most))
         _keep_ends(service, listed[: query.limit], own)

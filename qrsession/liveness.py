@@ -26,13 +26,8 @@ def start_of(pid: int) -> str | None:
     Numbers of processes are used again, so this tells one process from the next of its number. It
     is empty where the system does not say.
     """
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
+    if is_gone(pid):
         return None
-    except PermissionError:
-        # Another user's, but there.
-        pass
     return _start_by_linux(pid) if sys.platform == "linux" else _start_by_ps(pid)
 
 
@@ -48,9 +43,9 @@ def _start_by_linux(pid: int) -> str | None:
             text = file.read().decode("ascii", "replace")
     except FileNotFoundError:
         # Some machines hide the processes of other users; those are there all the same.
-        return None if _is_gone(pid) else ""
+        return None if is_gone(pid) else ""
     except OSError:
-        return None if _is_gone(pid) else ""
+        return None if is_gone(pid) else ""
     # The name before it may hold anything, spaces and parentheses too.
     fields = text.rpartition(")")[2].split()
     if len(fields) <= _START_FIELD:
@@ -67,19 +62,21 @@ def _start_by_ps(pid: int) -> str | None:
     try:
         done = subprocess.run(command, capture_output=True, env=environ, check=False)  # noqa: S603 - nothing of it is a user's
     except OSError:
-        return "" if not _is_gone(pid) else None
+        return "" if not is_gone(pid) else None
     state, _, start = done.stdout.decode("ascii", "replace").strip().partition(" ")
     if not state or state.startswith(_ENDED):
         return None
     return " ".join(start.split())
 
 
-def _is_gone(pid: int) -> bool:
+def is_gone(pid: int) -> bool:
+    """Whether no process has this number; not for Windows, where looking would kill."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return True
     except PermissionError:
+        # Another user's, but there.
         return False
     return False
 

@@ -6,6 +6,9 @@ from collections.abc import Callable, Container, Sequence
 
 from qrsession.errors import InvalidValueError
 
+# Stands for the last job of a session, wherever a job may be named.
+LAST_JOB = "@last"
+
 _FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST = 63
 

@@ -113,10 +113,7 @@ def close_session(service: RuntimeService, session_id: str, *, cancel: bool = Fa
         ServiceUnavailableError: The service is out of reach; the next command tries again.
     """
     try:
-        if cancel:
-            service.client.cancel_session(session_id)
-        else:
-            service.client.close_session(session_id)
+        send_close(service, session_id, cancel=cancel)
     except ServiceUnavailableError as error:
         keep_close(
             service.pending,
@@ -131,6 +128,19 @@ def close_session(service: RuntimeService, session_id: str, *, cancel: bool = Fa
             details={**error.details, "session_id": session_id},
         ) from error
     service.pending.closings.drop(session_id)
+
+
+def send_close(service: RuntimeService, session_id: str, *, cancel: bool) -> None:
+    """Send a close, or with ``cancel`` the one that drops queued jobs, and keep nothing of it.
+
+    Raises:
+        SessionNotFoundError: The service knows no such session.
+        ServiceUnavailableError: The service is out of reach.
+    """
+    if cancel:
+        service.client.cancel_session(session_id)
+    else:
+        service.client.close_session(session_id)
 
 
 def keep_close(

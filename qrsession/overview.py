@@ -110,7 +110,7 @@ def survey(workspace: Workspace, *, account: str | None, remote: bool) -> Overvi
     return Overview(tuple(sessions), tuple(strangers), view.current)
 
 
-def forgotten(judged: Judged) -> Listed:
+def listed_as_forgotten(judged: Judged) -> Listed:
     """Return what a list says of a session that looks forgotten."""
     note = f"{LOOKS_FORGOTTEN}: {', '.join(judged.reasons)}"
     return Listed(judged.report, note, judged.reasons)
@@ -122,7 +122,7 @@ def _listed(workspace: Workspace, entry: SessionEntry, closing: set[str]) -> Lis
         return Listed(report, CLOSE_PENDING)
     judged = judge(workspace, entry, report, Ages())
     if judged.reasons:
-        return forgotten(judged)
+        return listed_as_forgotten(judged)
     notes = [OF_A_PROGRAM] if entry.opened_by == LIBRARY else []
     notes += [f"closes with {entry.closes_with}"] if entry.closes_with is not None else []
     return Listed(report, "; ".join(notes) or None)
@@ -149,18 +149,17 @@ def _unseen(workspace: Workspace, openings: Iterable[Opening]) -> Iterable[Stran
 
 
 def _remote(service: "RuntimeService", known: set[str]) -> Iterable[Stranger]:
-    for mode in ("session", "batch"):
+    for mode in SessionMode:
         for workload in service.client.list_workloads(mode):
             if not workload.is_over and workload.workload_id not in known:
                 yield _stranger_of(workload, service.account.name, NOT_OF_THIS_LEDGER)
 
 
 def _stranger_of(workload: "Workload", account: str, note: str) -> Stranger:
-    is_batch = workload.mode == "batch"
     return Stranger(
         session_id=workload.workload_id,
         backend=workload.backend,
-        mode=SessionMode.BATCH if is_batch else SessionMode.DEDICATED,
+        mode=workload.session_mode,
         account=account,
         created=workload.created,
         note=note,

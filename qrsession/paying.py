@@ -16,14 +16,13 @@ from qrsession.protocol.fields import optional
 from qrsession.protocol.models import JobRecord, JobRequest
 from qrsession.protocol.status import FINAL_JOB_STATUSES
 from qrsession.purse import Purse
+from qrsession.reports import MOST_JOBS_READ
 from qrsession.service import RuntimeService
 from qrsession.spending import Spent, final_usage_s, held_s
 from qrsession.tags import is_own_tag
 
 if TYPE_CHECKING:
     from qrsession.budgets import Ask, Budget
-
-MOST_JOBS_READ = 2000
 
 
 def reserve(service: RuntimeService, request: JobRequest, tag: str) -> int | None:

@@ -20,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from qrsession import storage
+from qrsession import liveness, storage
 from qrsession.errors import StorageError, WireFormatError
 from qrsession.protocol.fields import moment, optional, required, required_moment, strings
 from qrsession.records import file_stem
@@ -51,13 +51,7 @@ class Sender:
         if self.host != socket.gethostname() or sys.platform == "win32":
             # Another machine's processes cannot be seen; and on Windows, looking would kill.
             return True
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except (PermissionError, OverflowError):
-            return True
-        return True
+        return not liveness.is_gone(self.pid)
 
 
 class IntentState(StrEnum):

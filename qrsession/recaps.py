@@ -41,12 +41,14 @@ class JobRecap:
         files: The circuit files that it was made of, as the user named them.
         pubs: Its result, where one was kept.
         absence: Why a job that completed has none; None where it has, or did not complete.
+        verdicts: What was expected of it and what was seen, a sentence each.
     """
 
     job: JobReport
     files: tuple[str, ...] = ()
     pubs: Sequence[Pub] = ()
     absence: Absence | None = None
+    verdicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def _recap_job(
         except QrsessionError:
             kept, unread = None, True
         if kept is not None:
-            return JobRecap(job, files, kept.pubs)
+            return JobRecap(job, files, kept.pubs, verdicts=entry.verdicts)
         if unread:
             return JobRecap(job, files, absence=Absence.NOT_READ)
     if job.status != JobStatus.COMPLETED:

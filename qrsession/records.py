@@ -8,7 +8,7 @@ Nothing here takes the ledger's lock, so submissions do not wait for each other.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,13 @@ class Records:
         self, session_id: str | None, job_id: str, *, status: str, usage_s: float | None
     ) -> None:
         """Keep what a job that was entered before came to."""
-        known = {"job_id": job_id, "status": status, "usage_s": usage_s}
+        self._add_to_job(session_id, {"job_id": job_id, "status": status, "usage_s": usage_s})
+
+    def keep_verdicts(self, session_id: str | None, job_id: str, verdicts: Sequence[str]) -> None:
+        """Keep what was seen of what is expected of a job's result, in place of what was before."""
+        self._add_to_job(session_id, {"job_id": job_id, "verdicts": list(verdicts)})
+
+    def _add_to_job(self, session_id: str | None, known: Mapping[str, Any]) -> None:
         self._ensure(self._jobs)
         line = json.dumps({"schema_version": SCHEMA_VERSION, **known}).encode()
         storage.append_line(self._jobs_path(session_id), line)

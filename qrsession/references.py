@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from qrsession.agreement import Distribution
 from qrsession.errors import InvalidValueError
-from qrsession.expectations import Distribution
 
 LARGEST_FILE_BYTES = 256 * 2**20
 # How far probabilities that somebody has rounded may be from a sum of 1.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Of a job whose state nobody has asked for yet.
 UNKNOWN_STATUS = "Unknown"
+# Of the jobs of one session; the oldest of more are not looked at.
+MOST_JOBS_READ = 2000
 # A session with less of its time left is nearly over.
 NEARLY_OVER = 0.1
 
@@ -112,6 +114,12 @@ class SessionReport:
         mark = self.closes_with
         fields["closes_with"] = None if mark is None else {"pid": mark.pid, "host": mark.host}
         return fields
+
+    def closed_document(self) -> dict[str, Any]:
+        """Return what is said of a session that was closed, by name."""
+        told = ("name", "session_id", "state")
+        used = ("usage_s", "usage_estimate_s", "jobs_usage_s", "idle_s")
+        return {name: getattr(self, name) for name in (*told, *used)}
 
 
 @dataclass(frozen=True, slots=True)

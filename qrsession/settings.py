@@ -25,6 +25,8 @@ VARIABLES = (
     HOME_VARIABLE,
     LOG_VARIABLE,
 )
+# What the variables begin with by which IBM's client takes an account from the environment.
+CLIENT_PREFIXES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL")
 # What Slurm, PBS and LSF tell a job of theirs.
 CLUSTER_JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 

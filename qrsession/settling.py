@@ -24,6 +24,7 @@ from qrsession.errors import (
     SubmissionUnknownError,
 )
 from qrsession.lookup import cancel_twins, first_of, look_up, record, tagged_jobs
+from qrsession.opening import send_close
 from qrsession.patience import Patience
 from qrsession.pending import Closing, Intent, IntentState, Opening, Pending
 from qrsession.protocol.models import JobCreated, JobRecord, Workload
@@ -204,12 +205,9 @@ class Settler:
         Raises:
             ServiceUnavailableError: The service is out of reach.
         """
-        client = self._service_of(closing.instance).client
+        service = self._service_of(closing.instance)
         try:
-            if closing.is_cancelling:
-                client.cancel_session(closing.session_id)
-            else:
-                client.close_session(closing.session_id)
+            send_close(service, closing.session_id, cancel=closing.is_cancelling)
         except (ServiceUnavailableError, LimitReachedError):
             raise
         except NotFoundError:
@@ -259,7 +257,8 @@ class Settler:
 
         A neighbour with the same account may have opened one of them, so none is taken or closed.
         """
-        mode = "batch" if opening.mode == SessionMode.BATCH else "session"
+        is_batch = opening.mode == SessionMode.BATCH
+        mode = SessionMode.BATCH if is_batch else SessionMode.DEDICATED
         known = {entry.session_id for entry in self._ledger.read().sessions.values()}
         known |= {closed.entry.session_id for closed in self._ledger.history.read()}
         latest = opening.created_at + timedelta(seconds=self._lost_s) + _SKEW

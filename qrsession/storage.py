@@ -61,6 +61,12 @@ def ensure_private_folder(folder: Path) -> None:
         check_private_folder(folder)
 
 
+def quoted(path: Path | str) -> str:
+    """Return a path for a command that a user may paste into a POSIX shell."""
+    inner = str(path).replace("'", "'\\''")
+    return f"'{inner}'"
+
+
 def check_private_folder(folder: Path) -> None:
     """Check that a folder is ours alone, if it exists.
 
@@ -74,7 +80,7 @@ def check_private_folder(folder: Path) -> None:
         _check_owner(folder, status)
         if hasattr(os, "getuid") and status.st_mode & _OTHERS_ANY:
             raise StorageError(
-                f"{folder} is open to other users.", advice=f"Close it: chmod 700 '{folder}'"
+                f"{folder} is open to other users.", advice=f"Close it: chmod 700 {quoted(folder)}"
             )
 
 
@@ -94,7 +100,7 @@ def check_folder_of_ours(folder: Path, *, group_may_write: bool = False) -> None
         if hasattr(os, "getuid") and status.st_mode & refused:
             raise StorageError(
                 f"Other users may write to {folder}, so a file there cannot be trusted.",
-                advice=f"Close it with chmod go-w '{folder}', or use another folder.",
+                advice=f"Close it with chmod go-w {quoted(folder)}, or use another folder.",
             )
 
 

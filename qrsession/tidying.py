@@ -13,7 +13,7 @@ from qrsession.entries import SessionEntry
 from qrsession.errors import QrsessionError
 from qrsession.forgotten import Ages, Traces, oldest_that_counts, reasons_for
 from qrsession.protocol.status import FINAL_JOB_STATUSES, SessionState
-from qrsession.reports import SessionReport
+from qrsession.reports import MOST_JOBS_READ, SessionReport
 from qrsession.workspace import Workspace
 
 
@@ -93,8 +93,6 @@ def _may_look_forgotten(
 
 
 def _traces_of(workspace: Workspace, entry: SessionEntry) -> Traces:
-    from qrsession.paying import MOST_JOBS_READ  # noqa: PLC0415 - few sessions are asked for it
-
     client = workspace.service_of(entry).client
     record = client.get_session(entry.session_id)
     moments = [entry.opened_at, record.last_job_started, record.last_job_completed]

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qrsession.errors import CircuitError, ExpectationError
-from qrsession.expectations import (
+from qrsession.agreement import (
     Distribution,
     Measured,
     average,
@@ -19,6 +18,7 @@ from qrsession.expectations import (
     perfect_total_variation,
     total_variation,
 )
+from qrsession.errors import CircuitError, ExpectationError
 from qrsession.observables import reader_of
 from qrsession.wanted import Expectation, Kind
 
@@ -36,6 +36,7 @@ class Ground:
         positions: For each qubit, where its final bit is in a bitstring, counted from the right
             without spaces; None where it is not measured at the end.
         distribution: What is to come out, None where nobody asks.
+        unit: What a letter of an observable stands for.
     """
 
     circuit: str
@@ -43,6 +44,7 @@ class Ground:
     num_qubits: int
     positions: Sequence[int | None]
     distribution: Distribution | None = None
+    unit: str = "qubit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class Verdict:
     def holds(self) -> bool:
         """Whether the value meets the expectation."""
         return self.expectation.holds_for(self.seen.value)
+
+    @property
+    def verb(self) -> str:
+        """Say in a word whether the expectation holds."""
+        return "holds" if self.holds else "fails"
 
     @property
     def is_close(self) -> bool:
@@ -120,6 +127,13 @@ class Verdict:
         }
 
 
+def ground_of_counts(circuit: str, counts: Mapping[str, int]) -> Ground:
+    """Return what is known of a circuit by its counts alone: the bits of its bitstrings."""
+    widths = [len(part) for part in next(iter(counts), "").split(" ")]
+    num_bits = sum(widths)
+    return Ground(circuit, widths, num_bits, range(num_bits), unit="bit")
+
+
 def check_observables(expectations: Sequence[Expectation], ground: Ground) -> None:
     """Hold the observables of expectations against a circuit.
 
@@ -134,8 +148,9 @@ def check_observables(expectations: Sequence[Expectation], ground: Ground) -> No
         if observable.num_qubits != ground.num_qubits:
             raise CircuitError(
                 f"{observable.text!r} has {observable.num_qubits} letters, and {ground.circuit} "
-                f"has {ground.num_qubits} qubits.",
-                advice="Give each qubit a letter, qubit 0 on the right; I for those left out.",
+                f"has {ground.num_qubits} {ground.unit}s.",
+                advice=f"Give each {ground.unit} a letter, {ground.unit} 0 on the right; "
+                "I for those left out.",
                 details=details,
             )
         for qubit in observable.qubits:

@@ -24,7 +24,7 @@ _WORDS = (
 )
 
 
-def verdict(outcomes: Sequence[Outcome], going_on: str | None) -> QrsessionError | None:
+def joint_error(outcomes: Sequence[Outcome], going_on: str | None) -> QrsessionError | None:
     """Return the error that jobs come to together, None where nothing went wrong.
 
     Args:

@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from qrsession.local.process import daemon, starting
 from qrsession.settings import Settings
 from tests.envelopes import check_all_that_is_printed
 from tests.one_lane import AS_MANY_AS_USUAL, start_with_one_lane
+
+if TYPE_CHECKING:
+    from qrsession.service import RuntimeService
 
 # Where Linux keeps files in memory, and how much must be free there; all tests take 0.2 GB.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
@@ -32,6 +36,21 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that the processes that share the files end together.
+
+    Where one process runs them all, what fails fast is to fail first.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place_in_the_queue)
+
+
+def _place_in_the_queue(item: pytest.Item) -> int:
+    if item.get_closest_marker("fast") is not None:
+        return 2
+    return 0 if "e2e" in item.path.parts else 1
 
 
 def pytest_configure() -> None:
@@ -82,6 +101,18 @@ def shared_home(runtime_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("QRSESSION_HOME", str(runtime_home))
     monkeypatch.setenv(AS_MANY_AS_USUAL, "1")
     return runtime_home
+
+
+@pytest.fixture
+def service(shared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "RuntimeService":
+    """A service of the shared runtime, with records of this test's own."""
+    from qrsession.service import RuntimeService  # noqa: PLC0415 - most tests need none of it
+
+    service = RuntimeService("local")
+    monkeypatch.setattr(service, "records", type(service.records)(tmp_path / "state"))
+    monkeypatch.setattr(service, "pending", type(service.pending)(tmp_path / "state"))
+    assert service.client.transport.endpoint.is_loopback, shared_home
+    return service
 
 
 @pytest.fixture

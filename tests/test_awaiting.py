@@ -32,7 +32,7 @@ from qrsession.reports import UNKNOWN_STATUS, JobReport
 from qrsession.service import RuntimeService
 from qrsession.settings import Settings
 from qrsession.terms import Terms
-from qrsession.wait_errors import verdict
+from qrsession.wait_errors import joint_error
 from qrsession.waiting import Deadline
 from tests.client.conftest import INSTANCE, FixedTokens
 from tests.loopback import Loopback, give
@@ -313,12 +313,12 @@ def test_of_several_ends_the_worst_counts(
         Outcome(JobReport(f"j{at}", None, None, "sampler", "Queued", None), error=error)
         for at, error in enumerate(errors)
     ]
-    found = verdict(outcomes, None)
+    found = joint_error(outcomes, None)
     assert (found.exit_code if found else 0) == exit_code
     if found is not None:
         assert len(found.details["jobs"]) == len(errors)
         # A job that is alone says its own words.
-        assert verdict(outcomes[-1:], None) is errors[-1]
+        assert joint_error(outcomes[-1:], None) is errors[-1]
 
 
 def test_states_are_counted() -> None:

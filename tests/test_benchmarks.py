@@ -111,6 +111,8 @@ def test_the_slowest_is_found_once_and_measured_from_then_on() -> None:
 def test_rows_of_prompts_ask_for_commands_that_there_are() -> None:
     known = {"--version", "--help", *VERBS}
     assert {words[0] for words in shell_rows.COMMANDS} <= known
+    # Help needs no network, so all of it counts.
+    assert {words[0] for words in shell_rows.COMMANDS if words[1:] == ("--help",)} == {*VERBS}
     assert {line[0] for line in shell_rows.LINES} <= {"", *VERBS}
 
 

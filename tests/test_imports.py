@@ -63,6 +63,7 @@ LIBRARY = (
     | {
         "reports",
         "runs",
+        "venues",
         "outcomes",
         "awaiting",
         "ended_jobs",
@@ -71,7 +72,6 @@ LIBRARY = (
         "rounds",
         "wait_errors",
         "events",
-        "wanted_jobs",
         "workspace",
         "admission",
         "finding",
@@ -89,13 +89,14 @@ LIBRARY = (
     }
     | {"instances", "placement", "account_probe", "connection", "devices", "snapshots"}
     | {"unmodified", "checkups", "recaps"}
-    | {"observables", "expectations", "wanted", "verdicts", "references"}
+    | {"observables", "agreement", "wanted", "verdicts", "references"}
     | {"ideal", "foreseeing"}
     | {"machine", "liveness", "processes", "watcher", "guarding", "ending", "terminals"}
     | {"forgotten", "tidying"}
 )
 ALLOWED = {
     "errors": set[str](),
+    "lazy_names": set[str](),
     "diagnostics": {"redaction"},
     "redaction": set[str](),
     "clock": set[str](),
@@ -112,7 +113,7 @@ ALLOWED = {
     "names": BASE,
     "entries": WIRE | {"processes"},
     "versioned": WIRE,
-    "pending": DISK,
+    "pending": DISK | {"liveness"},
     "budgets": WIRE,
     "purse": DISK,
     "spending": WIRE,
@@ -128,11 +129,11 @@ ALLOWED = {
     "devices": WIRE,
     "options": WIRE,
     "observables": BASE,
-    "expectations": BASE,
+    "agreement": BASE,
     "wanted": BASE | {"observables"},
-    "verdicts": BASE | {"expectations", "observables", "wanted"},
-    "references": BASE | {"expectations"},
-    "ideal": BASE | {"expectations"},
+    "verdicts": BASE | {"agreement", "observables", "wanted"},
+    "references": BASE | {"agreement"},
+    "ideal": BASE | {"agreement"},
     "foreseeing": LIBRARY | {"ideal"},
     "client": CLIENT | {"__version__"},
     "codec": WIRE | {"codec"},
@@ -146,7 +147,7 @@ ALLOWED = {
     "render": BASE
     | {"duration", "render", "reports", "account_reports", "results", "overview", "job_lists"}
     | {"devices", "protocol.models", "usage", "estimating", "local.process.daemon"}
-    | {"verdicts", "events", "recaps", "settings", "protocol.status"},
+    | {"verdicts", "events", "recaps", "settings", "protocol.fields", "protocol.status"},
     # Of the runtime the library knows how to start and to find it; that needs no more than files.
     "service": LIBRARY | {"local.process.daemon", "local.account.identity"},
     "connection": LIBRARY | {"local.process.daemon", "local.account.identity"},
@@ -155,9 +156,9 @@ ALLOWED = {
     "unmodified": {"settings", "protocol", "local.process.daemon", "local.account.identity"},
     "local": WIRE | {"settings", "storage", "machine", "local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
-    "testing": LIBRARY | {"local", "testing"},
+    "testing": LIBRARY | {"lazy_names", "local", "testing"},
     "__main__": {"cli"},
-    "__init__": LIBRARY,
+    "__init__": LIBRARY | {"lazy_names"},
 }
 # Rooms of the runtime that alone may decode what users send.
 DECODERS = {"local.worker", "local.simulation"}
@@ -193,6 +194,7 @@ HEAVY = {
         "client.transport",
         "client.iam",
         "client.proving",
+        "client.failures",
         "client.reaching",
     },
     "rich": set[str](),

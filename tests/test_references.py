@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from qrsession.agreement import Distribution
 from qrsession.errors import InvalidValueError
-from qrsession.expectations import Distribution
 from qrsession.references import read_reference, references_for
 
 pytestmark = pytest.mark.fast

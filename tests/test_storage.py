@@ -1,6 +1,7 @@
 """The file primitives: whole or not at all, ours alone, no link followed."""
 
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -25,6 +26,12 @@ def folder(tmp_path: Path) -> Path:
 
 def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("name", ["plain", "two words", "it's $HOME", 'a`b"c\\\n;*'])
+def test_a_path_in_advice_is_one_word_of_a_shell(name: str) -> None:
+    assert shlex.split(f"ls {storage.quoted(Path(name))}") == ["ls", name]
 
 
 @pytest.mark.fast

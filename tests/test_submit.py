@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +17,6 @@ from qrsession.errors import (
     SubmissionUnknownError,
     WaitTimeoutError,
 )
-from qrsession.patience import Patience
 from qrsession.pending import IntentState, Pending
 from qrsession.protocol.models import JobRequest
 from qrsession.records import Records
@@ -27,6 +24,7 @@ from qrsession.service import RuntimeService
 from qrsession.submit import Sending, submit
 from qrsession.tags import is_own_tag, new_tag
 from tests.circuits import BELL
+from tests.submissions import Fault, Send, Time
 
 REQUEST = JobRequest(
     program_id="sampler",
@@ -35,19 +33,7 @@ REQUEST = JobRequest(
     tags=("mine",),
 )
 
-Send = Callable[[Call], Reply]
-Fault = Callable[[Send, Call], Reply]
 Install = Callable[[Fault], list[Call]]
-
-
-@pytest.fixture
-def service(shared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuntimeService:
-    """A service of the shared runtime, with records of this test's own."""
-    service = RuntimeService("local")
-    monkeypatch.setattr(service, "records", type(service.records)(tmp_path / "state"))
-    monkeypatch.setattr(service, "pending", type(service.pending)(tmp_path / "state"))
-    assert service.client.transport.endpoint.is_loopback, shared_home
-    return service
 
 
 @pytest.fixture
@@ -69,25 +55,6 @@ def with_fault(service: RuntimeService, monkeypatch: pytest.MonkeyPatch) -> Inst
         return submitted
 
     return install
-
-
-class Time:
-    """Time that passes by sleeping alone."""
-
-    def __init__(self) -> None:
-        self.slept_s: list[float] = []
-        self.said: list[str] = []
-        self._began = datetime.now(UTC)
-
-    def patience(self, **times: Any) -> Patience:
-        """Return a patience that lives in this time."""
-        return Patience(
-            sleep=self.slept_s.append,
-            clock=lambda: sum(self.slept_s),
-            now=lambda: self._began + timedelta(seconds=sum(self.slept_s)),
-            say=self.said.append,
-            **times,
-        )
 
 
 @pytest.fixture

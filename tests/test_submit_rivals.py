@@ -19,7 +19,6 @@ from qrsession.errors import (
     StorageError,
     SubmissionUnknownError,
 )
-from qrsession.patience import Patience
 from qrsession.pending import Intent, IntentState, Sender
 from qrsession.protocol.models import JobRequest
 from qrsession.service import RuntimeService
@@ -27,6 +26,7 @@ from qrsession.settling import find_tagged
 from qrsession.submit import Sending, submit
 from qrsession.tags import new_tag
 from tests.circuits import BELL
+from tests.submissions import Fault, Send, Time
 
 BACKEND = "aer_simulator"
 REQUEST = JobRequest(
@@ -36,19 +36,6 @@ REQUEST = JobRequest(
 )
 # No process has it: it is above the largest number that systems give.
 DEAD_PID = 2**22 + 1
-
-Send = Callable[[Call], Reply]
-Fault = Callable[[Send, Call], Reply]
-
-
-@pytest.fixture
-def service(shared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RuntimeService:
-    """A service of the shared runtime, with records of this test's own."""
-    service = RuntimeService("local")
-    monkeypatch.setattr(service, "records", type(service.records)(tmp_path / "state"))
-    monkeypatch.setattr(service, "pending", type(service.pending)(tmp_path / "state"))
-    assert service.client.transport.endpoint.is_loopback, shared_home
-    return service
 
 
 @pytest.fixture
@@ -62,33 +49,6 @@ def through(service: RuntimeService, monkeypatch: pytest.MonkeyPatch) -> Callabl
         monkeypatch.setattr(service.client.transport, "send", lambda call: fault(send, call))
 
     return install
-
-
-class Time:
-    """Time that passes by sleeping alone."""
-
-    def __init__(self) -> None:
-        self.slept_s: list[float] = []
-        self.said: list[str] = []
-        self.began = datetime.now(UTC)
-        self.on_sleep: Callable[[], None] = lambda: None
-
-    def sleep(self, seconds: float) -> None:
-        self.slept_s.append(seconds)
-        self.on_sleep()
-
-    def now(self) -> datetime:
-        return self.began + timedelta(seconds=sum(self.slept_s))
-
-    def patience(self, **times: Any) -> Patience:
-        """Return a patience that lives in this time."""
-        return Patience(
-            sleep=self.sleep,
-            clock=lambda: sum(self.slept_s),
-            now=self.now,
-            say=self.said.append,
-            **times,
-        )
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ import math
 
 import pytest
 
+from qrsession.agreement import Distribution, Measured
 from qrsession.errors import CircuitError, InvalidValueError
-from qrsession.expectations import Distribution, Measured
+from qrsession.render.terminal import Terminal
+from qrsession.render.verdicts import verdict_lines
 from qrsession.verdicts import Ground, Verdict, check_observables, failure_of, judge
 from qrsession.wanted import Expectation, Kind, bound_of, parse_value_expectation
 
@@ -128,3 +130,19 @@ def test_observables_must_fit_the_circuit() -> None:
     with pytest.raises(CircuitError, match="asks for qubit 0") as caught:
         check_observables([parse_value_expectation("ZI + ZZ=1±0.1")], half)
     assert caught.value.details["qubit"] == 0
+
+
+def test_lines_name_circuits_where_there_are_several() -> None:
+    """And number them where several have one name."""
+
+    def told(*circuits: str) -> list[str]:
+        bound = bound_of(Kind.FIDELITY, 0.5)
+        verdicts = [
+            Verdict(bound, circuit, pub, Measured(0.75, 0.01))
+            for pub, circuit in enumerate(circuits)
+        ]
+        lines = verdict_lines(verdicts, Terminal(has_unicode=False))
+        return [f"{label} {text.partition('fidelity')[0]}" for label, _, text in lines]
+
+    assert told("a") == ["holds: "]
+    assert told("a", "b", "a") == ["holds: a (pub 0): ", "holds: b: ", "holds: a (pub 2): "]

@@ -17,6 +17,7 @@ from qrsession.checkups.surroundings import Surroundings
 from qrsession.errors import QrsessionError
 from qrsession.settings import ACCOUNT_VARIABLE
 from qrsession.state import Warn
+from qrsession.storage import quoted
 
 ACCOUNT = "account"
 _FILE = "account file"
@@ -50,7 +51,7 @@ def check_file(around: Surroundings, heard: list[str]) -> Iterator[Finding]:
     path = around.settings.accounts_file
     accounts = read_accounts(path, warn=heard.append)
     for sentence in dict.fromkeys(heard):
-        yield warning(_FILE, sentence, f"Replace the keys, and see that: ls -l '{path}'")
+        yield warning(_FILE, sentence, f"Replace the keys, and see that: ls -l {quoted(path)}")
     shadowed = sorted(RESERVED_NAMES & accounts.keys())
     if shadowed:
         yield warning(

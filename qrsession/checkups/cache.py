@@ -4,7 +4,7 @@ from qrsession.cache import Cache
 from qrsession.checkups.findings import Finding, ok, warning
 from qrsession.checkups.surroundings import Surroundings
 from qrsession.errors import StorageError
-from qrsession.storage import check_folder_of_ours, check_private_folder
+from qrsession.storage import check_folder_of_ours, check_private_folder, quoted
 
 _CACHE = "cache"
 _MIB = 2**20
@@ -21,7 +21,9 @@ def check_cache(around: Surroundings) -> Finding:
         info = Cache.of(around.settings).info()
     except StorageError as error:
         return warning(
-            _CACHE, f"Nothing can be kept: {error.message}", error.advice or f"ls -ld '{folder}'"
+            _CACHE,
+            f"Nothing can be kept: {error.message}",
+            error.advice or f"See whose it is: ls -ld {quoted(folder)}",
         )
     message = (
         f"{info.entries} entries, {info.size_bytes / _MIB:.1f} "

@@ -9,7 +9,7 @@ from qrsession.checkups.findings import Finding, failed, failed_with, ok, warnin
 from qrsession.checkups.mounts import is_networked, kind_at
 from qrsession.checkups.surroundings import Surroundings
 from qrsession.errors import StorageError
-from qrsession.storage import check_folder_of_ours, check_private_folder
+from qrsession.storage import check_folder_of_ours, check_private_folder, quoted
 
 ROOM = "room"
 _CHOSEN = "ledger folder"
@@ -52,7 +52,8 @@ def _check(name: str, folder: Path, mounts: Mapping[str, str]) -> Finding:
         return failed(
             name,
             f"{folder} cannot be written: {error.strerror or type(error).__name__}.",
-            f"See whose it is, and whether the disk is full: ls -ld '{folder}'; df '{folder}'",
+            "See whose it is, and whether the disk is full: "
+            f"ls -ld {quoted(folder)}; df {quoted(folder)}",
         )
     kind = kind_at(Path(os.path.realpath(folder)), mounts)
     if name == _DATA and kind and is_networked(kind):
@@ -72,7 +73,7 @@ def _check_missing(name: str, folder: Path) -> Finding:
         return failed(
             name,
             f"{folder} is not there, and cannot be made in {parent}.",
-            f"See whose that is, or name another home by QRSESSION_HOME: ls -ld '{parent}'",
+            f"See whose that is, or name another home by QRSESSION_HOME: ls -ld {quoted(parent)}",
         )
     return ok(name, f"{folder} is made when it is needed.")
 

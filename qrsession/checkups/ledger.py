@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from shlex import quote
 
 from qrsession.checkups.findings import Finding, ok, warning
 from qrsession.checkups.surroundings import Surroundings
@@ -99,7 +100,7 @@ def _judge_openings(openings: list[Opening], now: datetime) -> Finding:
     return warning(
         _OPENINGS,
         f"A session may be open that nobody was told the id of, on {backends}.",
-        f"See: qrsession list --remote --account {doubtful[0].account}",
+        f"See: qrsession list --remote --account {quote(doubtful[0].account)}",
     )
 
 

@@ -10,7 +10,7 @@ from qrsession.checkups.surroundings import Surroundings
 from qrsession.errors import LocalRuntimeError
 from qrsession.local.process import daemon
 from qrsession.local.process.home import RuntimeFiles
-from qrsession.storage import check_private_folder, read_bytes
+from qrsession.storage import check_private_folder, quoted, read_bytes
 
 _RUNTIME = "runtime"
 _DATABASE = "database"
@@ -103,6 +103,6 @@ def check_log(around: Surroundings) -> Finding:
         return warning(
             _LOG,
             f"{path} tells {times} of a fault.",
-            f"See it, and report it: less '{path}'",
+            f"See it, and report it: less {quoted(path)}",
         )
     return ok(_LOG, str(path))

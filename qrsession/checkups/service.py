@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http import HTTPStatus
 
-from qrsession.account_probe import Check, Verdict, probe_account
+from qrsession.account_probe import Check, CheckVerdict, probe_account
 from qrsession.accounts import Account
 from qrsession.checkups.findings import (
     Finding,
@@ -36,7 +36,11 @@ FAIL_OFFSET_S = 300.0
 _SLOW_S = 3.0
 # What the group on the network says as well, without asking anybody.
 _SAID_ELSEWHERE = "tls"
-_STATUSES = {Verdict.OK: Status.OK, Verdict.WARN: Status.WARNING, Verdict.FAIL: Status.FAILED}
+_STATUSES = {
+    CheckVerdict.OK: Status.OK,
+    CheckVerdict.WARN: Status.WARNING,
+    CheckVerdict.FAIL: Status.FAILED,
+}
 
 
 class ServiceCheckup:

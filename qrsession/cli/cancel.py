@@ -1,14 +1,15 @@
 """``qrsession cancel``: jobs that shall not run, or not to their end."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qrsession.cancelling import Cancellations, cancel_all, cancel_jobs
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.errors import UsageError
-from qrsession.finding import find_jobs
+
+if TYPE_CHECKING:
+    from qrsession.cancelling import Cancellations
 
 
 def command(
@@ -56,7 +57,11 @@ def _cancel(
     jobs: list[str] | None,
     session: str | None,
     where: tuple[str | None, str | None],
-) -> Cancellations:
+) -> "Cancellations":
+    # Imported here: the help needs none of it.
+    from qrsession.cancelling import cancel_all, cancel_jobs  # noqa: PLC0415
+    from qrsession.finding import find_jobs  # noqa: PLC0415
+
     workspace, interactive = context.workspace, context.is_interactive
     if not jobs:
         return cancel_all(workspace, workspace.find_any(session, interactive=interactive))

@@ -11,8 +11,6 @@ from qrsession.cli.context import Context
 from qrsession.closing import closed_text, select_to_close, wait_until_closed
 from qrsession.closings import close_each
 
-_TOLD = ("name", "session_id", "state", "usage_s", "usage_estimate_s", "jobs_usage_s", "idle_s")
-
 
 def command(
     context: Context,
@@ -57,7 +55,7 @@ def command(
     for report in closed:
         context.output.say(closed_text(report))
     closings.raise_failures()
-    data = [{name: getattr(report, name) for name in _TOLD} for report in closed]
+    data = [report.closed_document() for report in closed]
     context.show(
         {"closed": data}, lambda _terminal: "\n".join(report.session_id for report in closed)
     )

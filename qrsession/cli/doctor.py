@@ -5,11 +5,8 @@ from typing import Annotated
 
 import typer
 
-from qrsession.checkups.doctor import examine
-from qrsession.checkups.surroundings import Screen, Surroundings
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.render.checks import groups_text
 
 
 def command(
@@ -30,6 +27,11 @@ def command(
         qrsession doctor --local
         qrsession doctor --offline --json
     """
+    # Imported here: its help needs none of it.
+    from qrsession.checkups.doctor import examine  # noqa: PLC0415
+    from qrsession.checkups.surroundings import Screen, Surroundings  # noqa: PLC0415
+    from qrsession.render.checks import groups_text  # noqa: PLC0415
+
     terminal = context.output.terminal
     screen = Screen(
         is_terminal=terminal.is_terminal,

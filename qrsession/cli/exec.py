@@ -2,22 +2,20 @@
 
 import os
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qrsession.admission import OpenRequest, open_new
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.reporting import EndTeller, Report, Summary
-from qrsession.ending import Closer, still_open_text
 from qrsession.errors import QrsessionError, UsageError
-from qrsession.guarding import guard_own, own_mark
-from qrsession.modes import parse_mode
-from qrsession.reports import SessionReport
 from qrsession.settings import ACCOUNT_VARIABLE, SESSION_VARIABLE, STATE_VARIABLE
-from qrsession.supervise import AbandonedError, Supervisor, with_own_scripts
-from qrsession.workspace import Workspace
+
+if TYPE_CHECKING:
+    from qrsession.admission import OpenRequest
+    from qrsession.reports import SessionReport
+    from qrsession.workspace import Workspace
 
 EXIT_NOT_OPENED = 125
 _GOES_ON = "The session is being closed; once more, and that is left to a later command."
@@ -70,6 +68,13 @@ def command(
         qrsession exec --local -- qrsession run @bell
         qrsession exec --local --max-time "10m" -- sh -c 'qrsession run @ghz && qrsession status'
     """
+    # Imported here: its help needs none of it.
+    from qrsession.admission import OpenRequest  # noqa: PLC0415
+    from qrsession.ending import Closer, still_open_text  # noqa: PLC0415
+    from qrsession.guarding import guard_own, own_mark  # noqa: PLC0415
+    from qrsession.modes import parse_mode  # noqa: PLC0415
+    from qrsession.supervise import AbandonedError, Supervisor  # noqa: PLC0415
+
     teller = EndTeller(context, summary, report)
     teller.check()
     close_timeout_s = options.seconds_of(close_timeout) or 0.0
@@ -112,8 +117,10 @@ def command(
 
 
 def _open(
-    context: Context, workspace: Workspace, request: OpenRequest, teller: EndTeller
-) -> SessionReport:
+    context: Context, workspace: "Workspace", request: "OpenRequest", teller: EndTeller
+) -> "SessionReport":
+    from qrsession.admission import open_new  # noqa: PLC0415 - as above
+
     try:
         return open_new(workspace, request, make_current=False)
     except UsageError:
@@ -128,7 +135,9 @@ def _not_run(trouble: str) -> UsageError:
     return UsageError(trouble, advice="Check the command after `--`, and the PATH.")
 
 
-def _environment(context: Context, session: SessionReport) -> dict[str, str]:
+def _environment(context: Context, session: "SessionReport") -> dict[str, str]:
+    from qrsession.supervise import with_own_scripts  # noqa: PLC0415 - as above
+
     return {
         **with_own_scripts(os.environ),
         SESSION_VARIABLE: session.session_id,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +47,15 @@ ExpectValue = Annotated[
         "Qubit 0 is on the right.",
     ),
 ]
+ExpectBits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect-value",
+        metavar="EXPR",
+        help='Fail where it does not hold: "ZZ=1±0.05", "ZZ>=0.9"; repeatable. '
+        "A letter for each bit of the bitstrings.",
+    ),
+]
 JunitFile = Annotated[
     Path | None,
     typer.Option(
@@ -54,65 +64,64 @@ JunitFile = Annotated[
 ]
 
 
-def expected_of(
-    *,
-    min_fidelity: float | None,
-    max_tvd: float | None,
-    reference: Path | None,
-    expect_value: Sequence[str] | None,
-    junit: Path | None,
-    unseen: str | None = None,
-) -> "Expected | None":
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the options say, unread.
+
+    Attributes:
+        min_fidelity: The least fidelity, 0 to 1.
+        max_tvd: The largest total variation distance, 0 to 1.
+        reference: A file with distributions.
+        expect_value: What is expected of observables, such as ``ZZ=1±0.05``.
+        junit: Where the report goes.
+    """
+
+    min_fidelity: float | None
+    max_tvd: float | None
+    reference: Path | None
+    expect_value: Sequence[str] = ()
+    junit: Path | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether none of the options is given."""
+        paths = (self.reference, self.junit)
+        bounds = (self.min_fidelity, self.max_tvd)
+        return not self.expect_value and all(one is None for one in (*bounds, *paths))
+
+
+def expected_of(asked: Asked, *, unseen: str | None = None) -> "Expected | None":
     """Read the options, None where none of them is given.
 
     Args:
-        min_fidelity: The least fidelity.
-        max_tvd: The largest total variation distance.
-        reference: A file with distributions.
-        expect_value: What is expected of observables.
-        junit: Where the report goes.
+        asked: What they say.
         unseen: The option that says that nobody looks at the result, if one does.
 
     Raises:
         UsageError: They do not go together.
         InvalidValueError: One of them cannot be read, or can never hold.
     """
-    given = (min_fidelity, max_tvd, reference, expect_value or None, junit)
-    if all(one is None for one in given):
+    if asked.is_nothing:
         return None
     from qrsession.cli.judging import Expected  # noqa: PLC0415 - few runs expect anything
 
-    return Expected.of(
-        min_fidelity=min_fidelity,
-        max_tvd=max_tvd,
-        reference=reference,
-        expect_value=expect_value,
-        junit=junit,
-        unseen=unseen,
-    )
+    return Expected.of(asked, unseen=unseen)
 
 
-def expected_of_result(
-    min_fidelity: float | None, max_tvd: float | None, reference: Path | None
-) -> "Expected | None":
+def expected_of_result(asked: Asked) -> "Expected | None":
     """Return the same for a result whose circuits are not known here.
 
     Raises:
         UsageError: There is nothing to compare with.
         InvalidValueError: One of them cannot be read.
     """
-    if reference is None and not (min_fidelity is None and max_tvd is None):
+    compares = not (asked.min_fidelity is None and asked.max_tvd is None)
+    if compares and asked.reference is None:
         raise UsageError(
             "The circuits of a result are not known here, so what should come out is not either.",
             advice="Give the distribution to compare with: --reference FILE.",
         )
-    return expected_of(
-        min_fidelity=min_fidelity,
-        max_tvd=max_tvd,
-        reference=reference,
-        expect_value=None,
-        junit=None,
-    )
+    return expected_of(asked)
 
 
 def reporting(

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from qrsession.tidying import Judged, Sifted
     from qrsession.workspace import Workspace
 
-_TOLD = ("name", "session_id", "state", "usage_s", "usage_estimate_s", "jobs_usage_s", "idle_s")
-
 
 def command(
     context: Context,
@@ -62,7 +60,7 @@ def command(
     closings = close_each(workspace, [one.entry for one in sifted.forgotten], cancel=cancel)
     _tell(context, sifted, closings)
     closings.raise_failures()
-    closed = [{name: getattr(report, name) for name in _TOLD} for report in closings.reports]
+    closed = [report.closed_document() for report in closings.reports]
     context.show(
         sifted.document(closed),
         lambda _terminal: "\n".join(report.session_id for report in closings.reports),
@@ -106,10 +104,10 @@ def _line_of(judged: "Judged") -> str:
 
 
 def _table_of(sifted: "Sifted", terminal: "Terminal") -> str:
-    from qrsession.overview import Overview, forgotten  # noqa: PLC0415 - as above
+    from qrsession.overview import Overview, listed_as_forgotten  # noqa: PLC0415 - as above
     from qrsession.render.views import overview_text  # noqa: PLC0415 - as above
 
     if not sifted.forgotten and terminal.is_terminal:
         return "No session looks forgotten.\n"
-    listed = tuple(forgotten(judged) for judged in sifted.forgotten)
+    listed = tuple(listed_as_forgotten(judged) for judged in sifted.forgotten)
     return overview_text(Overview(listed, (), None), terminal)

@@ -42,11 +42,22 @@ def command(
     ] = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option("--tag", metavar="TAG", help="Only jobs with this tag; repeatable."),
+        typer.Option(
+            "--tag",
+            metavar="TAG",
+            help="Only jobs with this tag; repeatable.",
+            callback=options.not_empty,
+        ),
     ] = None,
     backend: Annotated[
         str | None,
-        typer.Option("--backend", "-b", metavar="NAME", help="Only jobs on this backend."),
+        typer.Option(
+            "--backend",
+            "-b",
+            metavar="NAME",
+            help="Only jobs on this backend.",
+            callback=options.not_empty,
+        ),
     ] = None,
     cached: Annotated[
         bool, typer.Option("--cached", help="As last seen, from our records; ask no service.")

@@ -9,7 +9,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qrsession.agreement import Distribution
 from qrsession.cli.context import Context
+from qrsession.cli.expecting import Asked
 from qrsession.cli.files import check_target, write_target
 from qrsession.clock import utc_now
 from qrsession.errors import (
@@ -20,12 +22,9 @@ from qrsession.errors import (
     UsageError,
     WaitInterruptedError,
 )
-from qrsession.expectations import Distribution
-from qrsession.foreseeing import Foresight, circuit_names
 from qrsession.outcomes import Outcome, recall_outcome
 from qrsession.protocol.options import DEFAULT_SHOTS
 from qrsession.references import read_reference, references_for
-from qrsession.render.junit import Suite, broken_suite, judged_suite, junit_text
 from qrsession.render.verdicts import verdict_lines
 from qrsession.reports import JobReport
 from qrsession.results import SampledPub
@@ -34,6 +33,7 @@ from qrsession.verdicts import (
     Verdict,
     check_observables,
     failure_of,
+    ground_of_counts,
     judge,
     perfect_of,
 )
@@ -41,6 +41,7 @@ from qrsession.wanted import Expectation, Kind, bound_of, parse_value_expectatio
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
+    from qrsession.render.junit import Suite
     from qrsession.runs import RunRequest
 
 _INTERRUPTED = WaitInterruptedError("Interrupted.")
@@ -75,45 +76,23 @@ class Expected:
     junit: Path | None = None
 
     @classmethod
-    def of(
-        cls,
-        *,
-        min_fidelity: float | None,
-        max_tvd: float | None,
-        reference: Path | None,
-        expect_value: Sequence[str] | None,
-        junit: Path | None,
-        unseen: str | None = None,
-    ) -> "Expected":
-        """Read the options.
-
-        Args:
-            min_fidelity: The least fidelity.
-            max_tvd: The largest total variation distance.
-            reference: A file with distributions.
-            expect_value: What is expected of observables.
-            junit: Where the report goes.
-            unseen: The option that says that nobody looks at the result, if one does.
-
-        Raises:
-            UsageError: They do not go together.
-            InvalidValueError: One of them cannot be read, or can never hold.
-        """
-        bounds = ((Kind.FIDELITY, min_fidelity), (Kind.TOTAL_VARIATION, max_tvd))
+    def of(cls, asked: Asked, *, unseen: str | None = None) -> "Expected":
+        """Read the options; arguments and errors are those of `expecting.expected_of`."""
+        bounds = ((Kind.FIDELITY, asked.min_fidelity), (Kind.TOTAL_VARIATION, asked.max_tvd))
         expectations = [bound_of(kind, bound) for kind, bound in bounds if bound is not None]
-        if reference is not None and not expectations:
+        if asked.reference is not None and not expectations:
             raise UsageError(
                 "--reference is for a comparison, and none is asked for.",
                 advice="Add --min-fidelity 0.9 or --max-tvd 0.1.",
             )
-        expectations += [parse_value_expectation(text) for text in expect_value or ()]
-        if unseen is not None and (expectations or junit is not None):
+        expectations += [parse_value_expectation(text) for text in asked.expect_value]
+        if unseen is not None and (expectations or asked.junit is not None):
             what = "what is expected of it" if expectations else "--junit"
             raise UsageError(f"{unseen} waits for no result, so {what} would never be looked at.")
-        if junit is not None:
-            check_target(junit)
-        references = [] if reference is None else read_reference(reference)
-        return cls(tuple(expectations), reference, references, junit)
+        if asked.junit is not None:
+            check_target(asked.junit)
+        references = [] if asked.reference is None else read_reference(asked.reference)
+        return cls(tuple(expectations), asked.reference, references, asked.junit)
 
     def for_run(self, context: Context, request: "RunRequest") -> "Judge":
         """Look at the circuits of a run, before anything is paid for.
@@ -123,6 +102,8 @@ class Expected:
                 come out of it is not known.
             InvalidValueError: The reference does not fit them.
         """
+        from qrsession.foreseeing import circuit_names  # noqa: PLC0415 - a kept result needs none
+
         is_kept = not request.options.environment["private"]
         circuits = [
             Circuit(ground.circuit, ground)
@@ -132,21 +113,35 @@ class Expected:
         found.warn_of_noise(request.shots or DEFAULT_SHOTS)
         return found
 
+    def for_job(self, context: Context, job_id: str) -> "Judge":
+        """Look at a job that was submitted before: by its record, what it was made of."""
+        names = _recorded_names(context, job_id) or [job_id]
+        return Judge(context, self, [[Circuit(name) for name in names]])
+
     def for_outcome(self, context: Context, outcome: Outcome) -> "Judge":
         """Look at a result whose circuits are not here: only what came out is known of them.
 
+        So letters of observables stand for the bits of its bitstrings, bit 0 on the right.
+
         Raises:
+            CircuitError: An observable does not fit it.
             InvalidValueError: The reference does not fit it, or it has no counts.
         """
+        names = _recorded_names(context, outcome.job.job_id)
+        if len(names) != len(outcome.pubs):
+            names = [f"circuit {at}" for at in range(len(outcome.pubs))]
+        if not self.expectations:
+            return Judge(context, self, [[Circuit(name) for name in names]])
         grounds = []
-        for at, pub in enumerate(outcome.pubs):
+        for name, pub in zip(names, outcome.pubs, strict=True):
             if not isinstance(pub, SampledPub):
                 raise InvalidValueError(
                     f"Job {outcome.job.job_id} has no counts to compare.",
-                    advice="Leave --reference out.",
+                    advice="Expect nothing of it: its values have their errors beside them.",
                 )
-            bits = next(iter(pub.counts), "")
-            grounds.append(Ground(f"circuit {at}", [len(part) for part in bits.split(" ")], 0, ()))
+            ground = ground_of_counts(name, pub.counts)
+            check_observables(self.expectations, ground)
+            grounds.append(ground)
         compared = self._compared(grounds)
         return Judge(context, self, [[Circuit(ground.circuit, ground) for ground in compared]])
 
@@ -155,6 +150,8 @@ class Expected:
     ) -> list[Ground]:
         if not self.expectations:
             return []
+        from qrsession.foreseeing import Foresight  # noqa: PLC0415 - as above
+
         needs_distribution = any(one.needs_distribution for one in self.expectations)
         foresight = Foresight(
             context.cache,
@@ -249,8 +246,29 @@ class Judge:
         Raises:
             StorageError: It cannot be written.
         """
+        if self.expected.junit is None:
+            return
+        from qrsession.render.junit import judged_suite  # noqa: PLC0415 - few ask for a report
+
         pairs = zip(outcomes, self.circuits, strict=False)
-        self._write([judged_suite(outcome.job, _names(own), verdicts) for outcome, own in pairs])
+        self._write(
+            self.expected.junit,
+            [judged_suite(outcome.job, _names(own), verdicts) for outcome, own in pairs],
+        )
+
+    def keep(self, outcomes: Sequence[Outcome], verdicts: Sequence[Verdict]) -> None:
+        """Keep what was seen beside the jobs, for the page that `exec` makes of its session."""
+        told: dict[str, list[str]] = {}
+        for one in verdicts:
+            sentence = f"{one.verb}: {one.circuit}: {one.sentence()}"
+            told.setdefault(one.job_id or "", []).append(sentence)
+        records = self.context.workspace.records
+        for outcome in outcomes:
+            job = outcome.job
+            # Of a private job nothing is kept. Of another the result is, to be judged again.
+            with suppress(StorageError):
+                if job.job_id in told and records.result_path(job.job_id).exists():
+                    records.keep_verdicts(job.session_id, job.job_id, told[job.job_id])
 
     @contextmanager
     def reporting(self, jobs: "Sequence[RuntimeJob]" = ()) -> Iterator[None]:
@@ -262,14 +280,17 @@ class Judge:
         try:
             yield
         except (QrsessionError, KeyboardInterrupt) as error:
-            told = error if isinstance(error, QrsessionError) else _INTERRUPTED
-            try:
-                self._write(self._suites_of(told, jobs))
-            except StorageError as unwritten:
-                self.context.output.warn(unwritten.message)
+            if self.expected.junit is not None:
+                told = error if isinstance(error, QrsessionError) else _INTERRUPTED
+                try:
+                    self._write(self.expected.junit, self._suites_of(told, jobs))
+                except StorageError as unwritten:
+                    self.context.output.warn(unwritten.message)
             raise
 
-    def _suites_of(self, error: QrsessionError, jobs: "Sequence[RuntimeJob]") -> list[Suite]:
+    def _suites_of(self, error: QrsessionError, jobs: "Sequence[RuntimeJob]") -> "list[Suite]":
+        from qrsession.render.junit import broken_suite, judged_suite  # noqa: PLC0415 - as above
+
         if not jobs:
             return [broken_suite(None, _names(chain.from_iterable(self.circuits)), error)]
         suites = []
@@ -283,19 +304,28 @@ class Judge:
                 suites.append(judged_suite(outcome.job, _names(circuits), verdicts))
         return suites
 
-    def _write(self, suites: Sequence[Suite]) -> None:
-        if self.expected.junit is None:
-            return
+    def _write(self, file: Path, suites: "Sequence[Suite]") -> None:
+        from qrsession.render.junit import junit_text  # noqa: PLC0415 - as above
+
         text = junit_text(suites, began=self._watch.began, time_s=self._watch.time_s())
-        write_target(self.expected.junit, text)
-        self.context.output.say(f"Wrote {self.expected.junit}.")
+        write_target(file, text)
+        self.context.output.say(f"Wrote {file}.")
 
 
 def _by_job(circuits: Sequence[Circuit], request: "RunRequest") -> list[list[Circuit]]:
+    from qrsession.foreseeing import circuit_names  # noqa: PLC0415 - as above
+
     if not request.separate:
         return [list(circuits)]
     rest = iter(circuits)
     return [list(islice(rest, len(circuit_names([source])))) for source in request.sources]
+
+
+def _recorded_names(context: Context, job_id: str) -> list[str]:
+    """Return the circuit files that a job was made of, none where nobody knows."""
+    with suppress(QrsessionError):
+        return list(context.workspace.records.find_job(job_id).files)
+    return []
 
 
 def _names(circuits: Iterable[Circuit]) -> list[str]:

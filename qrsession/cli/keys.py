@@ -8,6 +8,7 @@ from qrsession.api_key import LONGEST_BYTES, parse_key
 from qrsession.cli import asking
 from qrsession.cli.context import Context
 from qrsession.errors import InvalidValueError, UsageError
+from qrsession.storage import quoted
 
 _STDIN_NAME = "-"
 
@@ -70,5 +71,5 @@ def _from_file(context: Context, file: Path) -> bytes:
             advice="Check the path, the owner and the mode of the file.",
         ) from error
     if sys.platform != "win32" and S_ISREG(status.st_mode) and status.st_mode & (S_IRWXG | S_IRWXO):
-        context.output.warn(f"{file} is readable by others; try: chmod 600 '{file}'")
+        context.output.warn(f"{file} is readable by others; try: chmod 600 {quoted(file)}")
     return data

@@ -2,8 +2,7 @@
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.finding import LAST_JOB, find_job
-from qrsession.render.jobs import logs_text
+from qrsession.names import LAST_JOB
 
 
 def command(
@@ -23,6 +22,10 @@ def command(
         qrsession logs "$(qrsession run @bell --local --backend aer_simulator --detach)"
         qrsession logs @last --json
     """
+    # Imported here: its help needs none of it.
+    from qrsession.finding import find_job  # noqa: PLC0415
+    from qrsession.render.jobs import logs_text  # noqa: PLC0415
+
     where = (options.account_of(account, local=local), instance)
     workspace = context.workspace
     found = find_job(workspace, job, session, where, interactive=context.is_interactive)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from qrsession.errors import QrsessionError
+from qrsession.names import LAST_JOB
 from qrsession.settings import LOCAL_ACCOUNT, Settings
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def jobs(settings: Settings, session: str | None, incomplete: str) -> Offers:
     else:
         found = records.newest_jobs(_MOST_JOBS, lambda job: job.job_id.startswith(incomplete))
     ids = (Offer(job.job_id, _about_job(job)) for job in found[:_MOST_JOBS])
-    return Offers((*ids, Offer("@last", "the last job of the session")))
+    return Offers((*ids, Offer(LAST_JOB, "the last job of the session")))
 
 
 def backends(settings: Settings, account: str | None) -> Offers:

@@ -45,6 +45,12 @@ Session = Annotated[
         callback=not_empty,
     ),
 ]
+SessionArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SESSION", help="A name, an id, or the beginning of one.", callback=not_empty
+    ),
+]
 Job = Annotated[
     str,
     typer.Argument(

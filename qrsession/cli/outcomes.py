@@ -96,6 +96,7 @@ def show_outcomes(
         write_target(form.file, text)
         context.output.say(f"Wrote {form.file}.")
     if judge is not None:
+        judge.keep(outcomes, verdicts)
         judge.report(outcomes, verdicts)
     is_json = context.output.mode.json
     failure = None if judge is None else judge.failure_of(verdicts, data if is_json else {})

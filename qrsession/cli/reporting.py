@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qrsession.accounting import account_for
 from qrsession.cli.context import Context
-from qrsession.cli.files import append_to_target, check_target, size_of, write_target
 from qrsession.errors import QrsessionError, StorageError, UsageError
-from qrsession.render.envelope import envelope_of, failure_of, to_json
 
 if TYPE_CHECKING:
     from qrsession.reports import SessionReport
@@ -56,6 +53,8 @@ class EndTeller:
         Raises:
             UsageError: One cannot, or is stdout, which is the command's own.
         """
+        from qrsession.cli.files import check_target  # noqa: PLC0415 - few ask for a file
+
         for option, file in (("--summary", self.summary), ("--report", self.report)):
             if file is None:
                 continue
@@ -66,10 +65,11 @@ class EndTeller:
     def tell_failure(self, error: QrsessionError) -> None:
         """Tell why no session could be opened."""
         if self.summary is not None:
+            from qrsession.render.envelope import failure_of  # noqa: PLC0415 - as above
+
             self._write(self.summary, failure_of(self.context.command, error))
         if self.report is not None:
-            # Imported here because few commands are reported on.
-            from qrsession.render.markdown import failure_markdown  # noqa: PLC0415
+            from qrsession.render.markdown import failure_markdown  # noqa: PLC0415 - as above
 
             self._append(self.report, failure_markdown(error))
 
@@ -77,6 +77,9 @@ class EndTeller:
         """Tell what the session came to, and how the command in it ended."""
         if self.summary is None and self.report is None:
             return
+        from qrsession.accounting import account_for  # noqa: PLC0415 - as above
+        from qrsession.render.envelope import envelope_of  # noqa: PLC0415
+
         session = account_for(workspace, session)
         if self.summary is not None:
             data = {"session": session.document(), "exit_code": exit_code}
@@ -87,7 +90,8 @@ class EndTeller:
     def _add_page(
         self, file: Path, workspace: "Workspace", session: "SessionReport", exit_code: int
     ) -> None:
-        from qrsession.recaps import recap  # noqa: PLC0415 - as above
+        from qrsession.cli.files import size_of  # noqa: PLC0415 - as above
+        from qrsession.recaps import recap  # noqa: PLC0415
         from qrsession.render.markdown import MOST_BYTES, recap_markdown  # noqa: PLC0415
 
         room_bytes = MOST_BYTES - size_of(file)
@@ -98,12 +102,17 @@ class EndTeller:
         self._append(file, page)
 
     def _write(self, file: Path, envelope: Mapping[str, Any]) -> None:
+        from qrsession.cli.files import write_target  # noqa: PLC0415 - as above
+        from qrsession.render.envelope import to_json  # noqa: PLC0415
+
         try:
             write_target(file, to_json(envelope))
         except StorageError as error:
             self.context.output.warn(error.message)
 
     def _append(self, file: Path, page: str) -> None:
+        from qrsession.cli.files import append_to_target  # noqa: PLC0415 - as above
+
         try:
             append_to_target(file, page)
         except StorageError as error:

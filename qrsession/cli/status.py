@@ -37,14 +37,7 @@ class View:
 
 def command(
     context: Context,
-    session: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="SESSION",
-            help="A name, an id, or the beginning of one.",
-            callback=options.not_empty,
-        ),
-    ] = None,
+    session: options.SessionArgument = None,
     *,
     named: options.Session = None,
     show_all: Annotated[bool, typer.Option("--all", help="All sessions of the ledger.")] = False,

@@ -1,9 +1,5 @@
 """``qrsession use``: another session becomes the current one."""
 
-from typing import Annotated
-
-import typer
-
 from qrsession.choosing import use
 from qrsession.cli import options
 from qrsession.cli.context import Context
@@ -13,14 +9,7 @@ from qrsession.settings import SESSION_VARIABLE
 
 def command(
     context: Context,
-    session: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="SESSION",
-            help="A name, an id, or the beginning of one.",
-            callback=options.not_empty,
-        ),
-    ] = None,
+    session: options.SessionArgument = None,
     *,
     named: options.Session = None,
 ) -> None:

@@ -2,20 +2,17 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qrsession.awaiting import Awaited, await_jobs
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.cli.telling import telling
 from qrsession.errors import UsageError
-from qrsession.outcomes import Outcome
-from qrsession.render.waited import waited_text
-from qrsession.terms import Terms
-from qrsession.waiting import Deadline
-from qrsession.wanted_jobs import find_wanted
+
+if TYPE_CHECKING:
+    from qrsession.awaiting import Awaited
+    from qrsession.outcomes import Outcome
 
 
 def command(
@@ -51,6 +48,13 @@ def command(
         qrsession wait --timeout 10m
         qrsession wait @last --fail-fast --json
     """
+    # Imported here: its help needs none of it.
+    from qrsession.awaiting import await_jobs  # noqa: PLC0415
+    from qrsession.cli.telling import telling  # noqa: PLC0415
+    from qrsession.finding import find_wanted  # noqa: PLC0415
+    from qrsession.terms import Terms  # noqa: PLC0415
+    from qrsession.waiting import Deadline  # noqa: PLC0415
+
     if wait_any and (wait_all or fail_fast):
         other = "--all" if wait_all else "--fail-fast"
         raise UsageError(f"--any ends with the first job, and {other} says something else.")
@@ -90,8 +94,10 @@ def _command(job_ids: Sequence[str], flags: dict[str, bool], named: dict[str, st
     return shlex.join(words)
 
 
-def _show(context: Context, awaited: Awaited, *, is_many: bool) -> None:
+def _show(context: Context, awaited: "Awaited", *, is_many: bool) -> None:
     """Print what the jobs came to, then raise what they failed by."""
+    from qrsession.render.waited import waited_text  # noqa: PLC0415 - as above
+
     shown = [one for one in awaited.outcomes if awaited.decided_by in {None, one.job.job_id}]
     reports = [outcome.job for outcome in shown]
     output = context.output
@@ -103,7 +109,7 @@ def _show(context: Context, awaited: Awaited, *, is_many: bool) -> None:
     context.show(_data(awaited, is_many=is_many), lambda terminal: waited_text(reports, terminal))
 
 
-def _data(awaited: Awaited, *, is_many: bool) -> dict[str, Any]:
+def _data(awaited: "Awaited", *, is_many: bool) -> dict[str, Any]:
     if not is_many:
         (outcome,) = awaited.outcomes
         return {"job": outcome.job.document(), **_pubs(outcome)}
@@ -112,5 +118,5 @@ def _data(awaited: Awaited, *, is_many: bool) -> dict[str, Any]:
     return {"jobs": jobs, **decided}
 
 
-def _pubs(outcome: Outcome) -> dict[str, Any]:
+def _pubs(outcome: "Outcome") -> dict[str, Any]:
     return {"pubs": [pub.document() for pub in outcome.pubs]} if outcome.pubs else {}

@@ -18,7 +18,7 @@ from qrsession.errors import (
 from qrsession.events import JobStatusSeen, Note, NoteKind, SessionStateSeen
 from qrsession.render.output import Output
 from qrsession.render.terminal import Style
-from qrsession.render.watch import Watch
+from qrsession.render.watch import LiveView
 from qrsession.waiting import PATIENCE_S, Deadline
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def watch(context: Context, view: "View", look: "Callable[[], View]", deadline: 
     """
     events = _Events(context.output)
     try:
-        with nullcontext() if context.output.mode.json else Watch(context.output) as drawn:
-            place = _Place(context.output, drawn)
+        with nullcontext() if context.output.mode.json else LiveView(context.output) as drawn:
+            place = _Screen(context.output, drawn)
             place.show(view)
             events.tell(view)
             while view.open_sessions:
@@ -65,7 +65,7 @@ def watch(context: Context, view: "View", look: "Callable[[], View]", deadline: 
 
 
 def _look(
-    look: "Callable[[], View]", events: "_Events", place: "_Place", before: "View"
+    look: "Callable[[], View]", events: "_Events", place: "_Screen", before: "View"
 ) -> "View | None":
     """Look again; None where the service is out of reach."""
     try:
@@ -98,10 +98,10 @@ def _timed_out(view: "View", deadline: Deadline) -> WaitTimeoutError:
     )
 
 
-class _Place:
+class _Screen:
     """Where a view is drawn: nowhere with ``--events``."""
 
-    def __init__(self, output: Output, watch: Watch | None) -> None:
+    def __init__(self, output: Output, watch: LiveView | None) -> None:
         self._output = output
         self._watch = watch
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import requests
 
 from qrsession.client import exchange
+from qrsession.client.failures import cause_of, was_never_sent
 from qrsession.client.telling import Asking, tell_pause
 from qrsession.client.transport import (
     CLIENT_NAME,
@@ -29,11 +30,9 @@ from qrsession.client.transport import (
     Endpoint,
     Reply,
     backoffs,
-    cause_of,
     from_environment,
     new_http_session,
     retry_after_s,
-    was_never_sent,
     without_secret,
 )
 from qrsession.diagnostics import Log

@@ -8,11 +8,11 @@ from email.utils import parsedate_to_datetime
 import requests
 
 from qrsession.client import exchange
+from qrsession.client.failures import cause_of
 from qrsession.client.telling import Asking
 from qrsession.client.transport import (
     CLIENT_NAME,
     Endpoint,
-    cause_of,
     from_environment,
     new_http_session,
 )

@@ -40,6 +40,7 @@ from qrsession.protocol.models import (
     WorkloadPage,
 )
 from qrsession.protocol.routes import Route
+from qrsession.protocol.status import SessionMode
 
 _LARGEST_PAGE = 200
 _LARGEST_WORKLOAD_PAGE = 50
@@ -215,7 +216,7 @@ class RestClient:
 
     def list_workloads(
         self,
-        mode: str,
+        mode: SessionMode,
         *,
         backend: str | None = None,
         created_after: datetime | None = None,
@@ -224,12 +225,16 @@ class RestClient:
         """``GET /workloads``: sessions or batches, page by page, newest first.
 
         Args:
-            mode: ``session`` or ``batch``, the words of this endpoint.
+            mode: Whether sessions or batches are listed.
             backend: Only those on this backend.
             created_after: Only those created since.
             limit: The most that are listed.
         """
-        query = [("mode", mode), ("sort", "-createdAt"), ("limit", str(_LARGEST_WORKLOAD_PAGE))]
+        query = [
+            ("mode", mode.workload),
+            ("sort", "-createdAt"),
+            ("limit", str(_LARGEST_WORKLOAD_PAGE)),
+        ]
         query += [("backend", backend)] if backend else []
         if created_after is not None:
             query.append(("created_after", str(write_moment(created_after))))

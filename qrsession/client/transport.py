@@ -9,7 +9,6 @@ import ipaddress
 import json
 import random
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
@@ -24,6 +23,7 @@ from requests.auth import AuthBase
 
 from qrsession import __version__
 from qrsession.client import exchange
+from qrsession.client.failures import cause_of, was_never_sent
 from qrsession.client.telling import Asking, tell_pause
 from qrsession.errors import (
     InvalidValueError,
@@ -374,39 +374,3 @@ def _as_ours(
     return ReplyLostError(
         f"The connection to {host} was lost before it answered: {cause_of(error)}", details=details
     )
-
-
-def was_never_sent(error: requests.RequestException) -> bool:
-    """Whether requests failed before a byte of the request could leave."""
-    from urllib3.exceptions import (  # noqa: PLC0415 - only where something failed
-        ConnectTimeoutError,
-        MaxRetryError,
-        NameResolutionError,
-        NewConnectionError,
-        ProxyError,
-    )
-
-    before = (ConnectTimeoutError, NewConnectionError, NameResolutionError, ProxyError)
-    cause = error.args[0] if error.args else None
-    if isinstance(cause, MaxRetryError):
-        cause = cause.reason
-    if isinstance(error, requests.exceptions.SSLError):
-        return isinstance(_innermost(error), ssl.SSLCertVerificationError)
-    # requests holds a URL and headers against their form, and raises errors that are ValueErrors.
-    return isinstance(error, requests.ConnectTimeout | ValueError) or isinstance(cause, before)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(inner := error.__cause__ or error.__context__, Exception):
-        error = inner
-    return error
-
-
-def cause_of(error: requests.RequestException) -> str:
-    """Name the innermost cause, without addresses of objects and without the URL's query."""
-    cause = _innermost(error)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({cause.verify_message})"
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
-    return "timed out" if isinstance(error, requests.Timeout) else type(cause).__name__

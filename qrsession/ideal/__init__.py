@@ -9,7 +9,7 @@ is approximated: what cannot be worked out exactly is refused.
 
 from qiskit import QuantumCircuit
 
-from qrsession.expectations import Distribution
+from qrsession.agreement import Distribution
 from qrsession.ideal.branching import run_branches
 from qrsession.ideal.compiling import compile_circuit
 from qrsession.ideal.limits import MOST_QUBITS, refuse

@@ -224,12 +224,13 @@ def _outcomes(
     num_qubits = branch.state.ndim
     measured = sorted({step.qubit for step in final}, reverse=True)
     others = tuple(num_qubits - 1 - qubit for qubit in range(num_qubits) if qubit not in measured)
-    probabilities = (np.abs(branch.state) ** 2).sum(axis=others)
+    # At least one axis: the array of a circuit that only measures on the way has none left.
+    probabilities = np.atleast_1d((np.abs(branch.state) ** 2).sum(axis=others))
     places = np.nonzero(probabilities > NEGLIGIBLE)
     values: Mapping[int, NDArray[np.bool_]] = {
         step.clbit: places[measured.index(step.qubit)].astype(np.bool_) for step in final
     }
-    found = probabilities[places] if measured else np.array([probabilities])
+    found = probabilities[places]
     if found.size > MOST_OUTCOMES:
         raise _too_many_outcomes()
     bitstrings = registers.bitstrings(branch.bits, values)

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
-_LONG = timedelta(days=1000)
-_DECIMALS_OF_RATE = 6
-
 
 class Clock(Protocol):
     """What the runtime asks of a clock."""
+
+    @property
+    def rate(self) -> float:
+        """How many of its seconds pass in one of real time."""
+        ...
 
     def now(self) -> datetime:
         """Return the time in UTC, in whole milliseconds, never earlier than the last answer."""
@@ -49,15 +51,13 @@ REAL_TIME = ClockFace()
 
 def face_of(clock: Clock, real_s: float) -> ClockFace:
     """Read a clock for a process that has another one. ``real_s`` is the system's time now."""
-    shown = clock.now()
-    # Over so long a span the milliseconds that this takes make no difference to the rate.
-    waited_s = clock.real_seconds_until(shown + _LONG)
-    rate = _LONG.total_seconds() / waited_s
-    return ClockFace(real_s, shown.timestamp(), round(rate, _DECIMALS_OF_RATE))
+    return ClockFace(real_s, clock.now().timestamp(), clock.rate)
 
 
 class SystemClock:
     """The system's clock, except that it stands still while the system's is set back."""
+
+    rate = 1.0
 
     def __init__(self) -> None:
         self._latest = datetime.min.replace(tzinfo=UTC)
@@ -89,18 +89,18 @@ class SimulatedClock:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._start = start
-        self._rate = rate
+        self.rate = rate
         self._monotonic = monotonic
         self._started_s = monotonic()
 
     def now(self) -> datetime:
         """Return the time in UTC, in whole milliseconds, never earlier than the last answer."""
-        passed_s = (self._monotonic() - self._started_s) * self._rate
+        passed_s = (self._monotonic() - self._started_s) * self.rate
         return _whole_milliseconds(self._start + timedelta(seconds=passed_s))
 
     def real_seconds_until(self, moment: datetime) -> float:
         """Return how many seconds of real time pass until a moment; negative once it is past."""
-        return (moment - self.now()).total_seconds() / self._rate
+        return (moment - self.now()).total_seconds() / self.rate
 
 
 def start_clock(rate: float, latest: datetime | None) -> Clock:

@@ -24,6 +24,7 @@ from qrsession.protocol.fields import (
     without_nulls,
     write_moment,
 )
+from qrsession.protocol.status import SessionMode
 
 _LONGEST_REASON_CODE = 9
 
@@ -525,6 +526,12 @@ class Workload:
     status: str
     ended: datetime | None = None
     accepting_jobs: bool | None = None
+
+    @property
+    def session_mode(self) -> SessionMode:
+        """How it uses its backend, for a session or batch."""
+        is_batch = self.mode == SessionMode.BATCH.workload
+        return SessionMode.BATCH if is_batch else SessionMode.DEDICATED
 
     @property
     def is_over(self) -> bool:

@@ -60,3 +60,8 @@ class SessionMode(StrEnum):
 
     DEDICATED = "dedicated"
     BATCH = "batch"
+
+    @property
+    def workload(self) -> str:
+        """What ``GET /workloads`` calls a session of this mode."""
+        return "batch" if self is SessionMode.BATCH else "session"

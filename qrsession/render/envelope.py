@@ -3,11 +3,12 @@
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from qrsession.errors import QrsessionError
+from qrsession.protocol.fields import write_moment
 
 SCHEMA_VERSION = 1
 
@@ -53,7 +54,7 @@ def to_json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return write_moment(value)
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, set | frozenset):

@@ -4,8 +4,9 @@ The format is that of Jenkins' schema (``jenkins-junit.xsd`` of its xUnit plugin
 GitHub's reporters and pytest follow: ``testsuites`` > ``testsuite`` > ``properties``, ``testcase``.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from xml.etree import ElementTree as ET
@@ -111,6 +112,7 @@ def junit_text(suites: Sequence[Suite], *, began: datetime, time_s: float) -> st
         began: When the command began, aware.
         time_s: How long it took, in seconds. Jobs are waited for together, so it is that of all.
     """
+    suites = _told_apart(suites)
     cases = [case for suite in suites for case in suite.cases]
     root = ET.Element("testsuites", {"name": "qrsession", **_totals(cases, time_s)})
     for suite in suites:
@@ -118,6 +120,18 @@ def junit_text(suites: Sequence[Suite], *, began: datetime, time_s: float) -> st
     ET.indent(root)
     body = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
+
+
+def _told_apart(suites: Sequence[Suite]) -> list[Suite]:
+    """Number circuits of one name: servers take cases of one class and name for the same."""
+    seen: Counter[tuple[str, str]] = Counter()
+
+    def numbered(case: Case) -> Case:
+        key = (case.circuit, case.name)
+        seen[key] += 1
+        return case if seen[key] == 1 else replace(case, circuit=f"{case.circuit} #{seen[key]}")
+
+    return [replace(suite, cases=[numbered(case) for case in suite.cases]) for suite in suites]
 
 
 def _suite(suite: Suite, began: datetime, time_s: float) -> ET.Element:

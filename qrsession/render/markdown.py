@@ -181,6 +181,10 @@ def _result(recap: JobRecap) -> str:
         lines.append(_pub(pub))
     if len(recap.pubs) > MOST_RESULTS:
         lines.append(f"\n_{_number(len(recap.pubs) - MOST_RESULTS, 'pub')} more._\n")
+    if recap.verdicts:
+        lines += ["\n", *(f"- {plain(sentence)}\n" for sentence in recap.verdicts[:MOST_RESULTS])]
+        rest = len(recap.verdicts) - MOST_RESULTS
+        lines += [f"- {_number(rest, 'expectation')} more\n"] if rest > 0 else []
     return "".join(lines)
 
 

@@ -1,5 +1,6 @@
 """Verdicts for people: a line each, what was seen and what was expected of it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from qrsession.render.terminal import Style, Terminal
@@ -16,10 +17,12 @@ def verdict_lines(
 ) -> Iterator[tuple[str, Style, str]]:
     """Yield for each verdict its label, the label's style, and the sentence.
 
-    The circuit is named where there are several.
+    The circuit is named where there are several; and numbered, where several have its name.
     """
-    is_one = len({verdict.pub for verdict in verdicts}) == 1
+    names = {verdict.pub: verdict.circuit for verdict in verdicts}
+    namesakes = Counter(names.values())
     for verdict in verdicts:
-        label, style = ("holds:", Style.GOOD) if verdict.holds else ("fails:", Style.BAD)
-        circuit = "" if is_one else f"{verdict.circuit}: "
-        yield label, style, f"{circuit}{verdict.sentence(plus_minus_of(terminal))}"
+        style = Style.GOOD if verdict.holds else Style.BAD
+        number = f" (pub {verdict.pub})" if namesakes[verdict.circuit] > 1 else ""
+        circuit = "" if len(names) == 1 else f"{verdict.circuit}{number}: "
+        yield f"{verdict.verb}:", style, f"{circuit}{verdict.sentence(plus_minus_of(terminal))}"

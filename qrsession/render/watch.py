@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from qrsession.render.output import Output
 
 
-class Watch:
+class LiveView:
     """The place where a view is drawn, to be used in a ``with`` statement.
 
     When it ends, the view that was drawn last stays.

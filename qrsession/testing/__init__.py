@@ -4,6 +4,8 @@
 demand. pytest finds the fixtures by itself once this package is installed: see `plugin`.
 """
 
+from qrsession.lazy_names import load_when_used
+
 # Every run of pytest imports this package, so its names are loaded when they are first used.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,18 +24,4 @@ _HOMES = {
 
 __all__ = ["Control", "LocalRuntime", "RuleCount", "RuntimeConditions", "RuntimePool"]
 
-
-def __getattr__(name: str) -> object:
-    """Import the module that defines a public name, when the name is first asked for."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - see above
-
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = load_when_used(globals(), _HOMES, __all__)

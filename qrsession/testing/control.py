@@ -10,7 +10,7 @@ from typing import Any, Literal, Unpack
 from urllib.parse import urlsplit
 
 from qrsession.errors import InvalidValueError, LocalRuntimeError
-from qrsession.local.scenario import ALWAYS, Scenario, read_scenario
+from qrsession.local.scenario import ALWAYS, Scenario, read_document
 from qrsession.protocol.faults import Fault
 from qrsession.testing.wishes import (
     HowItEnds,
@@ -226,10 +226,7 @@ def _without_none(rule: Mapping[str, Any]) -> dict[str, Any]:
 def _document_of(scenario: Mapping[str, Any] | Path | str) -> Any:
     """Return a scenario as a document that holds."""
     if isinstance(scenario, Path):
-        read_scenario(scenario)
-        text = scenario.read_text(encoding="utf-8")
-        is_json = scenario.suffix.lower() == ".json"
-        return json.loads(text) if is_json else tomllib.loads(text)
+        return read_document(scenario)
     try:
         document = tomllib.loads(scenario) if isinstance(scenario, str) else dict(scenario)
     except ValueError as error:

@@ -1,10 +1,12 @@
 """Commands out of one process that has loaded what they all load: each is a fork of it.
 
 A command starts in a few milliseconds and not in a fifth of a second, and is a process of its own
-all the same, with its own arguments, environment, folder and streams, which ends as Python ends.
+all the same, with its own arguments, environment, folder and streams. It ends as Python ends,
+but for what it has loaded, which it does not take apart: that takes longer than most commands.
 What this cannot show, how a command starts, tests show that start `COMMAND` themselves.
 """
 
+import atexit
 import json
 import os
 import select
@@ -13,11 +15,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from qrsession.client import transport
 from tests.envelopes import check_all_that_is_printed
@@ -143,8 +146,22 @@ def _become(order: dict[str, Any], streams: list[int]) -> int:
     sys.argv[1:] = order["arguments"]
     from qrsession.__main__ import main  # noqa: PLC0415 - in the command, as in its script
 
-    main()
+    try:
+        main()
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            _end(end.code)
+        raise
     return 0
+
+
+def _end(exit_code: int) -> NoReturn:
+    """Do what Python does at its end, up to where it would take all modules apart."""
+    threading._shutdown()  # type: ignore[attr-defined] # what Python itself calls
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(exit_code)
 
 
 def _load() -> None:
@@ -155,9 +172,19 @@ def _load() -> None:
     """
     start_with_one_lane()
     check_all_that_is_printed()
-    for name in ("boundary", "open", "run", "status", "close", "list", "result"):
+    for name in ("boundary", "open", "run", "status", "close", "list", "result", "outcomes"):
         import_module(f"qrsession.cli.{name}")
-    import_module("qrsession.client.rest")
+    # What these verbs load when they do something.
+    for name in (
+        "admission",
+        "awaiting",
+        "cli.telling",
+        "client.rest",
+        "finding",
+        "options",
+        "runs",
+    ):
+        import_module(f"qrsession.{name}")
     transport._FIRST_BACKOFF_S = 0.02
 
 

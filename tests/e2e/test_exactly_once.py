@@ -20,6 +20,7 @@ import pytest
 from qrsession.accounts import local_account
 from qrsession.lookup import tagged_jobs
 from qrsession.protocol.models import JobRecord
+from qrsession.protocol.status import SessionMode
 from qrsession.service import RuntimeService
 from qrsession.settling import Settler
 from qrsession.state import Ledger
@@ -214,7 +215,7 @@ def test_no_session_is_open_that_the_list_does_not_show(
     service = RuntimeService("local")
     open_at_service = {
         workload.workload_id
-        for workload in service.client.list_workloads("session", limit=1000)
+        for workload in service.client.list_workloads(SessionMode.DEDICATED, limit=1000)
         if not workload.is_over
     }
     listed = own_cli.data("list")

@@ -1,5 +1,6 @@
 """`exec --report`: a page of Markdown at the end of a file, whatever becomes of the command."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ def test_a_page_is_added(cli: Cli) -> None:
     page = cli.folder / "page.md"
     page.write_text("before\n")
     script = (
-        "qrsession run @bell --shots 20 >&2; qrsession run @bell --private --shots 20 >&2; "
+        "wish='ZZ=1±0.05'; qrsession run @bell --shots 20 --expect-value \"$wish\" >&2; "
+        'qrsession run @bell --private --shots 20 --expect-value "$wish" >&2; '
         "qrsession run @bell --detach --shots 20 >&2; exit 3"
     )
     done = cli.run(*EXEC, "--report", "page.md", "--", "sh", "-c", script)
@@ -32,6 +34,9 @@ def test_a_page_is_added(cli: Cli) -> None:
     assert "no result: it ran privately" in rows[1]
     assert text.count("```text") == 1
     assert "20 shots, " in text
+    assert re.findall("^- .*", text, re.MULTILINE) == [
+        "- holds: @bell: ZZ 1.000 ± 0.000, expected 1 ± 0.05"
+    ]
 
 
 def test_pages_that_cannot_be_written(cli: Cli) -> None:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.e2e.conftest import Cli
+from tests.e2e.programs import ENDLESS_SHOTS, SLOW, write
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -60,6 +61,7 @@ def test_noise_fails_what_cannot_hold(cli: Cli) -> None:
     judged = cli.error(11, *later, "--reference", "ideal.json")["details"]
     assert judged["pubs"] == kept["pubs"]
     assert judged["expectations"][0]["value"] == kept["expectations"][0]["value"]
+    assert judged["expectations"][0]["circuit"] == "@bell"
     assert "--reference" in cli.error(2, *later)["advice"]
     # What was printed can be compared with: the same device, twice, agrees within its noise.
     (cli.folder / "counts.tsv").write_text(done.stdout)
@@ -69,6 +71,39 @@ def test_noise_fails_what_cannot_hold(cli: Cli) -> None:
         assert seen["holds"]
         assert seen["at_least"] == 0.99
         assert (seen["circuit"], seen["pub"], seen["kind"]) == ("@bell", 0, "fidelity")
+
+
+def test_a_result_is_judged_by_its_bits_later(cli: Cli) -> None:
+    """Its circuit is not known then: a letter is for a bit, whichever qubit was read into it."""
+    (cli.folder / "crossed.qasm").write_text(
+        'OPENQASM 2.0; include "qelib1.inc"; qreg q[3]; creg c[2]; '
+        "x q[0]; measure q[0] -> c[1]; measure q[2] -> c[0];"
+    )
+    job_id = cli.ok(*ON_SIMULATOR, "crossed.qasm", "--shots", "50", "--detach").strip()
+    wait = ("result", job_id, "--wait", "--junit", "report.xml")
+    held = cli.data(*wait, "--expect-value", "ZI=-1±0.01", "--expect-value", "IZ>=1")
+    assert [one["holds"] for one in held["expectations"]] == [True, True]
+    _, cases = junit(cli)
+    assert [case.get("classname") for case in cases] == ["crossed.qasm", "crossed.qasm"]
+    assert cli.run(*wait, "--expect-value", "ZI>=0").returncode == 11
+    root, _ = junit(cli)
+    assert (root.get("failures"), root.get("errors")) == ("1", "0")
+    error = cli.error(2, *wait, "--expect-value", "ZII>=0")
+    assert "crossed.qasm has 2 bits" in error["message"]
+
+
+def test_a_report_of_a_result_that_did_not_come(cli: Cli) -> None:
+    write(cli, "slow.qasm", SLOW)
+    job_id = cli.ok(*ON_SIMULATOR, "slow.qasm", "--shots", ENDLESS_SHOTS, "--detach").strip()
+    cli.error(8, "result", job_id, "--junit", "report.xml")
+    _, (case,) = junit(cli)
+    (error,) = case.iter("error")
+    assert (case.get("classname"), error.get("type")) == ("slow.qasm", "not_finished")
+    cli.ok("cancel", job_id)
+    assert cli.run("result", job_id, "--wait", "--junit", "report.xml").returncode == 7
+    _, (case,) = junit(cli)
+    (error,) = case.iter("error")
+    assert error.get("type") == "job_cancelled"
 
 
 def test_the_envelope_of_a_failure_has_the_result(cli: Cli) -> None:

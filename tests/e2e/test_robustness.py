@@ -160,6 +160,14 @@ def test_an_empty_name_closes_no_session(cli: Cli, session: str) -> None:
     assert cli.data("status", session)["session"]["state"] == "open"
 
 
+@pytest.mark.parametrize("option", ["--backend", "--tag"])
+def test_an_empty_filter_is_no_list_without_jobs(cli: Cli, option: str) -> None:
+    """Such a list would look like the truth."""
+    done = cli.run("jobs", "--all", "--cached", option, "")
+    assert done.returncode == 2
+    assert "it is empty" in done.stderr
+
+
 def test_wrong_usage_of_commands_without_an_envelope(cli: Cli) -> None:
     """They refuse `--json`, and print nothing to stdout."""
     for command in (["env", "--shell", "csh"], ["serve", "--port", "99999"], ["exec", "--"]):

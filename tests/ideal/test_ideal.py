@@ -115,6 +115,17 @@ def test_measuring_and_resetting_on_the_way_parts_the_state() -> None:
     assert list(final_positions(circuit)) == [1, 2]
 
 
+def test_a_circuit_may_end_with_something_else_than_a_measurement() -> None:
+    """Of all that it measures it goes on to make use."""
+    circuit = QuantumCircuit(1, 2)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(0)
+        circuit.measure(0, 1)
+    assert probabilities(circuit) == pytest.approx({"00": 0.5, "01": 0.5})
+
+
 def test_branches_loops_and_switches() -> None:
     circuit = QuantumCircuit(2)
     bits = ClassicalRegister(2, "bits")

@@ -40,6 +40,8 @@ T = TypeVar("T")
 class ManualClock:
     """A clock that stands still until a test moves it."""
 
+    rate = 1.0
+
     def __init__(self) -> None:
         self.moment = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
 

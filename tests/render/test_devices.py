@@ -2,7 +2,7 @@
 
 import pytest
 
-from qrsession.account_probe import Check, Verdict
+from qrsession.account_probe import Check, CheckVerdict
 from qrsession.devices import DeviceOverview
 from qrsession.protocol.models import BackendSummary
 from qrsession.render.checks import checks_text
@@ -117,9 +117,9 @@ def test_a_servers_text_moves_no_cursor() -> None:
 
 
 CHECKS = [
-    Check("key", Verdict.OK, "Good."),
-    Check("sessions", Verdict.WARN, "None " * 30, "Use batches."),
-    Check("usage", Verdict.FAIL, "\x1b[31mgone"),
+    Check("key", CheckVerdict.OK, "Good."),
+    Check("sessions", CheckVerdict.WARN, "None " * 30, "Use batches."),
+    Check("usage", CheckVerdict.FAIL, "\x1b[31mgone"),
 ]
 
 

@@ -1,13 +1,14 @@
 """JUnit reports: of the form that CI servers read, whatever stands in them."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from qrsession.agreement import Measured
 from qrsession.errors import JobFailedError
-from qrsession.expectations import Measured
 from qrsession.render.junit import Suite, broken_suite, judged_suite, junit_text
 from qrsession.reports import JobReport
 from qrsession.verdicts import Verdict
@@ -97,6 +98,14 @@ def test_circuits_of_which_nothing_is_expected_pass_when_they_ran() -> None:
     names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
     assert names == [("a", "completed"), ("b", "completed")]
     assert root.get("failures") == root.get("errors") == "0"
+
+
+def test_circuits_of_one_name_are_told_apart() -> None:
+    """A server takes cases of one class and name for the same, in another suite too."""
+    other = replace(JOB, job_id="d2")
+    root = read(judged_suite(JOB, ["a", "a"], []), judged_suite(other, ["a", "b"], []))
+    names = [case.get("classname") for case in root.iter("testcase")]
+    assert names == ["a", "a #2", "a #3", "b"]
 
 
 @pytest.mark.parametrize("job", [JOB, None])

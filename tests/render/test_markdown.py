@@ -74,6 +74,14 @@ def test_page() -> None:
     assert recap_markdown(DONE) == PAGE
 
 
+def test_what_was_expected_stands_below_the_result() -> None:
+    job = replace(DONE.jobs[0], verdicts=("fails: a|b.qasm: TVD 0.1 ± 0.01, at most 0.05",))
+    page = recap_markdown(replace(DONE, jobs=[job]))
+    assert page == f"{PAGE}\n- fails: a\\|b.qasm: TVD 0.1 ± 0.01, at most 0.05\n"
+    many = replace(job, verdicts=job.verdicts * (MOST_RESULTS + 2))
+    assert recap_markdown(replace(DONE, jobs=[many])).endswith("\n- 2 expectations more\n")
+
+
 def test_values_are_a_table() -> None:
     page = recap_markdown(replace(DONE, jobs=[JobRecap(JOB, ("a.qasm", "b.qasm"), [VALUES, BELL])]))
     assert (

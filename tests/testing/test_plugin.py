@@ -49,7 +49,12 @@ def test_a_run_that_uses_none_of_it_pays_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert json.loads(done.stdout) == ["qrsession", "qrsession.testing", "qrsession.testing.plugin"]
+    assert json.loads(done.stdout) == [
+        "qrsession",
+        "qrsession.lazy_names",
+        "qrsession.testing",
+        "qrsession.testing.plugin",
+    ]
 
 
 def test_tests_share_a_process_and_see_nothing_of_each_other(tmp_path: Path) -> None:
@@ -70,7 +75,8 @@ def test_one(qrsession_service, qrsession_control, qrsession_runtime):
 def test_two(qrsession_service, qrsession_control, qrsession_runtime):
     note(qrsession_runtime._process.pid)
     assert qrsession_control.counts() == ()
-    assert list(qrsession_service.client.list_workloads("batch")) == []
+    from qrsession.protocol.status import SessionMode
+    assert list(qrsession_service.client.list_workloads(SessionMode.BATCH)) == []
     qrsession_runtime.kill()
 
 def test_three(qrsession_service, qrsession_runtime):

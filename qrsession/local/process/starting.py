@@ -22,7 +22,7 @@ from qrsession.local.process.starter import (
     WORD_BYTES,
     read_error,
 )
-from qrsession.settings import Settings
+from qrsession.settings import CLIENT_PREFIXES, Settings
 from qrsession.storage import locked
 
 log = Log("runtime")
@@ -34,7 +34,7 @@ _EXIT_POLL_S = 0.01
 _LARGEST_LOG_BYTES = 4 * 1024 * 1024
 
 # These would redirect or unlock a client; the runtime is a server and must not depend on them.
-FOREIGN_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL", "IAM_URL")
+FOREIGN_VARIABLES = (*CLIENT_PREFIXES, "IAM_URL")
 
 
 def start(

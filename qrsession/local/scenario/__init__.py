@@ -5,8 +5,22 @@ tables ``tokens`` and ``usage``. All seconds are real time, whatever the runtime
 client's time-outs are too. Those that are counted as usage are what a bill would say.
 """
 
-from qrsession.local.scenario.document import Scenario, parse_scenario, read_scenario
+from qrsession.local.scenario.document import (
+    Scenario,
+    parse_scenario,
+    read_document,
+    read_scenario,
+)
 from qrsession.local.scenario.reading import ALWAYS
 from qrsession.local.scenario.requests import Effect, Rule, When
 
-__all__ = ["ALWAYS", "Effect", "Rule", "Scenario", "When", "parse_scenario", "read_scenario"]
+__all__ = [
+    "ALWAYS",
+    "Effect",
+    "Rule",
+    "Scenario",
+    "When",
+    "parse_scenario",
+    "read_document",
+    "read_scenario",
+]

@@ -83,13 +83,23 @@ def read_scenario(file: Path) -> Scenario:
         InvalidValueError: It cannot be read, or is no scenario; the message names the file and,
             where one is wrong, the field.
     """
+    return _read(file)[1]
+
+
+def read_document(file: Path) -> Any:
+    """Read the document of a scenario that holds from a file; errors are as of `read_scenario`."""
+    return _read(file)[0]
+
+
+def _read(file: Path) -> tuple[Any, Scenario]:
     try:
         with file.open("rb") as stream:
             data = stream.read(_LARGEST_FILE_BYTES + 1)
     except OSError as error:
         raise InvalidValueError(f"The scenario {file} cannot be read: {error.strerror}.") from error
     try:
-        return parse_scenario(data, is_toml=file.suffix.lower() != ".json")
+        document = _parse(data, is_toml=file.suffix.lower() != ".json")
+        return document, Scenario.from_document(document)
     except InvalidValueError as error:
         raise type(error)(
             f"The scenario {file} is not valid: {error.message}",
@@ -104,6 +114,10 @@ def parse_scenario(data: bytes, *, is_toml: bool) -> Scenario:
     Raises:
         InvalidValueError: It is neither that nor a scenario.
     """
+    return Scenario.from_document(_parse(data, is_toml=is_toml))
+
+
+def _parse(data: bytes, *, is_toml: bool) -> Any:
     if len(data) > _LARGEST_FILE_BYTES:
         raise InvalidValueError(f"It is larger than {_LARGEST_FILE_BYTES} bytes.")
     try:
@@ -115,4 +129,4 @@ def parse_scenario(data: bytes, *, is_toml: bool) -> Scenario:
     except (ValueError, RecursionError) as error:
         form = "TOML" if is_toml else "JSON"
         raise InvalidValueError(f"It is no {form}: {error}.") from error
-    return Scenario.from_document(document)
+    return document

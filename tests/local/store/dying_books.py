@@ -31,6 +31,8 @@ COMPLETED = Ending(JobStatus.COMPLETED, result_json=b"{}", logs="ran\n", qpu_s=C
 class TickingClock:
     """A clock on which a second passes at each look."""
 
+    rate = 1.0
+
     def __init__(self) -> None:
         self._moment = START
 

@@ -34,6 +34,8 @@ COMPLETED = Ending(JobStatus.COMPLETED, result_json=b'{"a":1}', logs="said\n", q
 class StandingClock:
     """A clock that the test moves."""
 
+    rate = 1.0
+
     def __init__(self) -> None:
         self.moment = START
 

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from qrsession.duration import DELAY_UNITS_S
 from qrsession.errors import WireFormatError
 from qrsession.protocol.fields import objects, optional, required, strings
 
 _NS = 1e-9
-# The units of Qiskit's delays, beside ``dt``.
-UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 # All that IBM's documents use for times; a letter of Greek for one of Latin among them.
-_SECONDS = {**UNITS_S, "µs": 1e-6, "μs": 1e-6}
+_SECONDS = {**DELAY_UNITS_S, "µs": 1e-6, "μs": 1e-6}
 _BEYOND_BASIS = frozenset({"reset"})
 
 Qubits = tuple[int, ...]

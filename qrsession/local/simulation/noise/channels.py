@@ -21,8 +21,9 @@ from qiskit.circuit import Delay, Instruction
 from qiskit.quantum_info import Kraus, SuperOp
 from qiskit_aer.noise import QuantumError, pauli_error
 
+from qrsession.duration import DELAY_UNITS_S
 from qrsession.local.simulation.failures import not_valid
-from qrsession.local.simulation.noise.calibration import UNITS_S, Calibration, Placed, Qubits
+from qrsession.local.simulation.noise.calibration import Calibration, Placed, Qubits
 
 Matrix = NDArray[np.complex128]
 T = TypeVar("T")
@@ -183,9 +184,9 @@ class DeviceNoise:
                     "A delay is in units of dt, and the device does not say what dt is."
                 )
             return float(duration) * self._calibration.dt_s
-        if unit not in UNITS_S:
+        if unit not in DELAY_UNITS_S:
             raise not_valid(f"A delay has the unit {unit!r}, which says nothing of its length.")
-        return float(duration) * UNITS_S[unit]
+        return float(duration) * DELAY_UNITS_S[unit]
 
 
 def _remembered(

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from qiskit import QuantumCircuit
 from qiskit.circuit import CircuitInstruction, Delay, Gate
 
-from qrsession.local.simulation.noise.calibration import UNITS_S, Calibration
+from qrsession.duration import DELAY_UNITS_S
+from qrsession.local.simulation.noise.calibration import Calibration
 from qrsession.local.simulation.treatment.natives import Natives
 from qrsession.protocol.treatment import Decoupling
 
@@ -101,7 +102,7 @@ class _Filler:
             return None
         if delay.unit == "dt":
             return float(duration)
-        scale = UNITS_S.get(delay.unit)
+        scale = DELAY_UNITS_S.get(delay.unit)
         return None if scale is None else duration * scale / self._dt_s
 
     def _pieces(self, free: int) -> list[int] | None:
@@ -139,4 +140,4 @@ def _delay(steps: float, unit: str, dt_s: float) -> Iterator[Delay]:
     if unit == "dt":
         yield Delay(round(steps), "dt")
     else:
-        yield Delay(steps * dt_s / UNITS_S[unit], unit)
+        yield Delay(steps * dt_s / DELAY_UNITS_S[unit], unit)

@@ -11,7 +11,8 @@ Their errors are standard errors. Counts are multinomial,
 So a figure f has the variance ``(sum_i p_i g_i^2 - (sum_i p_i g_i)^2) / n``, ``g_i = df/dp_i`` (the
 delta method: L. Wasserman, "All of Statistics", 5.5 and 9.9). That gives
 
-- ``Var F = F (1 - F) / n``, for ``g_i = sqrt(F q_i / p_i)``;
+- ``Var F = F (1 - F) / n``, for ``g_i = sqrt(F q_i / p_i)``; where some q_i > 0 was never seen,
+  that is more than the formula alone, which takes what was not seen for impossible;
 - ``Var T = (1 - (sum_i p_i s_i)^2) / 4n``, for ``g_i = s_i / 2``, s_i the sign of ``p_i - q_i``.
   Where ``p_i - q_i`` is within two standard errors of 0 its sign is open, and taken as that which
   makes the variance largest: T has a kink there, at which the formula alone says too little;
@@ -204,11 +205,13 @@ def _root_ratio(probability: float, shots: int) -> float:
     most = min(shots, int(mean + _TAIL_SIGMAS * math.sqrt(mean)) + _TAIL_SHOTS)
     if probability >= 1.0:
         return 1.0
-    chance = math.exp(shots * math.log1p(-probability))
+    # As logarithms: where all but all shots see it, that none does is less than the least float.
+    odds = math.log(probability) - math.log1p(-probability)
+    chance = shots * math.log1p(-probability)
     total = 0.0
     for seen in range(most):
-        chance *= (shots - seen) / (seen + 1) * probability / (1.0 - probability)
-        total += math.sqrt(seen + 1) * chance
+        chance += math.log((shots - seen) / (seen + 1)) + odds
+        total += math.sqrt(seen + 1) * math.exp(chance)
     return total / math.sqrt(mean)
 
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from qiskit.quantum_info import hellinger_fidelity
 
-from qrsession.errors import InvalidValueError
-from qrsession.expectations import (
+from qrsession.agreement import (
     Distribution,
     Measured,
     average,
@@ -20,6 +19,7 @@ from qrsession.expectations import (
     perfect_total_variation,
     total_variation,
 )
+from qrsession.errors import InvalidValueError
 
 pytestmark = pytest.mark.fast
 
@@ -125,6 +125,14 @@ def test_a_perfect_device_comes_to_what_is_said(size: int, shots: int, seed: int
     for told, seen, slack in pairs:
         limit = 6 * float(np.std(seen)) / math.sqrt(4000) + slack + 1e-9
         assert told == pytest.approx(float(np.mean(seen)), abs=limit)
+
+
+@pytest.mark.parametrize("shots", [1, 50, 100, 101])
+@pytest.mark.parametrize("rare", [1e-15, 1e-4])
+def test_what_all_but_never_happens_changes_all_but_nothing(shots: int, rare: float) -> None:
+    expected = Distribution({"0": 1 - rare, "1": rare})
+    assert perfect_fidelity(expected, shots) == pytest.approx(1.0, abs=4 * rare + 1e-9)
+    assert perfect_total_variation(expected, shots) == pytest.approx(0.0, abs=4 * rare + 1e-9)
 
 
 def test_what_noise_does_is_known_in_closed_form() -> None:
