@@ -25,7 +25,7 @@ def jobs_text(found: "JobList", terminal: Terminal, *, now: datetime) -> str:
     On a narrow terminal the backend stands, in brackets, where a job has no session.
     """
     if not found.jobs and terminal.is_terminal:
-        return "No job fits.\n"
+        return "No jobs found.\n"
     is_narrow = terminal.is_terminal and terminal.width < _WIDTH_FOR_ALL
     rows = [list(job_row(job, terminal, now)) for job in found.jobs]
     columns = list(JOB_COLUMNS)

@@ -60,7 +60,7 @@ def test_elsewhere_ids_are_whole_and_times_are_exact() -> None:
 
 def test_without_jobs() -> None:
     empty = JobList(session=None, jobs=[], has_more=False, names={})
-    assert jobs_text(empty, Terminal(is_terminal=True), now=NOW) == "No job fits.\n"
+    assert jobs_text(empty, Terminal(is_terminal=True), now=NOW) == "No jobs found.\n"
     assert jobs_text(empty, Terminal(), now=NOW).count("\n") == 1
 
 
