@@ -108,14 +108,14 @@ class _Screen:
     def show(self, view: "View") -> None:
         """Draw a view."""
         if self._watch is not None:
-            self._watch.draw(view.text(self._output.terminal))
+            self._watch.draw(view.text(self._watch.look_around()))
 
     def note(self, sentence: str, view: "View | None") -> None:
         """Say a sentence: above the view where that is drawn in place, else on stderr."""
-        terminal = self._output.terminal
-        if self._watch is None or not terminal.is_terminal:
+        if self._watch is None or not self._output.terminal.is_terminal:
             self._output.say(sentence)
         elif view is not None:
+            terminal = self._watch.look_around()
             # Above it, for the end of a long view is cut off.
             self._watch.draw(f"{terminal.paint(sentence, Style.WARNING)}\n\n{view.text(terminal)}")
 

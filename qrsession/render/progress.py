@@ -29,6 +29,16 @@ _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAMES_ASCII = "|/-\\"
 
 
+def _erasure(drawn_width: int, width: int) -> str:
+    """Return what erases the line that was drawn, where its end went to further lines.
+
+    Terminals break what they show anew when they become narrower, and rich, which erases the line
+    of the cursor, would leave the beginning behind.
+    """
+    further = (drawn_width - 1) // width if drawn_width > width else 0
+    return f"\x1b[{further}A\r\x1b[J" if further else ""
+
+
 class Progress:
     """The display of one wait.
 
@@ -126,6 +136,8 @@ class Progress:
         live = Live(
             self._line(), console=console, auto_refresh=False, transient=True, redirect_stdout=False
         )
+        line = self._line()
+        drawn_width = min(line.cell_len, console.width)
         with self._lock:
             if self._ended.is_set():
                 return
@@ -133,8 +145,13 @@ class Progress:
             self._live = live
         while not self._ended.wait(_REFRESH_S):
             with self._lock:
-                if not self._ended.is_set():
-                    live.update(self._line(), refresh=True)
+                if self._ended.is_set():
+                    return
+                # Past rich, which keeps what is written to stderr for later.
+                console.file.write(_erasure(drawn_width, console.width))
+                line = self._line()
+                drawn_width = min(line.cell_len, console.width)
+                live.update(line, refresh=True)
 
     def _line(self) -> "Text":
         from rich.text import Text

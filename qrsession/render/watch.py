@@ -1,5 +1,6 @@
 """A view that is drawn again and again: in place on a terminal, elsewhere when it has changed."""
 
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -7,6 +8,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from qrsession.render.output import Output
+    from qrsession.render.terminal import Terminal
 
 
 class LiveView:
@@ -21,18 +23,22 @@ class LiveView:
         self._last = ""
 
     def __enter__(self) -> Self:
-        terminal = self._output.terminal
-        if terminal.is_terminal:
-            # Imported here because only a terminal needs it.
-            from rich.console import Console
-            from rich.live import Live
-
-            console = Console(
-                color_system="standard" if terminal.has_colour else None, legacy_windows=False
-            )
-            self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
-            self._live.start()
+        if self._output.terminal.is_terminal:
+            self._live = self._begin()
         return self
+
+    def _begin(self) -> "Live":
+        # Imported here because only a terminal needs it.
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(
+            color_system="standard" if self._output.terminal.has_colour else None,
+            legacy_windows=False,
+        )
+        live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        live.start()
+        return live
 
     def __exit__(
         self,
@@ -42,6 +48,22 @@ class LiveView:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+
+    def look_around(self) -> "Terminal":
+        """Return what stdout can show now.
+
+        Where a terminal's width has changed, it has broken what was drawn into other lines, so it
+        is cleared.
+        """
+        terminal = self._output.terminal
+        if self._live is not None and self._live.console.width != terminal.width:
+            console = self._live.console
+            terminal = replace(terminal, width=console.width)
+            self._output.terminal = terminal
+            self._live.stop()
+            console.clear()
+            self._live = self._begin()
+        return terminal
 
     def draw(self, text: str) -> None:
         """Draw the view in place of the one before."""

@@ -1,5 +1,6 @@
 """Waiting as the user sees it: lines in a log, one live line on a terminal."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,10 +58,13 @@ def spawned() -> Iterator[list[pexpect.spawn]]:
 
 
 def spawn(wait: str, width: int) -> pexpect.spawn:
+    # Readline sets a width for all programs that are started after it was loaded.
+    kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
     return pexpect.spawn(
         sys.executable,
         ["-c", SCRIPT.format(wait=wait)],
         cwd=ROOT,
+        env=kept,
         encoding="utf-8",
         dimensions=(24, width),
         timeout=30,
@@ -84,3 +88,14 @@ def test_short_wait_shows_nothing_and_loads_no_rich(spawned: list[pexpect.spawn]
     spawned.append(child)
     child.expect(pexpect.EOF)
     assert child.before == "False the result\r\n"
+
+
+def test_live_line_leaves_nothing_behind_where_the_terminal_narrows(
+    spawned: list[pexpect.spawn],
+) -> None:
+    child = spawn("input()", 80)
+    spawned.append(child)
+    child.expect(r"job d6\[bold\] .*Queued.* \ds")
+    # A line of 25 to 27 columns, which the terminal has broken into three.
+    child.setwinsize(24, 10)
+    child.expect_exact("\x1b[2A\r\x1b[J")
