@@ -30,6 +30,7 @@ _ACCOUNT_VARIABLES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL")
 _TOKEN_SERVICE = "IAM_URL"  # noqa: S105 - the name of a variable
 # What would have the close look at another session or ledger, or say more than a log needs.
 _NOT_PASSED_ON = frozenset({"QRSESSION_SESSION", "QRSESSION_ACCOUNT", "QRSESSION_STATE"})
+_FOLDERS = frozenset({"QRSESSION_HOME", "QRSESSION_LOG"})
 # The longest a session lasts where nothing else was said.
 _USUAL_LONGEST_S = 28_800
 _LARGEST_LOG_BYTES = 1024 * 1024
@@ -167,6 +168,9 @@ def open_guarded(
 def _environment(environ: Mapping[str, str], account: str) -> dict[str, str]:
     """Return what a close needs of an environment: no key but one that is nowhere else."""
     kept = {name: value for name, value in environ.items() if name not in _NOT_PASSED_ON}
+    for name in _FOLDERS & set(kept):
+        # It works in another folder.
+        kept[name] = str(Path(kept[name]).absolute()) if kept[name] else ""
     from qrsession.accounts import ENVIRONMENT  # noqa: PLC0415 - the help needs none of it
 
     if account == ENVIRONMENT:

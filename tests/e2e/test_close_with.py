@@ -107,6 +107,16 @@ def test_the_watcher_keeps_nothing_and_knows_no_key(cli: Cli) -> None:
         watcher.kill()
 
 
+def test_a_home_that_is_named_from_here_is_found_by_the_watcher(cli: Cli) -> None:
+    """It works in another folder, where the same words would name another home."""
+    home = os.path.relpath(os.environ["QRSESSION_HOME"], cli.folder)
+    with a_process() as process:
+        done = cli.run(*OPEN, "--close-with", str(process.pid), environ={"QRSESSION_HOME": home})
+        session_id = done.stdout.strip()
+        process.kill()
+        await_closed(session_id)
+
+
 def test_a_key_finds_a_session_that_closes_with_another_process(cli: Cli) -> None:
     """It goes on to do so; where that process is gone, it closes with the new one."""
     with a_process() as first, a_process() as second:
