@@ -131,8 +131,8 @@ def open_guarded(
 ) -> SessionReport:
     """Open a session for a command, and have it closed when a process ends, if one is named.
 
-    One that is found by its key goes on to close with the process that it closes with already, as
-    long as that lives: whoever opened it may still need it.
+    One that is found by its key goes on to close with the process that it closes with already:
+    whoever opened it may still need it.
 
     Raises:
         StorageError: Nobody would close it; so it is closed again.
@@ -144,7 +144,7 @@ def open_guarded(
     entry = workspace.ledger.find(report.session_id)
     if report.was_open:
         earlier = entry.closes_with
-        if earlier is not None and earlier.is_gone() is not True:
+        if earlier is not None:
             if earlier != mark:
                 workspace.warn(
                     f"{entry.name} closes with {earlier}, which it was opened for, "

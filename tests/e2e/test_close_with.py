@@ -118,7 +118,7 @@ def test_a_home_that_is_named_from_here_is_found_by_the_watcher(cli: Cli) -> Non
 
 
 def test_a_key_finds_a_session_that_closes_with_another_process(cli: Cli) -> None:
-    """It goes on to do so; where that process is gone, it closes with the new one."""
+    """It goes on to do so; where that process is gone, so is the session, and another comes."""
     with a_process() as first, a_process() as second:
         by_key = (*OPEN[:-1], "--once", "nightly", "--close-with")
         session_id = cli.ok(*by_key, str(first.pid)).strip()
@@ -134,10 +134,14 @@ def test_a_key_finds_a_session_that_closes_with_another_process(cli: Cli) -> Non
         assert forgotten["looks_forgotten"] is True
         assert forgotten["note"] == f"looks forgotten: its process {first.pid} is gone"
         found = cli.run(*by_key, str(second.pid))
+        assert f"ends with process {first.pid}, which is gone" in found.stderr
         assert "it closes with process" in found.stderr
-        assert cli.data("list")["sessions"][0]["looks_forgotten"] is False
-        second.kill()
         await_closed(session_id)
+        (listed,) = cli.data("list")["sessions"]
+        assert listed["session_id"] == found.stdout.strip() != session_id
+        assert listed["looks_forgotten"] is False
+        second.kill()
+        await_closed(found.stdout.strip())
 
 
 def orphan(cli: Cli, name: str) -> str:
