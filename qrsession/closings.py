@@ -28,6 +28,11 @@ class Closings:
     reports: list[SessionReport] = field(default_factory=list)
     failures: list[tuple[str, QrsessionError]] = field(default_factory=list)
 
+    def add(self, others: "Closings") -> None:
+        """Take what became of others into account."""
+        self.reports += others.reports
+        self.failures += others.failures
+
     def raise_failures(self) -> None:
         """Raise where one could not be closed.
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ import pexpect
 import psutil
 import pytest
 
+from qrsession.clock import utc_now
 from qrsession.entries import SessionEntry
+from qrsession.forgotten import Ages
+from qrsession.pending import Intent, Pending
 from qrsession.service import RuntimeService
 from qrsession.settings import Settings
 from qrsession.state import Ledger
+from qrsession.tidying import close_forgotten, sift
+from qrsession.workspace import Workspace
 from tests.e2e.conftest import COMMAND, Cli
 from tests.e2e.programs import CRN, ENDLESS_SHOTS, SLOW, is_alive, wait_for, write
 
@@ -186,6 +192,28 @@ def test_gc_closes_what_looks_forgotten_and_nothing_else(cli: Cli) -> None:
     assert states == {lost: "closed", mine: "open", other: "open"}
     cli.ok("close", mine)
     assert neighbour.ok("gc", "-y", "--quiet").split() == [other]
+
+
+def test_gc_looks_once_more_right_before_it_closes(cli: Cli) -> None:
+    """A run that has begun meanwhile has told of itself before it asks the service."""
+    lost = orphan(cli, "lost")
+    settings = replace(
+        Settings.from_environ(), state_file=Path(cli.environ["QRSESSION_STATE"]).absolute()
+    )
+    workspace = Workspace(settings)
+    sifted = sift(workspace, Ages())
+    assert [one.entry.session_id for one in sifted.forgotten] == [lost]
+    sending = Intent("qrs-x", "local", lost, "dev", "sampler", utc_now(), os.getpid())
+    intents = Pending(settings.state_dir).intents
+    intents.put(sending)
+    try:
+        again, closings = close_forgotten(workspace, sifted, Ages())
+    finally:
+        intents.drop(sending.tag)
+    assert (again.forgotten, closings.reports, closings.failures) == ((), [], [])
+    assert [one.entry.session_id for one in again.kept] == [lost]
+    again, closings = close_forgotten(workspace, sifted, Ages())
+    assert [one.session_id for one in closings.reports] == [lost]
 
 
 def test_gc_asks_at_a_terminal(cli: Cli) -> None:
