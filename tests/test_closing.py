@@ -11,6 +11,7 @@ from qrsession.entries import SessionEntry
 from qrsession.errors import AccountNotFoundError, UsageError
 from qrsession.reports import SessionReport
 from qrsession.state import Ledger
+from qrsession.waiting import Deadline
 from qrsession.workspace import Workspace
 from tests.conftest import settings_of
 
@@ -25,7 +26,7 @@ def test_a_session_that_has_drained_is_not_asked_for_again(tmp_path: Path) -> No
     workspace = Workspace(settings_of(tmp_path))
 
     def wait(state: str) -> SessionReport:
-        return wait_until_closed(workspace, replace(report, state=state), 1.0, lambda _: None)
+        return wait_until_closed(workspace, replace(report, state=state), Deadline(1.0))
 
     assert wait("closed").state == "closed"
     # One that drains is asked for, which here fails: no account of that name is saved.
