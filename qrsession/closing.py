@@ -61,6 +61,10 @@ def close(workspace: Workspace, entry: SessionEntry, *, cancel: bool = False) ->
         workspace.forget(entry)
         raise
     record = service.client.get_session(entry.session_id)
+    if cancel and entry.state == SessionState.CLOSED != record.state:
+        # We closed it before, and its jobs run on.
+        close_session(service, entry.session_id, cancel=True)
+        record = service.client.get_session(entry.session_id)
     last_seen = seen(entry, record, workspace.now())
     workspace.ledger.update(last_seen)
     workspace.ledger.remove([entry.session_id])

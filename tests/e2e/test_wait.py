@@ -237,7 +237,7 @@ def test_a_wait_outlives_its_runtime(own_cli: Cli, fresh_home: Path) -> None:
 def test_several_sessions_drain_until_one_time(cli: Cli, session: str, play: Play) -> None:
     """All that have not are named, whichever was looked at first; Ctrl-C closes none less."""
     other = cli.ok("open", "--local", "-b", "aer_simulator", "--name", "other", "-q").strip()
-    play({"run_s": LONG_S}, {"run_s": LONG_S})
+    play({"queue_s": LONG_S}, {"queue_s": LONG_S})
     for one in (session, other):
         cli.ok("run", "-s", one, "-dq", "@bell", "--shots", "8")
     with started(cli, "close", other, "--wait", "-v") as process:
@@ -253,4 +253,6 @@ def test_several_sessions_drain_until_one_time(cli: Cli, session: str, play: Pla
     first = cli.data("status", session)["session"]["name"]
     assert error["message"].startswith(f"Not drained are {first}, other.")
     assert error["details"]["not_drained"] == [first, "other"]
-    cli.ok("close", session, other, "--cancel", "--wait", "--timeout", "30")
+    # Closed they are already, but what is left of them can be dropped still.
+    closed = cli.data("close", session, other, "--cancel", "--wait", "--timeout", "30")["closed"]
+    assert [one["state"] for one in closed] == ["closed", "closed"]
