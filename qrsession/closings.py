@@ -60,11 +60,13 @@ class Closings:
         if not self.failures:
             self._raise_undrained()
             return
-        (_, first), *others = self.failures
+        _, first = self.failures[0]
         names = [name for name, _ in self.failures]
         message = first.message
-        if others:
+        if len(names) > 1:
             message = f"Not closed are {listed(names, _MOST_NAMES)}. {message}"
+        elif self.reports:
+            message = f"Not closed is {names[0]}. {message}"
         closed = [report.name for report in self.reports]
         details = {**first.details, "closed": closed, "not_closed": names}
         raise type(first)(message, advice=first.advice, details=details) from first
