@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qrsession.closing import closed_text, select_to_close, wait_until_closed
+from qrsession.closings import Closings
 from qrsession.entries import SessionEntry
 from qrsession.errors import AccountNotFoundError, UsageError
 from qrsession.reports import SessionReport
@@ -48,6 +49,15 @@ def test_which_sessions_are_closed(tmp_path: Path) -> None:
     assert select("two", "one", "two") == ["two", "one"]
     with pytest.raises(UsageError):
         select("one", everything=True)
+
+
+def test_the_one_that_could_not_be_closed_among_others_is_named() -> None:
+    closed = [SessionReport.of(ENTRY, NOW)]
+    failure = ("dead", AccountNotFoundError("There is no account 'gone'."))
+    with pytest.raises(AccountNotFoundError, match=r"^Not closed is dead. There is no account"):
+        Closings(closed, [failure]).raise_failures()
+    with pytest.raises(AccountNotFoundError, match=r"^There is no account"):
+        Closings([], [failure]).raise_failures()
 
 
 def test_the_line_at_the_end_of_a_session() -> None:
