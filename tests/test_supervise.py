@@ -222,7 +222,7 @@ def test_who_has_many_open_files_is_waited_for_as_others_are() -> None:
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (2048, before[1]))
-    opened = []
+    opened: list[int] = []
     try:
         while not opened or opened[-1] < 1024:
             opened.append(os.open(os.devnull, os.O_RDONLY))
