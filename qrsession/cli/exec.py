@@ -21,8 +21,8 @@ from qrsession.workspace import Workspace
 
 EXIT_NOT_OPENED = 125
 _OPENS = (
-    "The session is being opened still, and is closed then; the command is not run. Once more, "
-    "and nobody waits for it."
+    "The session is still being opened, and will be closed at once; the command is not run. "
+    "Once more, and that is not waited for."
 )
 _GOES_ON = "The session is being closed; once more, and that is left to a later command."
 

@@ -227,7 +227,7 @@ def test_a_second_signal_gives_up_the_opening(cli: Cli, control: Control) -> Non
         wait_for(lambda: control.counts()[-1].fired == 1, what="the opening")
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        assert "is closed then" in process.stderr.readline()
+        assert "will be closed at once" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=LIMIT_S / 2)
     assert (process.returncode, out) == (143, "")
