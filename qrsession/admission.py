@@ -3,6 +3,7 @@
 What the verbs `open`, `exec` and `adopt` do, without what they print.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -194,6 +195,9 @@ def _opened_before(workspace: Workspace, request: OpenRequest) -> SessionReport 
     entry = next((entry for entry in entries if entry.once == request.once), None)
     if entry is None:
         return None
+    if entry.closes_with is not None and entry.closes_with.is_gone():
+        _end_with_its_process(workspace, entry)
+        return None
     try:
         report = workspace.look(entry)
     except SessionNotFoundError:
@@ -216,6 +220,18 @@ def _opened_before(workspace: Workspace, request: OpenRequest) -> SessionReport 
             details={"session_id": entry.session_id},
         )
     return replace(report, was_open=True)
+
+
+def _end_with_its_process(workspace: Workspace, entry: SessionEntry) -> None:
+    """Close a session whose process is gone: its watcher is about to, unless that is gone too.
+
+    Who was given it would have it closed under the next job.
+    """
+    from qrsession.closing import close  # noqa: PLC0415 - seldom needed
+
+    workspace.say(f"{entry.name} ends with {entry.closes_with}, which is gone; another is opened.")
+    with suppress(SessionNotFoundError):
+        close(workspace, entry)
 
 
 def _budget_text(entry: SessionEntry, budget_s: int) -> str:

@@ -71,11 +71,13 @@ class Cancellations:
         """
         if not self.failures:
             return
-        (_, first), *others = self.failures
+        _, first = self.failures[0]
         ids = [job_id for job_id, _ in self.failures]
         message = first.message
-        if others:
+        if len(ids) > 1:
             message = f"Not cancelled are {listed(ids, _MOST_NAMES)}. {message}"
+        elif self.jobs:
+            message = f"Not cancelled is {ids[0]}. {message}"
         cancelled = [job.job_id for job in self.jobs if not job.had_ended]
         details = {**first.details, "cancelled": cancelled, "not_cancelled": ids}
         raise type(first)(message, advice=first.advice, details=details) from first

@@ -3,16 +3,27 @@
 What the verb `close` does, and `exec` at its end, without what they print.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from qrsession.duration import format_seconds
 from qrsession.entries import SessionEntry
-from qrsession.errors import SessionNotFoundError, UsageError, WaitTimeoutError
+from qrsession.errors import (
+    LimitReachedError,
+    ServiceUnavailableError,
+    SessionNotFoundError,
+    UsageError,
+    WaitInterruptedError,
+    WaitTimeoutError,
+)
 from qrsession.protocol.status import SessionState
 from qrsession.reports import SessionReport
 from qrsession.workspace import Workspace
+
+if TYPE_CHECKING:
+    from qrsession.protocol.models import SessionRecord
+    from qrsession.waiting import Deadline
 
 
 def select_to_close(
@@ -50,6 +61,10 @@ def close(workspace: Workspace, entry: SessionEntry, *, cancel: bool = False) ->
         workspace.forget(entry)
         raise
     record = service.client.get_session(entry.session_id)
+    if cancel and entry.state == SessionState.CLOSED != record.state:
+        # We closed it before, and its jobs run on.
+        close_session(service, entry.session_id, cancel=True)
+        record = service.client.get_session(entry.session_id)
     last_seen = seen(entry, record, workspace.now())
     workspace.ledger.update(last_seen)
     workspace.ledger.remove([entry.session_id])
@@ -57,41 +72,64 @@ def close(workspace: Workspace, entry: SessionEntry, *, cancel: bool = False) ->
 
 
 def wait_until_closed(
-    workspace: Workspace,
-    report: SessionReport,
-    timeout_s: float | None,
-    sleep: Callable[[float], None],
+    workspace: Workspace, report: SessionReport, deadline: "Deadline"
 ) -> SessionReport:
     """Wait until a session that was closed has drained; one that has is not asked for again.
 
+    A service that is out of reach meanwhile does not end the waiting.
+
     Raises:
         WaitTimeoutError: The time ran out; the session drains on.
+        WaitInterruptedError: The user interrupted the waiting; the session drains on.
     """
-    from qrsession.client import poll  # noqa: PLC0415 - only for those who wait
+    from qrsession.waiting import Waiting  # noqa: PLC0415 - only for those who wait
 
     if report.state == SessionState.CLOSED:
         return report
-    client = workspace.service(report.account, report.instance, is_known=True).client
-    deadline = None if timeout_s is None else workspace.now() + timedelta(seconds=timeout_s)
-    for delay_s in poll.delays(in_session=True):
-        record = client.get_session(report.session_id)
-        if record.state == SessionState.CLOSED:
-            return replace(
-                report,
-                state=record.state,
-                accepting_jobs=False,
-                usage_s=record.elapsed_time_s,
-                usage_estimate_s=None,
-                time_left_s=None if report.time_left_s is None else 0.0,
+    service = workspace.service(report.account, report.instance, is_known=True)
+    lost = f"The service of {report.name} is out of reach; it drains on, and so does the wait."
+    waiting = Waiting(deadline, in_session=True, on_lost=lambda _: workspace.say(lost))
+    state = report.state
+    try:
+        while True:
+            record = waiting.ask(
+                lambda: service.client.get_session(report.session_id), service.reconnect
             )
-        if deadline is not None and workspace.now() >= deadline:
-            raise WaitTimeoutError(
-                f"The session {report.name} has not drained after {timeout_s:g} s.",
-                advice=f"It drains on; look again: qrsession status {report.name}",
-                details={"session_id": report.session_id, "state": record.state},
-            )
-        sleep(delay_s)
-    raise AssertionError("the delays have no end")  # pragma: no cover
+            state = record.state
+            if state == SessionState.CLOSED:
+                return _drained(report, record)
+            if deadline.left_s <= 0:
+                raise _not_drained(report, state, deadline)
+            waiting.pause()
+    except (ServiceUnavailableError, LimitReachedError) as error:
+        if deadline.left_s > 0:
+            raise
+        raise _not_drained(report, state, deadline) from error
+    except KeyboardInterrupt:
+        raise WaitInterruptedError(
+            f"Interrupted; {report.name} takes no more jobs, and drains on.",
+            advice=f"Take it up again: qrsession close {report.name} --wait",
+            details={"session_id": report.session_id, "state": state},
+        ) from None
+
+
+def _drained(report: SessionReport, record: "SessionRecord") -> SessionReport:
+    return replace(
+        report,
+        state=record.state,
+        accepting_jobs=False,
+        usage_s=record.elapsed_time_s,
+        usage_estimate_s=None,
+        time_left_s=None if report.time_left_s is None else 0.0,
+    )
+
+
+def _not_drained(report: SessionReport, state: str, deadline: "Deadline") -> WaitTimeoutError:
+    return WaitTimeoutError(
+        f"The session {report.name} has not drained after {deadline.whole_s:g} s.",
+        advice=f"It drains on; take it up again: qrsession close {report.name} --wait",
+        details={"session_id": report.session_id, "state": state},
+    )
 
 
 def closed_text(report: SessionReport) -> str:

@@ -94,9 +94,14 @@ def _warning_of(workspace: Workspace, entry: SessionEntry, *, is_closing: bool) 
             "service sends it."
         )
     return (
-        f"{entry.name} was not closed; it may be open, and cost{_until(entry)}. "
+        f"{entry.name} was not closed{_nor_later(entry)}; it may be open, and cost{_until(entry)}. "
         f"Close it: qrsession close {entry.session_id}"
     )
+
+
+def _nor_later(entry: SessionEntry) -> str:
+    mark = entry.closes_with
+    return "" if mark is None else f", nor does it close with {mark} any more"
 
 
 def _until(entry: SessionEntry) -> str:

@@ -1,7 +1,7 @@
 """Which sessions look forgotten, and why. Pure: what is known of a session's use, and the time.
 
-The rules stand in `RULES`. None of them holds for a session in which a job is queued or runs, or
-one that takes no more jobs.
+The rules stand in `RULES`. None of them holds for a session in which a job is queued or runs, one
+that takes no more jobs, or one that closes with a process that lives.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class Traces:
         last_seen_alive: When it was opened, or a job of it was submitted, began or ended: the
             last of these, UTC.
         has_jobs: Whether any job was ever sent to it.
-        is_in_use: Whether a job of it is queued or runs.
+        is_in_use: Whether a job of it is queued, runs, or is being submitted.
     """
 
     entry: SessionEntry
@@ -107,6 +107,10 @@ RULES = (
 def reasons_for(traces: Traces, now: datetime, ages: Ages) -> tuple[str, ...]:
     """Return why a session looks forgotten; nothing where it does not."""
     if traces.is_in_use or not traces.accepting_jobs or traces.state == SessionState.CLOSED:
+        return ()
+    mark = traces.entry.closes_with
+    if mark is not None and mark.is_gone() is False:
+        # A program may compute for hours between two jobs, and its end closes the session.
         return ()
     age_s = (now - traces.last_seen_alive).total_seconds()
     age = _age_text(age_s)

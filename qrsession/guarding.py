@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _TOKEN_SERVICE = "IAM_URL"  # noqa: S105 - the name of a variable
 # What would have the close look at another session or ledger, or say more than a log needs.
 _NOT_PASSED_ON = frozenset({"QRSESSION_SESSION", "QRSESSION_ACCOUNT", "QRSESSION_STATE"})
+_FOLDERS = frozenset({"QRSESSION_HOME", "QRSESSION_LOG"})
 _LARGEST_LOG_BYTES = 1024 * 1024
 _END_LIMIT_S = 5.0
 
@@ -128,8 +129,8 @@ def open_guarded(
 ) -> SessionReport:
     """Open a session for a command, and have it closed when a process ends, if one is named.
 
-    One that is found by its key goes on to close with the process that it closes with already, as
-    long as that lives: whoever opened it may still need it.
+    One that is found by its key goes on to close with the process that it closes with already:
+    whoever opened it may still need it.
 
     Raises:
         StorageError: Nobody would close it; so it is closed again.
@@ -141,7 +142,7 @@ def open_guarded(
     entry = workspace.ledger.find(report.session_id)
     if report.was_open:
         earlier = entry.closes_with
-        if earlier is not None and earlier.is_gone() is not True:
+        if earlier is not None:
             if earlier != mark:
                 workspace.warn(
                     f"{entry.name} closes with {earlier}, which it was opened for, "
@@ -165,6 +166,9 @@ def open_guarded(
 def _environment(environ: Mapping[str, str], account: str) -> dict[str, str]:
     """Return what a close needs of an environment: no key but one that is nowhere else."""
     kept = {name: value for name, value in environ.items() if name not in _NOT_PASSED_ON}
+    for name in _FOLDERS & set(kept):
+        # It works in another folder.
+        kept[name] = str(Path(kept[name]).absolute()) if kept[name] else ""
     from qrsession.accounts import ENVIRONMENT  # noqa: PLC0415 - the help needs none of it
 
     if account == ENVIRONMENT:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import select
 import shutil
 import signal
 import socket
@@ -15,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
-from qrsession.terminals import TerminalState
+from qrsession.terminals import TerminalState, has_terminal, is_in_foreground
 
 EXIT_NOT_EXECUTABLE = 126
 EXIT_NOT_FOUND = 127
@@ -44,7 +43,7 @@ class ChildEnd:
 
 
 class AbandonedError(KeyboardInterrupt):
-    """A second signal came while the session was being closed.
+    """A second signal came while the session was being opened, or closed.
 
     Who cleans up after Ctrl-C cleans up after this.
 
@@ -61,18 +60,29 @@ class Supervisor:
     """Runs a command as a child, and outlives the signals that are meant for it.
 
     As a context manager it takes SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2. While the
-    command runs they are passed on to it, but for a SIGINT or SIGQUIT on a terminal, which has sent
-    it to the command already; and so are SIGTSTP, SIGCONT and SIGWINCH. The third of those passed
-    on that are to end it is a SIGKILL. On a terminal it stops when the command is stopped, so that
-    the shell gets its terminal back.
+    command runs they are passed on to it, but for a SIGINT or SIGQUIT in the foreground of a
+    terminal, which has sent it to the command already; and so are SIGTSTP, SIGCONT and SIGWINCH.
+    The third of those passed on that are to end it is a SIGKILL. On a terminal it stops when the
+    command is stopped, so that the shell gets its terminal back.
+
+    Where no terminal controls us, the command gets a process group of its own, and all of that
+    gets what is passed on, as a terminal would send it, but for SIGUSR1 and SIGUSR2: a shell that
+    waits for a program heeds no SIGINT, but the program does. And who signals our group, as
+    `timeout` does, signals the command once.
 
     One that comes before the command is there keeps it from being started, and a second one
     interrupts what is done until then. One that comes after it has ended changes nothing, so that
     what must be done at the end is done; but see `closing`.
+
+    Args:
+        on_early: Called at the first one that comes before the command is there: what is done
+            until then goes on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_early: Callable[[], None] = lambda: None) -> None:
+        self._on_early = on_early
         self._child: subprocess.Popen[bytes] | None = None
+        self._has_group = False
         self._early: list[int] = []
         self._is_over = False
         self._is_held = False
@@ -109,27 +119,29 @@ class Supervisor:
             return ChildEnd(EXIT_SIGNALLED + first)
         for number in _OF_JOBS:
             self._handle(number)
+        self._has_group = not has_terminal()
         try:
-            # Found by the PATH that the command itself sees, as a shell would.
-            program = _find(arguments[0], environment)
-            self._child = _start(program, arguments, environment)
+            # First, for it may fail, and nobody would wait for a command that runs.
+            with _bell() as bell:
+                # Found by the PATH that the command itself sees, as a shell would.
+                program = _find(arguments[0], environment)
+                self._child = _start(program, arguments, environment, has_group=self._has_group)
+                # What came while it was being started is its own, too.
+                for early in self._early:
+                    self._pass_on(self._child, early)
+                status = self._end_of(self._child, bell)
         except FileNotFoundError:
             return ChildEnd(EXIT_NOT_FOUND, f"{arguments[0]}: no such command.")
         except (OSError, ValueError) as error:
+            if self._child is not None:
+                raise
             reason = error.strerror if isinstance(error, OSError) else str(error)
             return ChildEnd(
                 EXIT_NOT_EXECUTABLE, f"{arguments[0]}: {reason or type(error).__name__}."
             )
         finally:
-            self._is_over = self._child is None
-            if self._is_over:
-                self._put_back(_OF_JOBS)
-        # What came while it was being started is its own, too.
-        for early in self._early:
-            self._pass_on(self._child, early)
-        status = self._end_of(self._child)
-        self._is_over = True
-        self._put_back(_OF_JOBS)
+            self._is_over = True
+            self._put_back(_OF_JOBS)
         if self._terminal is not None:
             self._terminal.restore(with_modes=status != 0)
         return ChildEnd(EXIT_SIGNALLED - status if status < 0 else status)
@@ -168,12 +180,18 @@ class Supervisor:
         if self._is_over:
             self._take_late(number)
         elif self._child is None:
-            is_second = number in _ENDING and any(one in _ENDING for one in self._early)
-            if is_second and not self._is_held:
-                raise KeyboardInterrupt
-            self._early.append(number)
-        elif self._terminal is None or number not in _OF_KEYBOARD:
+            self._take_early(number)
+        elif number not in _OF_KEYBOARD or not is_in_foreground():
             self._pass_on(self._child, number)
+
+    def _take_early(self, number: int) -> None:
+        is_second = any(one in _ENDING for one in self._early)
+        self._early.append(number)
+        if number not in _ENDING or self._is_held:
+            return
+        if is_second:
+            raise AbandonedError(number)
+        self._on_early()
 
     def _take_late(self, number: int) -> None:
         if self._first_while_closing is None or number not in _ENDING:
@@ -188,30 +206,25 @@ class Supervisor:
             self._passed_on += 1
             if self._passed_on > MOST_PASSED_ON:
                 number = signal.SIGKILL
-        _send(child, number)
+        self._send(child, number)
 
-    def _end_of(self, child: "subprocess.Popen[bytes]") -> int:
-        """Wait until the child has ended, and return its status.
+    def _send(self, child: "subprocess.Popen[bytes]", number: int) -> None:
+        # Not by `Popen`, which would look for the child's end, and take its status.
+        if child.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                # One of users means the command; what does not expect it would end by it.
+                if self._has_group and number not in _OF_USERS:
+                    os.killpg(child.pid, number)
+                else:
+                    os.kill(child.pid, number)
 
-        Python calls a signal's handler between two of its own instructions: one that comes right
-        before it begins to wait for the child would be seen when the child has ended. So what is
-        waited for is a byte, which each signal writes, and the child's end is one.
-        """
-        if not hasattr(signal, "SIGCHLD"):
+    def _end_of(self, child: "subprocess.Popen[bytes]", bell: socket.socket | None) -> int:
+        """Wait until the child has ended, and return its status."""
+        if bell is None:
             return child.wait()
-        woken, waker = socket.socketpair()
-        with woken, waker:
-            woken.settimeout(0)
-            waker.settimeout(0)
-            before = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-            try:
-                while (status := self._look_at(child)) is None:
-                    select.select([woken], [], [])
-                    with suppress(BlockingIOError):
-                        woken.recv(_MOST_SIGNALS)
-                return status
-            finally:
-                signal.set_wakeup_fd(before)
+        while (status := self._look_at(child)) is None:
+            bell.recv(_MOST_SIGNALS)
+        return status
 
     def _look_at(self, child: "subprocess.Popen[bytes]") -> int | None:
         """Return the child's status if it has ended; stop where it was stopped."""
@@ -238,11 +251,28 @@ class Supervisor:
         signal.signal(signal.SIGTSTP, handler)
 
 
-def _send(child: "subprocess.Popen[bytes]", number: int) -> None:
-    # Not by `Popen`, which would look for the child's end, and take its status.
-    if child.returncode is None:
-        with suppress(ProcessLookupError):
-            os.kill(child.pid, number)
+@contextmanager
+def _bell() -> Iterator[socket.socket | None]:
+    """Give what a byte can be read from after each signal; None where there is no SIGCHLD.
+
+    Python calls a signal's handler between two of its own instructions: one that comes right
+    before it begins to wait for a child would be seen when the child has ended. So what is waited
+    for is a byte, which each signal writes, and the child's end is one.
+
+    Raises:
+        OSError: Too many files are open.
+    """
+    if not hasattr(signal, "SIGCHLD"):
+        yield None
+        return
+    bell, rope = socket.socketpair()
+    with bell, rope:
+        rope.settimeout(0)
+        before = signal.set_wakeup_fd(rope.fileno(), warn_on_full_buffer=False)
+        try:
+            yield bell
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def _notice(_number: int, _frame: FrameType | None) -> None:
@@ -284,13 +314,19 @@ def _find(command: str, environment: Mapping[str, str]) -> str:
 
 
 def _start(
-    program: str, arguments: Sequence[str], environment: Mapping[str, str]
+    program: str, arguments: Sequence[str], environment: Mapping[str, str], *, has_group: bool
 ) -> "subprocess.Popen[bytes]":
     """Start a program with all that a shell would hand down: streams, descriptors, its own name."""
 
     def start(file: str, words: Sequence[str]) -> "subprocess.Popen[bytes]":
         # Those of ours close by themselves.
-        return subprocess.Popen(words, executable=file, env=environment, close_fds=False)  # noqa: S603 - what was asked
+        return subprocess.Popen(  # noqa: S603 - what was asked
+            words,
+            executable=file,
+            env=environment,
+            close_fds=False,
+            process_group=0 if has_group else None,
+        )
 
     try:
         return start(program, list(arguments))

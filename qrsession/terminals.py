@@ -2,10 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+
+_OURS = "/dev/tty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class TerminalState:
         try:
             import termios  # noqa: PLC0415 - not on Windows
 
-            descriptor = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC | os.O_NOCTTY)
+            descriptor = os.open(_OURS, os.O_RDWR | os.O_CLOEXEC | os.O_NOCTTY)
         except (ImportError, AttributeError, OSError):
             return None
         try:
@@ -60,6 +62,29 @@ class TerminalState:
     def close(self) -> None:
         """Let go of the terminal."""
         os.close(self.descriptor)
+
+
+def has_terminal() -> bool:
+    """Whether a terminal controls us, in whichever of its jobs we are."""
+    return _look_at_ours(lambda _descriptor: True)
+
+
+def is_in_foreground() -> bool:
+    """Whether we are in the foreground of our terminal now: what is typed there reaches us."""
+    return _look_at_ours(lambda descriptor: os.tcgetpgrp(descriptor) == os.getpgrp())
+
+
+def _look_at_ours(question: Callable[[int], bool]) -> bool:
+    try:
+        descriptor = os.open(_OURS, os.O_RDWR | os.O_CLOEXEC | os.O_NOCTTY)
+    except (AttributeError, OSError):
+        return False
+    try:
+        return question(descriptor)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

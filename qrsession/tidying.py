@@ -5,12 +5,13 @@ What the verb `gc` does, and what `list` says of such sessions, without what the
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from qrsession.closings import Closings, close_each
 from qrsession.entries import SessionEntry
-from qrsession.errors import QrsessionError
+from qrsession.errors import QrsessionError, SessionNotFoundError
 from qrsession.forgotten import Ages, Traces, oldest_that_counts, reasons_for
 from qrsession.protocol.status import FINAL_JOB_STATUSES, SessionState
 from qrsession.reports import MOST_JOBS_READ, SessionReport
@@ -68,6 +69,35 @@ def sift_again(workspace: Workspace, sifted: Sifted, ages: Ages) -> Sifted:
     return Sifted(forgotten, anew.kept + others)
 
 
+def close_forgotten(
+    workspace: Workspace, sifted: Sifted, ages: Ages, *, cancel: bool = False
+) -> tuple[Sifted, Closings]:
+    """Close what looks forgotten, each looked at once more right before.
+
+    To look at all of them takes a while, in which a job may have been sent to one.
+
+    Returns:
+        What looked forgotten to the end, and the rest; and what became of the closes.
+    """
+    closings, forgotten, kept = Closings(), list[Judged](), list(sifted.kept)
+    for judged in sifted.forgotten:
+        try:
+            reasons = reasons_for(_traces_of(workspace, judged.entry), workspace.now(), ages)
+        except SessionNotFoundError:
+            # The close says so, and what becomes of it.
+            reasons = judged.reasons
+        except QrsessionError as error:
+            closings.failures.append((judged.entry.name, error))
+            continue
+        if not reasons:
+            workspace.say(f"{judged.entry.name} does not look forgotten any more.")
+            kept.append(replace(judged, reasons=()))
+            continue
+        forgotten.append(judged)
+        closings.add(close_each(workspace, [judged.entry], cancel=cancel))
+    return Sifted(tuple(forgotten), tuple(kept)), closings
+
+
 def judge(workspace: Workspace, entry: SessionEntry, report: SessionReport, ages: Ages) -> Judged:
     """Say whether a session looks forgotten.
 
@@ -103,6 +133,7 @@ def _traces_of(workspace: Workspace, entry: SessionEntry) -> Traces:
         if job.status not in FINAL_JOB_STATUSES:
             is_in_use = True
             break
+    is_in_use = is_in_use or _is_being_sent_to(workspace, entry)
     return Traces(
         entry=entry,
         state=record.state,
@@ -110,4 +141,16 @@ def _traces_of(workspace: Workspace, entry: SessionEntry) -> Traces:
         last_seen_alive=max(moment for moment in moments if moment is not None),
         has_jobs=has_jobs,
         is_in_use=is_in_use,
+    )
+
+
+def _is_being_sent_to(workspace: Workspace, entry: SessionEntry) -> bool:
+    """Whether a submission of ours may be on its way to a session just now."""
+    from qrsession.pending import Pending, Sender  # noqa: PLC0415 - as above
+
+    now = workspace.now()
+    return any(
+        intent.session_id == entry.session_id
+        and Sender(intent.pid, intent.host).may_be_alive(now - intent.created_at)
+        for intent in Pending(workspace.settings.state_dir).intents.all()
     )

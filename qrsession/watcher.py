@@ -27,7 +27,8 @@ class Watcher:
 
     Args:
         session_id: The session.
-        ledger: The ledger's file; a session that is not in it any more is of no concern.
+        ledger: The ledger's file. A session that is not in it any more is of no concern, nor is
+            one that came into it again, forgotten and adopted, to close with no process.
         longest_s: For how long the close is tried after the process has ended.
         options: What `qrsession close` is given beside.
     """
@@ -58,8 +59,7 @@ class Watcher:
             seen = (status.st_mtime_ns, status.st_ino, status.st_size)
             if seen != self._seen:
                 with open(self._ledger, "rb") as file:  # noqa: PTH123 - as above
-                    # Not parsed: an id is nowhere else, and a parser takes a megabyte.
-                    self._is_open = self._session_id.encode() in file.read()
+                    self._is_open = _closes_with_a_process(file.read(), self._session_id.encode())
                 self._seen = seen
         except FileNotFoundError:
             return False
@@ -85,6 +85,20 @@ class Watcher:
         command += ["--state", self._ledger, *self._options, "--", self._session_id]
         # Simpler than `subprocess`, which takes two megabytes.
         return os.spawnv(os.P_WAIT, sys.executable, command)  # noqa: S606 - our own interpreter and module
+
+
+def _closes_with_a_process(ledger: bytes, session_id: bytes) -> bool:
+    """Whether a ledger has a session, and that it closes with a process.
+
+    Not parsed: a parser takes a megabyte. An id is nowhere else, and what the ledger's writer
+    writes of the process is a table below the session's own. In a form that was written by hand a
+    session counts as one that does.
+    """
+    before, found, _ = ledger.partition(session_id)
+    header = before.rpartition(b"\n[sessions.")[2].partition(b"]\n")[0]
+    if not (found and header and before.count(b"\n[sessions.")):
+        return bool(found)
+    return b"\n[sessions." + header + b".closes_with" in ledger
 
 
 def main(arguments: list[str]) -> int:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from qrsession.closing import closed_text, select_to_close, wait_until_closed
+from qrsession.closings import Closings
 from qrsession.entries import SessionEntry
 from qrsession.errors import AccountNotFoundError, UsageError
 from qrsession.reports import SessionReport
 from qrsession.state import Ledger
+from qrsession.waiting import Deadline
 from qrsession.workspace import Workspace
 from tests.conftest import settings_of
 
@@ -25,7 +27,7 @@ def test_a_session_that_has_drained_is_not_asked_for_again(tmp_path: Path) -> No
     workspace = Workspace(settings_of(tmp_path))
 
     def wait(state: str) -> SessionReport:
-        return wait_until_closed(workspace, replace(report, state=state), 1.0, lambda _: None)
+        return wait_until_closed(workspace, replace(report, state=state), Deadline(1.0))
 
     assert wait("closed").state == "closed"
     # One that drains is asked for, which here fails: no account of that name is saved.
@@ -47,6 +49,15 @@ def test_which_sessions_are_closed(tmp_path: Path) -> None:
     assert select("two", "one", "two") == ["two", "one"]
     with pytest.raises(UsageError):
         select("one", everything=True)
+
+
+def test_the_one_that_could_not_be_closed_among_others_is_named() -> None:
+    closed = [SessionReport.of(ENTRY, NOW)]
+    failure = ("dead", AccountNotFoundError("There is no account 'gone'."))
+    with pytest.raises(AccountNotFoundError, match=r"^Not closed is dead. There is no account"):
+        Closings(closed, [failure]).raise_failures()
+    with pytest.raises(AccountNotFoundError, match=r"^There is no account"):
+        Closings([], [failure]).raise_failures()
 
 
 def test_the_line_at_the_end_of_a_session() -> None:

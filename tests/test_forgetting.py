@@ -11,6 +11,7 @@ from qrsession.entries import SessionEntry
 from qrsession.errors import InvalidValueError, SessionClosedError, SessionNotFoundError
 from qrsession.forgetting import forget
 from qrsession.pending import Closing, Intent, Pending
+from qrsession.processes import ProcessMark
 from qrsession.purse import Purse
 from qrsession.workspace import Workspace
 from tests.conftest import settings_of
@@ -18,6 +19,7 @@ from tests.conftest import settings_of
 pytestmark = pytest.mark.fast
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+MARK = ProcessMark(7, "there", "boot", "1")
 ENTRY = SessionEntry("mine", "id-1", "ibm_fez", "dedicated", "gone", NOW, max_time_s=3600)
 
 
@@ -32,6 +34,7 @@ def workspace(tmp_path: Path) -> Workspace:
     ("entry", "words"),
     [
         (ENTRY, "it may be open, and cost until 1h after its first job. Close it: qrsession close"),
+        (replace(ENTRY, closes_with=MARK), "nor does it close with process 7 on there any more;"),
         (replace(ENTRY, max_time_s=None), "it may be open, and cost. Close it"),
         (replace(ENTRY, expires_at=NOW + timedelta(hours=1)), "until 2026-01-31 13:00 UTC."),
         (replace(ENTRY, expires_at=NOW - timedelta(seconds=1)), None),

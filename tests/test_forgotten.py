@@ -64,6 +64,15 @@ def test_a_session_whose_process_is_gone() -> None:
     assert reasons(traces("open", now, entry=replace(ENTRY, closes_with=elsewhere))) == ()
 
 
+def test_a_session_whose_process_lives_is_not_forgotten() -> None:
+    """A program may compute for hours between two jobs, and its end closes the session."""
+    alive = replace(ENTRY, closes_with=HERE)
+    assert reasons(traces("active", 9 * DAY, entry=alive, has_jobs=True)) == ()
+    assert reasons(traces("open", 9 * DAY, entry=alive), Ages.of(0)) == ()
+    elsewhere = replace(ENTRY, closes_with=replace(HERE, host="elsewhere"))
+    assert reasons(traces("open", 9 * DAY, entry=elsewhere)) == ("opened 9d ago, never used",)
+
+
 @pytest.mark.parametrize("more", [{"is_in_use": True}, {"accepting_jobs": False}])
 def test_what_is_in_use_or_closing_never_looks_forgotten(more: dict[str, bool]) -> None:
     entry = replace(ENTRY, closes_with=GONE, opener=GONE)

@@ -29,10 +29,13 @@ def test_a_signal_before_the_command_keeps_it_from_starting(number: signal.Signa
 
 
 def test_a_second_signal_interrupts_what_comes_before_the_command() -> None:
-    with Supervisor():
-        raise_here(signal.SIGTERM)
-        with pytest.raises(KeyboardInterrupt):
+    said: list[str] = []
+    with Supervisor(lambda: said.append("goes on")):
+        raise_here(signal.SIGUSR1)
+        raise_here(signal.SIGINT)
+        with pytest.raises(AbandonedError) as caught:
             raise_here(signal.SIGTERM)
+    assert (said, caught.value.exit_code) == (["goes on"], 143)
 
 
 def test_what_is_open_is_not_interrupted() -> None:
@@ -185,6 +188,64 @@ def test_a_signal_of_users_does_not_keep_a_command_from_starting() -> None:
         raise_here(signal.SIGUSR1)
         end = supervisor.run(["sleep", "60"], os.environ)
     assert end == ChildEnd(128 + signal.SIGUSR1)
+
+
+WAITS = """
+: > "$0"
+sleep 60
+exit 3
+"""
+
+
+@pytest.mark.timeout(30)
+def test_where_no_terminal_is_a_signal_reaches_what_a_shell_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell heeds no SIGINT as long as it waits for a program, which gets it from a terminal."""
+    monkeypatch.setattr("qrsession.supervise.has_terminal", lambda: False)
+    ready = tmp_path / "ready"
+
+    def interrupt() -> None:
+        wait_for(ready.exists, 20, "the command")
+        raise_here(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    with Supervisor() as supervisor:
+        thread.start()
+        end = supervisor.run(["bash", "-c", WAITS, str(ready)], os.environ)
+        thread.join()
+    assert end == ChildEnd(128 + signal.SIGINT)
+
+
+def test_who_has_many_open_files_is_waited_for_as_others_are() -> None:
+    """Not every call of a system takes descriptors beyond 1023."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2048, before[1]))
+    opened: list[int] = []
+    try:
+        while not opened or opened[-1] < 1024:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+        with Supervisor() as supervisor:
+            end = supervisor.run(["sh", "-c", "sleep 0.05; exit 3"], os.environ)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert end == ChildEnd(3)
+
+
+def test_a_command_that_nobody_could_wait_for_is_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("qrsession.supervise.socket.socketpair", fail)
+    with Supervisor() as supervisor:
+        end = supervisor.run(["touch", str(tmp_path / "started")], os.environ)
+    assert end == ChildEnd(126, "touch: Too many open files.")
+    assert not (tmp_path / "started").exists()
 
 
 def test_the_second_signal_while_closing_gives_up() -> None:

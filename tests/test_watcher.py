@@ -3,13 +3,19 @@
 import os
 import subprocess
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from qrsession import watcher
+from qrsession.entries import SessionEntry
 from qrsession.liveness import start_of
+from qrsession.processes import ProcessMark
+from qrsession.state import Ledger
 from qrsession.watcher import Watcher
+from tests.conftest import settings_of
 
 pytestmark = pytest.mark.fast
 
@@ -36,6 +42,26 @@ def test_it_sees_when_a_session_leaves_the_ledger(ledger: Path) -> None:
     ledger.write_text(f'session_id = "{SESSION}" # again')
     assert watcher.is_open()
     ledger.unlink()
+    assert not watcher.is_open()
+
+
+ENTRY = SessionEntry(
+    "calm.otter", SESSION, "dev", "dedicated", "local", datetime(2026, 11, 22, 12, tzinfo=UTC)
+)
+
+
+def test_one_that_was_forgotten_and_adopted_is_left_alone(tmp_path: Path) -> None:
+    """The ledger says that it closes with no process now; another one's is no matter."""
+    settings = settings_of(tmp_path)
+    ledger = Ledger(settings)
+    mark = ProcessMark.of(os.getpid())
+    ledger.add(replace(ENTRY, name="calm", session_id="other", closes_with=mark))
+    watcher = watcher_of(ledger.path)
+    assert not watcher.is_open()
+    ledger.add(replace(ENTRY, closes_with=mark))
+    assert watcher.is_open()
+    ledger.remove([SESSION], are_forgotten=True)
+    ledger.add(ENTRY)
     assert not watcher.is_open()
 
 

@@ -37,15 +37,15 @@ def command(
     A session looks forgotten when the process that it closes with, or the program that opened it,
     is gone; when it is dedicated, has begun, and had no job for two hours; or when it was opened a
     day ago and never used. --older-than puts another time in place of all of these. One in which a
-    job is queued or runs never does, and sessions that the ledger has not are left alone.
+    job is queued or runs never does, nor one whose process lives, of exec or --close-with; sessions
+    that the ledger has not are left alone.
 
     Examples:
         qrsession gc --dry-run
         qrsession gc --yes --older-than "6h"
     """
     # Imported here: the help needs none of it.
-    from qrsession.closings import close_each  # noqa: PLC0415
-    from qrsession.tidying import sift  # noqa: PLC0415
+    from qrsession.tidying import close_forgotten, sift  # noqa: PLC0415
 
     if yes and dry_run:
         raise UsageError("--yes closes them, and --dry-run closes none.")
@@ -57,7 +57,7 @@ def command(
         return
     if sifted.forgotten and not yes:
         sifted = _asked(context, workspace, sifted, ages)
-    closings = close_each(workspace, [one.entry for one in sifted.forgotten], cancel=cancel)
+    sifted, closings = close_forgotten(workspace, sifted, ages, cancel=cancel)
     _tell(context, sifted, closings)
     closings.raise_failures()
     closed = [report.closed_document() for report in closings.reports]

@@ -165,8 +165,8 @@ class Output:
 
     @staticmethod
     def _talk(text: str) -> None:
-        # Nobody can be told that stderr does not work.
-        with suppress(OSError, AttributeError, ValueError):
+        # Nobody can be told that stderr does not work, nor by a handler of signals while it writes.
+        with suppress(OSError, AttributeError, ValueError, RuntimeError):
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
 

@@ -200,6 +200,7 @@ def test_one_that_cannot_be_cancelled_keeps_no_other(here: Cli, control: Control
     first, second = submit(here, session), submit(here, session)
     control.fail_next_request(400, path=f"/jobs/{first}/cancel", method="POST", message="Not now")
     error = here.error(2, "cancel", first, second)
+    assert error["message"].startswith(f"Not cancelled is {first}. ")
     assert "Not now" in error["message"]
     assert error["details"]["cancelled"] == [second]
     assert error["details"]["not_cancelled"] == [first]
