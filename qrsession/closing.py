@@ -139,6 +139,8 @@ def closed_text(report: SessionReport) -> str:
     used_s = report.known_usage_s
     if used_s is None:
         return f"{head}."
+    if not used_s and is_closed:
+        return f"{head}: nothing was used."
     so_far = "" if report.usage_s is not None else " so far (an estimate)"
     idle = "" if report.idle_s is None else f", {format_seconds(report.idle_s)} of it idle"
     return f"{head}: {format_seconds(used_s)} used{so_far}{idle}."

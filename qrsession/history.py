@@ -90,6 +90,10 @@ class History:
             return _read_file(path) if path.exists() else None
         return None
 
+    def has_name(self, name: str) -> bool:
+        """Whether a closed session has this name."""
+        return any(session.entry.name == name for session in self.read())
+
     def find(self, key: str) -> ClosedSession | None:
         """Return the session closed last that has this name or id, or the only one to begin so."""
         closed = self.read()

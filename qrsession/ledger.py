@@ -16,8 +16,8 @@ The file is TOML::
 Keys that this version does not know stay in it, beside ``schema_version`` as in each entry.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from qrsession.entries import COMMAND, SessionEntry
@@ -37,12 +37,24 @@ SCHEMA_VERSION = 1
 _MOST_CANDIDATES = 5
 
 
+def _never(_name: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerView:
-    """The open sessions by name, in the order in which they were opened, and the current one."""
+    """The open sessions by name, in the order in which they were opened, and the current one.
+
+    Attributes:
+        sessions: The open sessions by name.
+        current: The name of the current one.
+        is_past: Tells whether a name is that of a closed session. It then stands for none of the
+            open ones that begin so: who closes ``run-1`` twice must not close ``run-10``.
+    """
 
     sessions: Mapping[str, SessionEntry]
     current: str | None
+    is_past: Callable[[str], bool] = field(default=_never, repr=False, compare=False)
 
     def find(self, key: str) -> SessionEntry:
         """Return the session with this name, this id, or the one that begins so.
@@ -61,6 +73,8 @@ class LedgerView:
                 for entry in entries
                 if entry.name.startswith(key) or entry.session_id.startswith(key)
             ]
+            if found and self.is_past(key):
+                found = []
         if not found:
             raise SessionNotFoundError(
                 f"No open session has the name or id {key!r}.", details={"session": key}

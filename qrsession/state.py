@@ -4,7 +4,7 @@ Read without a lock, since the file is only ever replaced as a whole; changed un
 docs/reference/files.md.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -93,13 +93,19 @@ class Ledger:
         """
         self._check_folder()
         try:
-            return view_of(self._load())
+            return self._view_of(self._load())
         except WireFormatError as error:
             raise StorageError(
                 f"{self._path} is damaged. {error}",
                 advice="Mend it, or open a session: that sets the file aside and begins a new one.",
                 details={"path": str(self._path), "damaged": True},
             ) from None
+
+    def _view_of(self, document: Mapping[str, Any]) -> LedgerView:
+        return replace(view_of(document), is_past=self._is_past)
+
+    def _is_past(self, name: str) -> bool:
+        return self.history.has_name(name)
 
     def find(self, key: str) -> SessionEntry:
         """Return an open session by name, id or unique prefix of either; see `LedgerView.find`."""
@@ -169,7 +175,7 @@ class Ledger:
     def set_current(self, key: str) -> SessionEntry:
         """Make a session the current one; ``key`` as in `find`."""
         with self._changing() as document:
-            entry = view_of(document.everything).find(key)
+            entry = self._view_of(document.everything).find(key)
             document.everything["current"] = entry.name
         return entry
 

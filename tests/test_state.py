@@ -115,6 +115,21 @@ def test_exact_name_wins_over_longer_ones(world: World) -> None:
     assert world.ledger.find("a").session_id == "1"
 
 
+def test_name_of_a_closed_session_stands_for_no_longer_one(world: World) -> None:
+    for name, session_id in (("run-1", "1"), ("run-10", "2"), ("run-11", "3")):
+        world.ledger.add(entry(name, session_id))
+    assert world.ledger.remove(["1"])
+    for act in (world.ledger.find, world.ledger.set_current):
+        with pytest.raises(SessionNotFoundError):
+            act("run-1")
+    world.ledger.remove(["3"])
+    with pytest.raises(SessionNotFoundError):
+        world.ledger.choose("run-1", None, interactive=True)
+    assert world.ledger.find("run-").name == "run-10"
+    world.ledger.add(entry("run-1", "4"))
+    assert world.ledger.find("run-1").session_id == "4"
+
+
 @pytest.mark.parametrize("interactive", [True, False])
 def test_named_session_comes_before_the_environments(world: World, interactive: bool) -> None:
     world.ledger.add(entry("one", "1"))

@@ -7,6 +7,7 @@ import typer
 
 from qrsession import __version__
 from qrsession.cli.building import Call, Group, Verb, Verbose, build
+from qrsession.cli.layout import write_commands
 
 # In the order of `qrsession --help`: the heart first.
 VERBS: dict[str, Verb] = {
@@ -51,6 +52,14 @@ VERBS: dict[str, Verb] = {
         "qrsession.cli.help", "Show the help of a command.", has_envelope=False, has_ledger=False
     ),
 }
+# Where they stand in `qrsession --help`.
+SECTIONS = {
+    "Commands": ("open", "run", "status", "close", "exec"),
+    "Sessions": ("list", "use", "env", "adopt", "forget", "gc"),
+    "Jobs": ("jobs", "wait", "result", "cancel", "logs"),
+    "Services": ("backends", "usage", "account", "local", "serve"),
+    "This program": ("doctor", "cache", "completion", "man", "help"),
+}
 
 
 class LazyGroup(Group):
@@ -72,8 +81,7 @@ class LazyGroup(Group):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
         """Write the list of commands."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+        write_commands(SECTIONS, {name: verb.summary for name, verb in VERBS.items()}, formatter)
 
 
 def _show_version(ctx: typer.Context, value: bool) -> None:  # noqa: FBT001 - Typer's signature
@@ -111,7 +119,7 @@ def build_app() -> Any:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        epilog="qrsession status --all --cached\nqrsession cache info",
+        epilog="qrsession exec --local -- qrsession run @bell\nqrsession help run",
     )
     app.callback()(_root)
     return typer.main.get_command(app)

@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from qrsession.cli.context import Context
 from qrsession.cli.diagnosing import Diagnosis
+from qrsession.cli.layout import HelpContext, write_options
 from qrsession.render.output import Mode, Output
 from qrsession.settings import Settings
 
@@ -52,6 +53,12 @@ def write_examples(examples: str | None, formatter: Any) -> None:
 class Command(TyperCommand):
     """A command whose epilog is its examples."""
 
+    context_class = HelpContext
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and the options."""
+        write_options(self, ctx, formatter)
+
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
         """Write the examples."""
         write_examples(self.epilog, formatter)
@@ -59,6 +66,8 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A group of commands whose epilog is its examples."""
+
+    context_class = HelpContext
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
         """Write the examples."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from qrsession.cli.context import Context
+from qrsession.cli.layout import HelpContext
 from qrsession.errors import UsageError
 
 
@@ -25,7 +26,7 @@ def command(
     from qrsession.cli.app import build_app  # noqa: PLC0415
 
     found: Any = build_app()
-    place = typer.Context(found, info_name="qrsession", **found.context_settings)
+    place = HelpContext(found, info_name="qrsession", **found.context_settings)
     for word in words or ():
         found = found.get_command(place, word) if hasattr(found, "get_command") else None
         if found is None:
@@ -33,5 +34,5 @@ def command(
                 f"There is no command {word!r} in {place.command_path}.",
                 advice=f"See `{place.command_path} --help`.",
             )
-        place = typer.Context(found, info_name=word, parent=place, **found.context_settings)
+        place = HelpContext(found, info_name=word, parent=place, **found.context_settings)
     context.output.data(found.get_help(place))

@@ -77,9 +77,9 @@ def command(
     scope = Scope.ALL if show_all else Scope.NO_SESSION if no_session else Scope.SESSION
     query = JobQuery(limit, _statuses_of(status or []), tuple(tag or ()), backend, cached)
     found = list_jobs(context.workspace, scope, session, query, interactive=context.is_interactive)
+    context.show(found.document(), lambda terminal: jobs_text(found, terminal, now=context.now))
     if found.has_more:
         context.output.say(f"Older ones are left out; to see more: --limit {10 * limit}.")
-    context.show(found.document(), lambda terminal: jobs_text(found, terminal, now=context.now))
 
 
 def _statuses_of(wanted: list[Status]) -> frozenset[str]:

@@ -63,7 +63,7 @@ def stop(context: Context) -> None:
 
 
 def status(context: Context) -> None:
-    """Show whether the local runtime is up, where, and under which conditions it serves.
+    """Show whether the local runtime is up, where, and how it serves.
 
     Examples:
         qrsession local status

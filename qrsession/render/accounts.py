@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from qrsession.render.tables import Cell, Column, table_text
-from qrsession.render.terminal import Style, Terminal, clean
+from qrsession.render.terminal import Style, Terminal, clean, cut
 from qrsession.render.views import card_text
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _row(account: "AccountReport", terminal: Terminal) -> list[str | Cell]:
         shown = (account.channel, account.instance, _region(account), account.url)
         mark = "yes" if account.is_default else ""
         return [account.name, *(value or "" for value in shown), mark]
-    name = _cut(account.name, _LONGEST_NAME, terminal)
+    name = cut(account.name, _LONGEST_NAME, terminal)
     return [
         Cell(f"{'*' if account.is_in_use else ' '} {name}", Style.STRONG),
         (account.channel or "").removeprefix("ibm_") or Cell(_SOURCES[account.source], Style.FAINT),
@@ -91,12 +91,6 @@ def _row(account: "AccountReport", terminal: Terminal) -> list[str | Cell]:
         _place(account),
         Cell("default" if account.is_default else "", Style.GOOD),
     ]
-
-
-def _cut(text: str, longest: int, terminal: Terminal) -> str:
-    dots = "…" if terminal.has_unicode else "..."
-    shown = clean(text)
-    return shown if len(shown) <= longest else shown[: longest - len(dots)] + dots
 
 
 def _short_instance(account: "AccountReport", terminal: Terminal) -> str | Cell:
@@ -107,9 +101,9 @@ def _short_instance(account: "AccountReport", terminal: Terminal) -> str | Cell:
     segments = _segments(account.instance)
     narrow = _LONGEST_INSTANCE_IF_NARROW
     if segments:
-        return _cut(segments[_CRN_INSTANCE], narrow, terminal)
+        return cut(segments[_CRN_INSTANCE], narrow, terminal)
     longest = narrow if _is_narrow(terminal) else _LONGEST_INSTANCE
-    return _cut(str(account.instance), longest, terminal)
+    return cut(str(account.instance), longest, terminal)
 
 
 def _region(account: "AccountReport") -> str:

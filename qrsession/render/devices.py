@@ -20,14 +20,11 @@ _COLUMNS = (
     Column("KIND"),
     Column("STATUS"),
     Column("QUEUE", is_quantity=True),
-    Column("2Q ERROR", is_quantity=True),
-    Column("2Q BEST", is_quantity=True),
-    Column("READOUT", is_quantity=True),
-    Column("CLOPS", is_quantity=True),
+    Column("2Q ERROR", is_quantity=True, yields=4),
+    Column("2Q BEST", is_quantity=True, yields=2),
+    Column("READOUT", is_quantity=True, yields=3),
+    Column("CLOPS", is_quantity=True, yields=1),
 )
-# What is left out where a terminal is too narrow for all of it.
-_LEFT_OUT_IF_NARROW = (8, 6)
-_WIDTH_FOR_ALL = 100
 _THOUSAND = 1000
 
 
@@ -39,9 +36,8 @@ def backends_text(backends: "Sequence[BackendSummary]", terminal: Terminal) -> s
     rows = [_row(backend, terminal) for backend in backends]
     # Where no backend says anything of itself, nothing is missing that a column could show.
     empty = [at for at in range(5, len(columns)) if not any(row[at] for row in rows)]
-    narrow = _LEFT_OUT_IF_NARROW if terminal.width < _WIDTH_FOR_ALL else ()
     if terminal.is_terminal:
-        for at in sorted({*empty, *narrow}, reverse=True):
+        for at in reversed(empty):
             del columns[at]
             for row in rows:
                 del row[at]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from qrsession.render.tables import Column, table_text
-from qrsession.render.terminal import Terminal, clean
+from qrsession.render.terminal import Terminal, cut
 from qrsession.render.views import JOB_COLUMNS, job_row
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _PLACE_COLUMNS = (Column("SESSION"), Column("BACKEND"))
 _AFTER_ID = 1
-_LONGEST_NAME = 16
+_LONGEST_NAME = 17
 # Below this width there is room for what tells one job from another, and no more.
 _WIDTH_FOR_ALL = 120
 _NARROW_TITLES = ("JOB", "SESSION", "STATUS", "CREATED", "USAGE")
@@ -25,7 +25,7 @@ def jobs_text(found: "JobList", terminal: Terminal, *, now: datetime) -> str:
     On a narrow terminal the backend stands, in brackets, where a job has no session.
     """
     if not found.jobs and terminal.is_terminal:
-        return "No job fits.\n"
+        return "No jobs found.\n"
     is_narrow = terminal.is_terminal and terminal.width < _WIDTH_FOR_ALL
     rows = [list(job_row(job, terminal, now)) for job in found.jobs]
     columns = list(JOB_COLUMNS)
@@ -57,6 +57,4 @@ def _line(line: str) -> str:
 def _session_of(job: "JobReport", names: dict[str, str], terminal: Terminal) -> str:
     if job.session_id is None or not terminal.is_terminal:
         return job.session_id or ""
-    name = clean(names.get(job.session_id, job.session_id))
-    dots = "…" if terminal.has_unicode else "..."
-    return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + dots
+    return cut(names.get(job.session_id, job.session_id), _LONGEST_NAME, terminal)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qrsession.diagnostics import SAID, Log
 from qrsession.errors import QrsessionError, StorageError
-from qrsession.render.terminal import Style, Terminal, clean
+from qrsession.render.terminal import Style, Terminal, filled
 
 if TYPE_CHECKING:
     from qrsession.events import Event
@@ -113,13 +113,12 @@ class Output:
         """Tell the user something on stderr, unless ``--quiet``, after a label in a style."""
         log.note("%s", f"{label} {text}".lstrip())
         if not self.mode.quiet:
-            start = f"{self.error_terminal.paint(label, style)} " if label else ""
-            self._talk(f"{start}{clean(text)}")
+            self._talk(self._labelled(label, style, text))
 
     def warn(self, text: str) -> None:
         """Tell the user something that must be known, even with ``--quiet``."""
         log.note("warning: %s", text)
-        self._talk(f"{self.error_terminal.paint('warning:', Style.WARNING)} {clean(text)}")
+        self._talk(self._labelled("warning:", Style.WARNING, text))
 
     def mask(self, secret: str) -> None:
         """Tell GitHub, on stderr, to show asterisks in place of a secret from now on."""
@@ -129,16 +128,17 @@ class Output:
     def fail(self, command: str, error: QrsessionError) -> None:
         """Say what happened, in at most three lines on stderr; with ``--json`` on stdout too."""
         log.note("error: %s (%s)", error.message, error.code)
-        lines = [f"{self.error_terminal.paint('error:', Style.BAD)} {clean(error.message)}"]
+        lines = [self._labelled("error:", Style.BAD, error.message)]
         if error.advice:
-            lines.append(f"{self.error_terminal.paint('help:', Style.BUSY)} {clean(error.advice)}")
+            lines.append(self._labelled("help:", Style.BUSY, error.advice))
         if self.mode.verbosity and not all(map(_is_for_programs, error.details.values())):
             facts = ", ".join(
                 f"{name}={value}"
                 for name, value in error.details.items()
                 if not _is_for_programs(value)
             )
-            lines.append(self.error_terminal.paint(f"details: {clean(facts)}", Style.FAINT))
+            told = filled(f"details: {facts}", self.error_terminal)
+            lines.append(self.error_terminal.paint(told, Style.FAINT))
         self._talk("\n".join(lines))
         if self.mode.json:
             from qrsession.render.envelope import failure_of, to_json  # noqa: PLC0415 - as above
@@ -154,14 +154,20 @@ class Output:
 
     def tell(self, topic: str, text: str) -> None:
         """Print a line of the log on stderr, for who asked for it."""
-        painted = self.error_terminal.paint(f"{topic}: {clean(text)}", Style.FAINT)
-        self._talk(painted)
+        told = filled(f"{topic}: {text}", self.error_terminal)
+        self._talk(self.error_terminal.paint(told, Style.FAINT))
 
     def progress(self, subject: str, inquire: "Inquiry | None" = None) -> "Progress":
         """Return the display of a wait for something, to be used in a ``with`` statement."""
         from qrsession.render.progress import Progress  # noqa: PLC0415 - few commands wait
 
         return Progress(self, subject, inquire=inquire)
+
+    def _labelled(self, label: str, style: Style, text: str) -> str:
+        terminal = self.error_terminal
+        if not label:
+            return filled(text, terminal)
+        return f"{terminal.paint(label, style)} {filled(text, terminal, len(label) + 1)}"
 
     @staticmethod
     def _talk(text: str) -> None:

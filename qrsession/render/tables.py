@@ -1,7 +1,7 @@
 """Tables: drawn by rich on a terminal, lines of tab-separated values elsewhere."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from qrsession.duration import format_seconds
@@ -24,14 +24,24 @@ class Column:
         title: Its title.
         is_quantity: Whether it holds quantities, which are aligned on the right.
         can_fold: Whether its values may go over several lines where a terminal is narrow.
+        yields: In which order columns are left out where a terminal is too narrow for all of
+            them: 1 goes first; 0 stays.
+        room: How wide its values may be in a moment. What is left out must not depend on that.
     """
 
     title: str
     is_quantity: bool = False
     can_fold: bool = False
+    yields: int = 0
+    room: int = 0
 
 
 _LEAST_WIDTH = 8
+# Names of backends are whole in it, so columns are left out before values are folded further.
+_FOLDED_WIDTH = 20
+_GAP = 2
+# A line below the titles, and nothing else.
+_ASCII_BOX = "    \n    \n -- \n    \n    \n    \n    \n    \n"
 Row = Sequence[str | Cell]
 
 _RICH_STYLES = {
@@ -49,11 +59,12 @@ def table_text(columns: Sequence[Column], rows: Sequence[Row], terminal: Termina
     """Return a table as text.
 
     Elsewhere than on a terminal it has a line with the titles and one for each row, the values
-    in full with a tab between two: for ``cut`` and ``awk``, and legible in a log.
+    in full with a tab between two: for ``cut`` and ``awk``, and legible in a log. On a terminal
+    that is too narrow columns that yield are left out; what then remains is never cut.
     """
     cells = [[_as_cell(value) for value in row] for row in rows]
     if terminal.is_terminal:
-        return _drawn(columns, cells, terminal)
+        return _drawn(*_fitting(columns, cells, terminal.width), terminal)
     lines = [[column.title for column in columns], *([cell.text for cell in row] for row in cells)]
     return "".join("\t".join(line) + "\n" for line in lines)
 
@@ -67,15 +78,47 @@ def _as_cell(value: str | Cell) -> Cell:
     return Cell(clean(value)) if isinstance(value, str) else Cell(clean(value.text), value.style)
 
 
+def _fitting(
+    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int
+) -> tuple[list[Column], list[list[Cell]]]:
+    """Leave out columns until the table fits, or none is left that yields."""
+    widths = _widths(columns, rows)
+    kept = list(range(len(columns)))
+    for at in sorted((at for at in kept if columns[at].yields), key=lambda at: columns[at].yields):
+        if _total(widths[index] for index in kept) <= width:
+            break
+        kept.remove(at)
+    return [columns[at] for at in kept], [[row[at] for at in kept] for row in rows]
+
+
+def _widths(
+    columns: Sequence[Column], rows: Sequence[Sequence[Cell]], folded: int = _FOLDED_WIDTH
+) -> list[int]:
+    """Return the room that each column needs, those that fold no more than so much."""
+    from rich.cells import cell_len
+
+    found = []
+    for at, column in enumerate(columns):
+        widest = max((cell_len(row[at].text) for row in rows), default=0)
+        widest = min(widest, folded) if column.can_fold else max(widest, column.room)
+        found.append(max(widest, cell_len(column.title)))
+    return found
+
+
+def _total(widths: Iterable[int]) -> int:
+    each = list(widths)
+    return sum(each) + _GAP * (len(each) - 1)
+
+
 def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], terminal: Terminal) -> str:
     # Imported here because only a terminal needs it, and it takes longer than all the rest.
-    from rich import box
+    from rich.box import SIMPLE_HEAD, Box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(
-        box=box.SIMPLE_HEAD if terminal.has_unicode else box.ASCII2,
+        box=SIMPLE_HEAD if terminal.has_unicode else Box(_ASCII_BOX, ascii=True),
         header_style="bold",
         border_style="dim",
         padding=(0, 1, 0, 0),
@@ -93,9 +136,11 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], terminal: 
     for row in rows:
         # Text objects are not searched for markup.
         table.add_row(*(Text(cell.text, _RICH_STYLES[cell.style]) for cell in row))
+    # Rather too wide than cut: a terminal breaks a line, and what is cut is lost.
+    least = _total(_widths(columns, rows, _LEAST_WIDTH))
     console = Console(
         file=io.StringIO(),
-        width=terminal.width,
+        width=max(terminal.width, least),
         force_terminal=True,
         color_system="standard" if terminal.has_colour else None,
         legacy_windows=False,

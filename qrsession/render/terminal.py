@@ -1,6 +1,7 @@
 """What a stream can show, and text that is safe to show on it."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from typing import TextIO
 
 _WIDTH_ELSEWHERE = 80
 _NARROWEST = 20
+# A command in backquotes, or at the end of a sentence after a colon: what people copy.
+_COMMANDS = re.compile(r"`[^`]+`|(?<=: )qrsession .+")
+# No text that is shown has it, so it can stand for a blank at which no line ends.
+_FIRM_BLANK = "\0"
 
 
 class Style(Enum):
@@ -82,3 +87,35 @@ def clean(text: str) -> str:
         return text
     shown = "".join(char if char.isprintable() else " " if char.isspace() else "" for char in text)
     return " ".join(shown.split())
+
+
+def cut(text: str, longest: int, terminal: Terminal) -> str:
+    """Return text that is safe to show, and ends in dots where it was longer than this."""
+    shown = clean(text)
+    dots = "…" if terminal.has_unicode else "..."
+    return shown if len(shown) <= longest else shown[: longest - len(dots)] + dots
+
+
+def filled(text: str, terminal: Terminal, margin: int = 0) -> str:
+    """Return text that is safe to show, for a terminal in lines that end between words.
+
+    A command in it stays on one line, however long, so that it can be copied.
+
+    Args:
+        text: The text.
+        terminal: Where it is to be shown; elsewhere than on a terminal it stays one line.
+        margin: How many columns stand before its first line, and so before the others.
+    """
+    shown = clean(text)
+    if not terminal.is_terminal or len(shown) + margin <= terminal.width:
+        return shown
+    import textwrap  # noqa: PLC0415 - few sentences are that long, and start-up time counts
+
+    firm = _COMMANDS.sub(lambda command: command[0].replace(" ", _FIRM_BLANK), shown)
+    lines = textwrap.wrap(
+        firm,
+        max(terminal.width - margin, _NARROWEST),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return f"\n{'':{margin}}".join(lines).replace(_FIRM_BLANK, " ")

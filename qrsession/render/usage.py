@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from qrsession.render.tables import Cell, Column, Row, seconds_text, table_text
-from qrsession.render.terminal import Style, Terminal, clean
+from qrsession.render.terminal import Style, Terminal, clean, cut
 from qrsession.render.views import card_text
 
 if TYPE_CHECKING:
@@ -15,24 +15,25 @@ if TYPE_CHECKING:
 
 _USAGE_COLUMNS = (
     Column("INSTANCE", can_fold=True),
-    Column("PLAN"),
+    Column("PLAN", yields=2),
     Column("USED", is_quantity=True),
     Column("LIMIT", is_quantity=True),
     Column("LEFT", is_quantity=True),
     Column("STATE"),
-    Column("PERIOD"),
+    Column("PERIOD", yields=1),
 )
 _SESSION_COLUMNS = (
     Column("SESSION"),
-    Column("MODE"),
-    Column("STATE"),
+    Column("MODE", yields=1),
+    Column("STATE", yields=2),
     Column("USED", is_quantity=True),
-    Column("IN JOBS", is_quantity=True),
-    Column("IDLE", is_quantity=True),
+    Column("IN JOBS", is_quantity=True, yields=4),
+    Column("IDLE", is_quantity=True, yields=3),
 )
 _WIDEST_BAR = 40
 _BAR_MARGIN = 40
 _MINUTE_S = 60
+_LONGEST_NAME = 24
 
 
 def usage_text(
@@ -48,9 +49,9 @@ def usage_text(
         head = table_text(_USAGE_COLUMNS, [_row(usage, terminal) for usage in usages], terminal)
     if not sessions:
         return head
-    rows = [_session_row(session) for session in sessions]
+    rows = [_session_row(session, terminal) for session in sessions]
     text = f"{head}\n{table_text(_SESSION_COLUMNS, rows, terminal)}"
-    if terminal.is_terminal and any(session.usage_s is None for session in sessions):
+    if terminal.is_terminal and any(map(_is_estimate, sessions)):
         note = "~ so far, worked out here: the service has not settled it."
         text += f"{terminal.paint(note, Style.FAINT)}\n"
     return text
@@ -100,17 +101,23 @@ def _row(usage: "UsageReport", terminal: Terminal) -> Row:
     ]
 
 
-def _session_row(session: "SessionReport") -> Row:
+def _session_row(session: "SessionReport", terminal: Terminal) -> Row:
     used = seconds_text(session.known_usage_s)
-    is_estimate = session.usage_s is None and bool(used)
+    is_estimate = _is_estimate(session) and bool(used)
+    name = cut(session.name, _LONGEST_NAME, terminal) if terminal.is_terminal else session.name
     return [
-        Cell(session.name, Style.STRONG),
+        Cell(name, Style.STRONG),
         session.mode,
         session.state,
         f"~{used}" if is_estimate else used,
         seconds_text(session.jobs_usage_s),
         seconds_text(session.idle_s),
     ]
+
+
+def _is_estimate(session: "SessionReport") -> bool:
+    """Whether what a session has used is worked out here; one in which nothing ran used none."""
+    return session.usage_s is None and session.state != "open"
 
 
 def _state(usage: "UsageReport") -> Cell:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qrsession.duration import format_duration
 from qrsession.render.tables import Cell, Column, Row, seconds_text, table_text
-from qrsession.render.terminal import Style, Terminal, clean
+from qrsession.render.terminal import Style, Terminal, clean, cut
 
 if TYPE_CHECKING:
     from qrsession.overview import Overview, Stranger
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
 _SHORT_ID = 8
 _FACT_INDENT = 13
-_LONGEST_NAME = 24
-_LONGEST_NAME_IF_NARROW = 16
-# Below this width there is no room for accounts, and names and ids are cut to their first
-# letters, which are enough to name one.
+_LONGEST_NAME = 25
+_LONGEST_NAME_IF_NARROW = 15
+# Below this width names and ids are cut to their first letters, which are enough to name one.
 _WIDTH_FOR_FULL_IDS = 140
 _STATE_STYLES = {
     "open": Style.BUSY,
@@ -34,14 +33,13 @@ _STATE_STYLES = {
 _SESSION_COLUMNS = (
     Column("NAME"),
     Column("SESSION"),
-    Column("BACKEND", can_fold=True),
-    Column("MODE"),
-    Column("ACCOUNT"),
+    Column("BACKEND", can_fold=True, yields=3),
+    Column("MODE", yields=2),
+    Column("ACCOUNT", yields=1),
     Column("STATE"),
     Column("TIME LEFT", is_quantity=True),
-    Column("USAGE", is_quantity=True),
+    Column("USAGE", is_quantity=True, room=9),
 )
-_ACCOUNT_COLUMN = 4
 _SPENDING_COLUMNS = (
     Column("ESTIMATE", is_quantity=True),
     Column("IN JOBS", is_quantity=True),
@@ -65,13 +63,8 @@ def sessions_text(
     """Return a table of sessions; on a terminal the current one is marked."""
     if not sessions and terminal.is_terminal:
         return "No session is open.\n"
-    columns = [*_SESSION_COLUMNS]
     rows = [_session_row(session, terminal, current) for session in sessions]
-    if _is_narrow(terminal):
-        del columns[_ACCOUNT_COLUMN]
-        for row in rows:
-            del row[_ACCOUNT_COLUMN]
-    return table_text(columns, rows, terminal)
+    return table_text(_SESSION_COLUMNS, rows, terminal)
 
 
 def overview_text(overview: "Overview", terminal: Terminal) -> str:
@@ -89,12 +82,7 @@ def overview_text(overview: "Overview", terminal: Terminal) -> str:
     rows += [_stranger_row(stranger, terminal) for stranger in overview.strangers]
     if not terminal.is_terminal:
         return table_text(columns, rows, terminal)
-    hidden = [len(columns) - 1, *([_ACCOUNT_COLUMN] if _is_narrow(terminal) else [])]
-    for index in hidden:
-        del columns[index]
-        for row in rows:
-            del row[index]
-    table = table_text(columns, rows, terminal)
+    table = table_text(_SESSION_COLUMNS, [row[:-1] for row in rows], terminal)
     notes = "".join(f"{line}\n" for line in _notes(overview, terminal))
     return f"{table}\n{notes}" if notes else table
 
@@ -139,9 +127,7 @@ def _session_row(
     if terminal.is_terminal:
         is_narrow = _is_narrow(terminal)
         longest = _LONGEST_NAME_IF_NARROW if is_narrow else _LONGEST_NAME
-        dots = "…" if terminal.has_unicode else "..."
-        cut = name if len(name) <= longest else name[:longest] + dots
-        name = f"{'*' if name and name == current else ' '} {cut}"
+        name = f"{'*' if name and name == current else ' '} {cut(name, longest, terminal)}"
         session_id = session_id[:_SHORT_ID] if is_narrow else session_id
     return [
         Cell(name, Style.STRONG),
@@ -206,21 +192,28 @@ def card_text(title: str, state: Cell, facts: Sequence[tuple[str, str]], termina
 
 
 def _facts(session: "SessionReport", now: datetime) -> list[tuple[str, str]]:
-    time_left = _duration(session.time_left_s) or "not started"
-    if session.max_time_s is not None:
-        time_left += f" of {format_duration(session.max_time_s)}"
     facts = [
         ("session", session.session_id),
         ("backend", f"{session.backend or 'not known'}, {session.mode}"),
         ("account", session.account),
         ("instance", session.instance or ""),
         ("opened", _ago(session.opened_at, now)),
-        ("time left", "" if session.state == "closed" else time_left),
+        ("time left", _time_left_line(session)),
         ("usage", usage_line(session)),
         ("jobs", "" if session.accepting_jobs else "no new ones are taken"),
         ("closes", _closes_with(session)),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _time_left_line(session: "SessionReport") -> str:
+    if session.state == "closed":
+        return ""
+    longest = "" if session.max_time_s is None else format_duration(session.max_time_s)
+    left = _duration(session.time_left_s)
+    if left:
+        return f"{left} of {longest}" if longest else left
+    return f"{longest} from its first job on" if longest else "not started"
 
 
 def _closes_with(session: "SessionReport") -> str:
@@ -243,7 +236,7 @@ def usage_line(session: "SessionReport") -> str:
     if session.usage_s is None and session.state != "open":
         is_batch = session.mode == "batch"
         line += " so far, in jobs that have ended" if is_batch else " so far, an estimate"
-    if session.mode == "dedicated" and session.jobs_usage_s is not None:
+    if used_s and session.mode == "dedicated" and session.jobs_usage_s is not None:
         line += f": {seconds_text(session.jobs_usage_s)} in jobs"
         line += "" if session.idle_s is None else f", {seconds_text(session.idle_s)} idle"
     return line

@@ -15,7 +15,7 @@ import pytest
 
 import qrsession
 from qrsession import __version__
-from qrsession.cli.app import VERBS
+from qrsession.cli.app import SECTIONS, VERBS
 from qrsession.cli.boundary import Terminated, run
 from qrsession.entries import SessionEntry
 from qrsession.errors import WaitInterruptedError
@@ -75,9 +75,11 @@ def test_help_lists_every_verb(qrs: Qrs) -> None:
     done = qrs("--help")
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
-    listed = re.search(r"Commands:\n(.*?)\n\n", done.stdout, re.DOTALL)
-    assert listed
-    assert [line.split()[0] for line in listed[1].splitlines() if line[2] != " "] == list(VERBS)
+    _, _, commands = done.stdout.partition("\nCommands:\n")
+    commands, _, _ = commands.partition("\nExamples:\n")
+    listed = re.findall(r"^  (\S+)  +\S", commands, re.MULTILINE)
+    assert sorted(listed) == sorted(VERBS)
+    assert listed[:4] == ["open", "run", "status", "close"]
     assert qrs().stdout == done.stdout
     assert qrs("-h").stdout == done.stdout
 
@@ -484,3 +486,32 @@ def test_full_disk_behind_stdout_is_no_success(environ: dict[str, str]) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("error: stdout cannot be written: No space left on device.\n")
     assert "Exception ignored" not in done.stderr
+
+
+def test_every_command_stands_in_one_section_of_the_help() -> None:
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(VERBS)
+
+
+def test_long_lists_of_options_have_sections(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["run", "--help"]) == 0
+    text = capsys.readouterr().out
+    titles = [line for line in text.splitlines() if line[:1].strip() and line.endswith(":")]
+    assert titles == [
+        "Arguments:",
+        "Options:",
+        "Where it runs:",
+        "Transpiling:",
+        "Submitting:",
+        "Waiting:",
+        "Expectations:",
+        "Output:",
+        "Examples:",
+    ]
+
+
+def test_no_line_of_a_help_ends_within_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in VERBS:
+        assert run([name, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert not [line for line in text.splitlines() if line.endswith("-")]
+        assert "\u2011" not in text

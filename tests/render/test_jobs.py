@@ -37,7 +37,7 @@ def test_on_a_narrow_terminal_all_that_is_shown_is_whole() -> None:
     assert [row.split()[:2] for row in rows] == [
         [JOBS[0].job_id, "a-name-that-is-m…"],
         [JOBS[1].job_id, "(ibm_marrakesh)"],
-        [JOBS[2].job_id, "id-2-nobody-know…"],
+        [JOBS[2].job_id, "id-2-nobody-knows"],
     ]
     assert all(row.endswith("23h 59m ago  1234.5 s") for row in rows)
 
@@ -60,7 +60,7 @@ def test_elsewhere_ids_are_whole_and_times_are_exact() -> None:
 
 def test_without_jobs() -> None:
     empty = JobList(session=None, jobs=[], has_more=False, names={})
-    assert jobs_text(empty, Terminal(is_terminal=True), now=NOW) == "No job fits.\n"
+    assert jobs_text(empty, Terminal(is_terminal=True), now=NOW) == "No jobs found.\n"
     assert jobs_text(empty, Terminal(), now=NOW).count("\n") == 1
 
 

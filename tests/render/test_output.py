@@ -51,6 +51,30 @@ def test_failure_takes_at_most_three_lines(capsys: pytest.CaptureFixture[str]) -
     assert err.startswith("error: ")
 
 
+def test_talk_on_a_terminal_ends_its_lines_between_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = Output()
+    output.error_terminal = Terminal(is_terminal=True, width=40)
+    output.fail("run", JobFailedError("It failed.", advice="See `qrsession run --help` for more."))
+    output.fail(
+        "run", JobFailedError("It failed, and the reason for that is a long one.", advice="")
+    )
+    output.warn("It is open. Close it: qrsession close 5a6d4397-42c6-4dc6-969a-b1c90286a715")
+    output.say("A sentence without a label, and longer than a line.")
+    assert capsys.readouterr().err.splitlines() == [
+        "error: It failed.",
+        "help: See `qrsession run --help` for",
+        "      more.",
+        "error: It failed, and the reason for",
+        "       that is a long one.",
+        "warning: It is open. Close it:",
+        "         qrsession close 5a6d4397-42c6-4dc6-969a-b1c90286a715",
+        "A sentence without a label, and longer",
+        "than a line.",
+    ]
+
+
 def test_what_an_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
     stream = io.TextIOWrapper(written, encoding="ascii")

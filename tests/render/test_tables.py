@@ -1,5 +1,6 @@
 """Tables, and the views of sessions and jobs that are made of them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,7 +71,23 @@ def test_colour_only_where_it_may_be() -> None:
 
 def test_terminal_without_unicode_gets_ascii() -> None:
     plain = Terminal(is_terminal=True, width=80, has_unicode=False)
-    assert table_text(COLUMNS, [("a", "1")], plain).isascii()
+    assert table_text(COLUMNS, [("a", "1")], plain) == "NAME  N\n-------\na     1\n"
+
+
+def test_columns_that_yield_are_left_out_and_nothing_is_cut() -> None:
+    columns = (Column("ID"), Column("WHERE", yields=2), Column("WHO", yields=1), Column("N"))
+    rows = [("0123456789", "here", "量子", "1")]
+    for width, titles in ((26, "ID WHERE WHO N"), (25, "ID WHERE N"), (19, "ID N"), (5, "ID N")):
+        text = table_text(columns, rows, Terminal(is_terminal=True, width=width))
+        assert text.split()[: titles.count(" ") + 1] == titles.split()
+        assert "0123456789" in text
+
+
+def test_what_a_value_may_grow_to_does_not_change_what_is_left_out() -> None:
+    columns = (Column("A", yields=1), Column("N", is_quantity=True, room=9))
+    narrow = Terminal(is_terminal=True, width=11)
+    shown = [table_text(columns, [("aaa", n)], narrow).splitlines()[0] for n in ("1", "123456789")]
+    assert shown[0].split() == shown[1].split() == ["N"]
 
 
 def test_sessions_in_a_pipe_are_given_in_full() -> None:
@@ -84,11 +101,27 @@ def test_sessions_in_a_pipe_are_given_in_full() -> None:
 def test_sessions_at_80_columns() -> None:
     long = session("a-very-long-name-that-someone-chose", "closed")
     assert sessions_text([session(), long], AT_80, current="calm-otter") == (
-        "NAME                 SESSION   BACKEND   MODE       STATE   TIME LEFT   USAGE\n"
-        "─────────────────────────────────────────────────────────────────────────────\n"
-        "* calm-otter         5a6d4397  ibm_fez   dedicated  active     1h 12m  12.5 s\n"
-        "  a-very-long-name…  5a6d4397  ibm_fez   dedicated  closed     1h 12m  12.5 s\n"
+        "NAME               SESSION   BACKEND   MODE       STATE   TIME LEFT   USAGE\n"
+        "───────────────────────────────────────────────────────────────────────────\n"
+        "* calm-otter       5a6d4397  ibm_fez   dedicated  active     1h 12m  12.5 s\n"
+        "  a-very-long-na…  5a6d4397  ibm_fez   dedicated  closed     1h 12m  12.5 s\n"
     )
+
+
+def test_names_of_backends_are_whole_at_80_columns() -> None:
+    long = session("a-very-long-name-that-someone-chose", "inactive")
+    assert sessions_text([replace(long, backend="ibmq_qasm_simulator")], AT_80) == (
+        "NAME               SESSION   BACKEND              STATE     TIME LEFT   USAGE\n"
+        "─────────────────────────────────────────────────────────────────────────────\n"
+        "  a-very-long-na…  5a6d4397  ibmq_qasm_simulator  inactive     1h 12m  12.5 s\n"
+    )
+
+
+def test_time_left_of_a_session_before_its_first_job() -> None:
+    unused = replace(session(state="open"), time_left_s=None)
+    assert "  time left  1h 30m from its first job on\n" in session_text(unused, [], AT_80, now=NOW)
+    endless = replace(unused, max_time_s=None)
+    assert "  time left  not started\n" in session_text(endless, [], AT_80, now=NOW)
 
 
 def test_sessions_at_200_columns_show_ids_and_accounts() -> None:

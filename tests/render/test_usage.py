@@ -100,6 +100,22 @@ def test_without_a_limit_there_is_no_bar() -> None:
 def test_several_instances_are_a_table() -> None:
     long_crn = "crn:v1:bluemix:public:quantum-computing:us-east:a/0123:instance::"
     other = replace(USAGE, name=None, instance=long_crn, plan="premium")
-    lines = usage_text([USAGE, other], [], TERMINAL).splitlines()
-    assert lines[0].split() == ["INSTANCE", "PLAN", "USED", "LIMIT", "LEFT", "STATE", "PERIOD"]
-    assert max(map(len, lines)) <= 80
+    titles = ["INSTANCE", "PLAN", "USED", "LIMIT", "LEFT", "STATE", "PERIOD"]
+    for width, shown in ((80, titles[:-1]), (100, titles)):
+        lines = usage_text([USAGE, other], [], replace(TERMINAL, width=width)).splitlines()
+        assert lines[0].split() == shown
+        assert max(map(len, lines)) <= width
+
+
+def test_sessions_with_long_names_leave_room_for_figures() -> None:
+    long = replace(SESSION, name="a-very-long-name-that-is-as-long-as-names-may-be")
+    unused = replace(SESSION, state="open", usage_estimate_s=0.0, jobs_usage_s=0.0, idle_s=0.0)
+    assert usage_text([USAGE], [long, unused], TERMINAL).splitlines()[9:] == [
+        "SESSION                   MODE       STATE    USED  IN JOBS  IDLE",
+        "─────────────────────────────────────────────────────────────────",
+        "a-very-long-name-that-i…  dedicated  active  ~42 s     30 s  12 s",
+        "calm-otter                dedicated  open      0 s      0 s   0 s",
+        "~ so far, worked out here: the service has not settled it.",
+    ]
+    narrow = usage_text([USAGE], [long], replace(TERMINAL, width=38)).splitlines()
+    assert narrow[-2].split() == ["a-very-long-name-that-i…", "~42", "s"]
