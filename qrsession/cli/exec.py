@@ -125,6 +125,7 @@ def _open(
     context: Context, workspace: "Workspace", request: "OpenRequest", teller: EndTeller
 ) -> "SessionReport":
     from qrsession.admission import open_new  # noqa: PLC0415 - as above
+    from qrsession.supervise import AbandonedError  # noqa: PLC0415 - as above
 
     try:
         return open_new(workspace, request, make_current=False)
