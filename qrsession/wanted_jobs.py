@@ -1,13 +1,16 @@
 """Which jobs a wait is for: several, each by whatever name a person has for it."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from qrsession import finding
-from qrsession.job import RuntimeJob
 from qrsession.names import LAST_JOB
 from qrsession.outcomes import Outcome, recall_outcome
 from qrsession.protocol.status import FINAL_JOB_STATUSES
 from qrsession.workspace import Workspace
+
+if TYPE_CHECKING:
+    from qrsession.job import RuntimeJob
 
 _MOST_READ = 2000
 
@@ -19,7 +22,7 @@ def find_wanted(
     where: tuple[str | None, str | None],
     *,
     interactive: bool,
-) -> list[RuntimeJob | Outcome]:
+) -> "list[RuntimeJob | Outcome]":
     """Find jobs by their ids, the beginnings of them, ``@last``, or the tags of their submissions.
 
     Nobody is asked about a job of our own records: who waits for it will ask.
@@ -47,17 +50,24 @@ def find_wanted(
     return [_kept_or_asked(workspace, job) for job in found]
 
 
-def _kept_or_asked(workspace: Workspace, found: finding.FoundJob) -> RuntimeJob | Outcome:
+def _kept_or_asked(workspace: Workspace, found: finding.FoundJob) -> "RuntimeJob | Outcome":
     if found.entry is None:
         return found.ask(workspace)
     kept = recall_outcome(workspace.records, found.entry)
-    return RuntimeJob.of_entry(found.service(workspace), found.entry) if kept is None else kept
+    if kept is not None:
+        return kept
+    # Imported here: what was kept needs no service.
+    from qrsession.job import RuntimeJob  # noqa: PLC0415
+
+    return RuntimeJob.of_entry(found.service(workspace), found.entry)
 
 
 def _unfinished(
     workspace: Workspace, session: str, account: str | None, *, interactive: bool
-) -> list[RuntimeJob]:
+) -> "list[RuntimeJob]":
     """Return the jobs of a session that have not ended, whoever submitted them, oldest first."""
+    from qrsession.job import RuntimeJob  # noqa: PLC0415 - as above
+
     entry = workspace.find_any(session, interactive=interactive)
     service = workspace.service_of(entry, account)
     listed = service.client.list_jobs(session_id=entry.session_id, limit=_MOST_READ)
