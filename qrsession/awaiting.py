@@ -6,8 +6,8 @@ What `run`, `wait` and `result --wait` stand on. See "Waiting" in docs/explanati
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from qrsession.ended_jobs import read_ended
 from qrsession.errors import (
     QrsessionError,
     RequestRefusedError,
@@ -15,14 +15,15 @@ from qrsession.errors import (
     WaitTimeoutError,
 )
 from qrsession.events import JobLost, JobStatusSeen, Note, Tell, ignore
-from qrsession.job import RuntimeJob
 from qrsession.outcomes import Outcome, recall_result
 from qrsession.protocol.status import FINAL_JOB_STATUSES
 from qrsession.reports import UNKNOWN_STATUS, JobReport
 from qrsession.rounds import Happening, Lost, Sighting
 from qrsession.terms import Terms
 from qrsession.wait_errors import interruption, joint_error
-from qrsession.watching import Watch, look_once
+
+if TYPE_CHECKING:
+    from qrsession.job import RuntimeJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Awaited:
 
 
 def await_jobs(
-    jobs: Sequence[RuntimeJob | Outcome], terms: Terms | None = None, tell: Tell = ignore
+    jobs: "Sequence[RuntimeJob | Outcome]", terms: Terms | None = None, tell: Tell = ignore
 ) -> Awaited:
     """Wait for jobs at whatever services, all at once, and keep each result on disk as it comes.
 
@@ -81,7 +82,7 @@ def await_jobs(
 class _Wait:
     """One wait: what its jobs came to so far, by their ids."""
 
-    def __init__(self, jobs: Sequence[RuntimeJob | Outcome], terms: Terms, tell: Tell) -> None:
+    def __init__(self, jobs: "Sequence[RuntimeJob | Outcome]", terms: Terms, tell: Tell) -> None:
         self._jobs = {_report_of(job).job_id: job for job in jobs}
         self._terms = terms
         self._tell = tell
@@ -94,6 +95,9 @@ class _Wait:
         self._recall()
         left = self._left()
         if left and not self._is_over():
+            # Imported here: what was kept needs nobody to be asked.
+            from qrsession.watching import Watch  # noqa: PLC0415
+
             with Watch(left, self._terms.deadline) as happenings:
                 for happening in happenings:
                     self._take(happening)
@@ -123,6 +127,10 @@ class _Wait:
     def _catch_up(self) -> None:
         """See to the other jobs when some ended the wait, so that each is told of as it is."""
         left = self._left()
+        if not left:
+            return
+        from qrsession.watching import look_once  # noqa: PLC0415 - as above
+
         for job in left:
             # It was seen to end, and that was not told of yet.
             if job.record().status in FINAL_JOB_STATUSES:
@@ -130,9 +138,9 @@ class _Wait:
         for happening in look_once([job for job in left if job.record().status == UNKNOWN_STATUS]):
             self._take(happening)
 
-    def _left(self) -> list[RuntimeJob]:
+    def _left(self) -> "list[RuntimeJob]":
         """Return the jobs that have not ended, as far as is known."""
-        jobs = [job for job in self._jobs.values() if isinstance(job, RuntimeJob)]
+        jobs = [job for job in self._jobs.values() if not isinstance(job, Outcome)]
         return [job for job in jobs if job.job_id() not in self._outcomes]
 
     def _is_over(self) -> bool:
@@ -153,7 +161,12 @@ class _Wait:
             return
         self._say(report)
         if report.status in FINAL_JOB_STATUSES:
-            self._end(read_ended(happening.job, report, self._terms, self._tell))
+            self._end(self._read(happening.job, report))
+
+    def _read(self, job: "RuntimeJob", report: JobReport) -> Outcome:
+        from qrsession.ended_jobs import read_ended  # noqa: PLC0415 - as above
+
+        return read_ended(job, report, self._terms, self._tell)
 
     def _say(self, job: JobReport) -> None:
         """Tell of a job's state where it has changed."""
@@ -192,7 +205,7 @@ class _Wait:
                 )
             self._outcomes[report.job_id] = Outcome(report, error=error)
 
-    def _cancel(self, job: RuntimeJob) -> bool:
+    def _cancel(self, job: "RuntimeJob") -> bool:
         """Cancel a job, and return whether that was not too late: then it counts as it ended."""
         try:
             job.cancel()
@@ -203,7 +216,7 @@ class _Wait:
             if report.status not in FINAL_JOB_STATUSES:
                 return True
             self._say(report)
-            self._outcomes[report.job_id] = read_ended(job, report, self._terms, self._tell)
+            self._outcomes[report.job_id] = self._read(job, report)
             return False
         except QrsessionError:
             # Out of reach: the message says what was tried.
@@ -228,5 +241,5 @@ class _Wait:
         return Awaited(outcomes, joint_error(outcomes, take_up))
 
 
-def _report_of(job: RuntimeJob | Outcome) -> JobReport:
+def _report_of(job: "RuntimeJob | Outcome") -> JobReport:
     return job.job if isinstance(job, Outcome) else JobReport.of_record(job.record())
