@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from qrsession.accounting import account_for
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.closing import closed_text, select_to_close
-from qrsession.closings import close_each
-from qrsession.waiting import Deadline
+from qrsession.closing.close import closed_text, select_to_close
+from qrsession.closing.several import close_each
+from qrsession.money.accounting import account_for
+from qrsession.waiting.single import Deadline
 
 
 def command(

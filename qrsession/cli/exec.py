@@ -13,9 +13,9 @@ from qrsession.errors import InterruptedCommandError, QrsessionError, UsageError
 from qrsession.settings import ACCOUNT_VARIABLE, SESSION_VARIABLE, STATE_VARIABLE
 
 if TYPE_CHECKING:
-    from qrsession.admission import OpenRequest
-    from qrsession.reports import SessionReport
-    from qrsession.workspace import Workspace
+    from qrsession.verbs.admission import OpenRequest
+    from qrsession.verbs.reports import SessionReport
+    from qrsession.verbs.workspace import Workspace
 
 EXIT_NOT_OPENED = 125
 _OPENS = (
@@ -74,11 +74,11 @@ def command(
         qrsession exec --local --max-time "10m" -- sh -c 'qrsession run @ghz && qrsession status'
     """
     # Imported here: its help needs none of it.
-    from qrsession.admission import OpenRequest  # noqa: PLC0415
-    from qrsession.ending import Closer, still_open_text  # noqa: PLC0415
-    from qrsession.guarding import guard_own, own_mark  # noqa: PLC0415
-    from qrsession.modes import parse_mode  # noqa: PLC0415
-    from qrsession.supervise import AbandonedError, Supervisor  # noqa: PLC0415
+    from qrsession.closing.ending import Closer, still_open_text  # noqa: PLC0415
+    from qrsession.closing.guarding import guard_own, own_mark  # noqa: PLC0415
+    from qrsession.money.modes import parse_mode  # noqa: PLC0415
+    from qrsession.processes.supervise import AbandonedError, Supervisor  # noqa: PLC0415
+    from qrsession.verbs.admission import OpenRequest  # noqa: PLC0415
 
     teller = EndTeller(context, summary, report)
     teller.check()
@@ -124,8 +124,8 @@ def command(
 def _open(
     context: Context, workspace: "Workspace", request: "OpenRequest", teller: EndTeller
 ) -> "SessionReport":
-    from qrsession.admission import open_new  # noqa: PLC0415 - as above
-    from qrsession.supervise import AbandonedError  # noqa: PLC0415 - as above
+    from qrsession.processes.supervise import AbandonedError  # noqa: PLC0415 - as above
+    from qrsession.verbs.admission import open_new  # noqa: PLC0415 - as above
 
     try:
         return open_new(workspace, request, make_current=False)
@@ -152,7 +152,7 @@ def _not_run(trouble: str) -> UsageError:
 
 
 def _environment(context: Context, session: "SessionReport") -> dict[str, str]:
-    from qrsession.supervise import with_own_scripts  # noqa: PLC0415 - as above
+    from qrsession.processes.supervise import with_own_scripts  # noqa: PLC0415 - as above
 
     return {
         **with_own_scripts(os.environ),

@@ -6,7 +6,7 @@ import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.forgetting import forget
+from qrsession.verbs.forgetting import forget
 
 
 def command(

@@ -206,7 +206,7 @@ def max_time_of(max_time: str | None, say: Callable[[str], None]) -> MaxTimeChoi
     """
     if max_time != SLURM:
         return MaxTimeChoice(max_time)
-    from qrsession.slurm import session_time_s  # noqa: PLC0415 - for jobs of Slurm alone
+    from qrsession.neighbours.slurm import session_time_s  # noqa: PLC0415 - for jobs of Slurm alone
 
     left_s = session_time_s(say)
     return MaxTimeChoice(None if left_s is None else str(left_s), is_at_most=True)
@@ -231,7 +231,7 @@ def budget_of(budget: str | None) -> int | None:
     """
     if budget is None:
         return None
-    from qrsession.budgets import check_budget  # noqa: PLC0415 - few commands are given one
+    from qrsession.money.budgets import check_budget  # noqa: PLC0415 - few commands are given one
 
     return check_budget(parse_duration(budget))
 

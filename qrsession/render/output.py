@@ -11,8 +11,8 @@ from qrsession.errors import QrsessionError, StorageError
 from qrsession.render.terminal import Style, Terminal, filled
 
 if TYPE_CHECKING:
-    from qrsession.events import Event
     from qrsession.render.progress import Inquiry, Progress
+    from qrsession.waiting.events import Event
 
 log = Log(SAID)
 

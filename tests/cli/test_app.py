@@ -17,10 +17,10 @@ import qrsession
 from qrsession import __version__
 from qrsession.cli.app import SECTIONS, VERBS
 from qrsession.cli.boundary import Terminated, run
-from qrsession.entries import SessionEntry
 from qrsession.errors import WaitInterruptedError
 from qrsession.settings import Settings
-from qrsession.state import Ledger
+from qrsession.state.entries import SessionEntry
+from qrsession.state.ledger import Ledger
 
 ROOT = Path(qrsession.__file__).parents[1]
 COMMAND = [sys.executable, "-m", "qrsession"]
@@ -189,8 +189,9 @@ def test_what_is_known_here_is_told_without_what_asks_services(
         timeout=60,
     )
     loaded = set(done.stderr.split())
-    assert "qrsession.accounting" in loaded
-    rooms = {"service", "session", "accounts", "pending", "budgets", "client", "protocol.models"}
+    assert "qrsession.money.accounting" in loaded
+    rooms = {"service", "session", "accounts.account", "state.pending", "money.budgets"}
+    rooms |= {"client", "protocol.models"}
     assert loaded.isdisjoint(f"qrsession.{room}" for room in rooms)
 
 

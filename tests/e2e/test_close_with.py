@@ -16,14 +16,14 @@ import psutil
 import pytest
 
 from qrsession.clock import utc_now
-from qrsession.entries import SessionEntry
-from qrsession.forgotten import Ages
-from qrsession.pending import Intent, Pending
+from qrsession.closing.forgotten import Ages
+from qrsession.closing.tidying import close_forgotten, sift
 from qrsession.service import RuntimeService
 from qrsession.settings import Settings
-from qrsession.state import Ledger
-from qrsession.tidying import close_forgotten, sift
-from qrsession.workspace import Workspace
+from qrsession.state.entries import SessionEntry
+from qrsession.state.ledger import Ledger
+from qrsession.state.pending import Intent, Pending
+from qrsession.verbs.workspace import Workspace
 from tests.e2e.conftest import COMMAND, Cli
 from tests.e2e.programs import CRN, ENDLESS_SHOTS, SLOW, is_alive, wait_for, write
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from qrsession.finding import find_jobs
 from qrsession.local.process import daemon
-from qrsession.records import Records
 from qrsession.settings import Settings
+from qrsession.state.records import Records
 from qrsession.testing.control import Control
-from qrsession.workspace import Workspace
+from qrsession.verbs.finding import find_jobs
+from qrsession.verbs.workspace import Workspace
 from tests.conftest import settings_of, stop_runtime
 from tests.e2e.conftest import Cli
 

@@ -14,10 +14,16 @@ from typing import Any
 
 import pytest
 
-from qrsession.events import JobStatusSeen, JobSubmitted, ResultKept, SessionStateSeen, read_event
 from qrsession.local.process import daemon
 from qrsession.service import RuntimeService
 from qrsession.testing.control import Control
+from qrsession.waiting.events import (
+    JobStatusSeen,
+    JobSubmitted,
+    ResultKept,
+    SessionStateSeen,
+    read_event,
+)
 from tests.conftest import settings_of
 from tests.e2e.conftest import COMMAND, Cli
 from tests.e2e.programs import wait_for
