@@ -57,7 +57,7 @@ def main(device: str) -> None:
     from qiskit_aer import AerSimulator
 
     from qrsession import RuntimeService, Sampler, Session
-    from qrsession.transpilation import pass_manager
+    from qrsession.circuits.transpilation import pass_manager
 
     bell = QuantumCircuit(2)
     bell.h(0)

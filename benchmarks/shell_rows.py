@@ -181,10 +181,10 @@ class Slowest:
 
 def main(count: int) -> None:
     """Enter open sessions into the ledger, each with a job and its result."""
-    from qrsession.entries import JobEntry, SessionEntry
-    from qrsession.records import Records
     from qrsession.settings import Settings
-    from qrsession.state import Ledger
+    from qrsession.state.entries import JobEntry, SessionEntry
+    from qrsession.state.ledger import Ledger
+    from qrsession.state.records import Records
 
     result = _result_of_a_job()
     settings = Settings.from_environ()

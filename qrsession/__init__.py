@@ -8,7 +8,7 @@ from qrsession.lazy_names import load_when_used
 # Type checkers know the name; importing it from typing would be most of this package's own time.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from qrsession.accounts import Account
+    from qrsession.accounts.account import Account
     from qrsession.errors import QrsessionError
     from qrsession.job import RuntimeJob
     from qrsession.options import Options
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Account": "qrsession.accounts",
+    "Account": "qrsession.accounts.account",
     "Batch": "qrsession.session",
     "Estimator": "qrsession.primitives",
     "Options": "qrsession.options",

@@ -15,11 +15,11 @@ from qiskit.providers import BackendV2
 from qiskit.providers import Options as RunOptions
 from qiskit.transpiler import Target
 
+from qrsession.circuits.isa import InstructionSet
+from qrsession.circuits.target import build_target, has_fractional_gates
 from qrsession.errors import InvalidValueError, UsageError
-from qrsession.isa import InstructionSet
 from qrsession.protocol.fields import optional, required
 from qrsession.service import BackendDocuments
-from qrsession.target import build_target, has_fractional_gates
 
 if TYPE_CHECKING:
     from qrsession.service import RuntimeService

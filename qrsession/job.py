@@ -7,7 +7,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from qrsession.entries import JobEntry
 from qrsession.errors import (
     JobCancelledError,
     JobFailedError,
@@ -15,17 +14,18 @@ from qrsession.errors import (
     NotFinishedError,
     ServiceUnavailableError,
 )
-from qrsession.going_on import after_end
-from qrsession.paying import settle
+from qrsession.money.going_on import after_end
+from qrsession.money.paying import settle
 from qrsession.protocol import faults
 from qrsession.protocol.models import JobCreated, JobMetrics, JobRecord, JobRequest
 from qrsession.protocol.routes import LONGEST_HOLD_S
 from qrsession.protocol.status import FINAL_JOB_STATUSES, RAN_TOO_LONG_STATUS, JobStatus
 from qrsession.protocol.typed import is_program_result
-from qrsession.reports import UNKNOWN_STATUS
 from qrsession.service import RuntimeService
+from qrsession.state.entries import JobEntry
 from qrsession.tags import is_own_tag, without_own_tag
-from qrsession.waiting import Deadline, OnLost, Waiting
+from qrsession.verbs.reports import UNKNOWN_STATUS
+from qrsession.waiting.single import Deadline, OnLost, Waiting
 
 # What qiskit-ibm-runtime and the primitives of Qiskit call the states.
 _QISKIT_STATUS = {

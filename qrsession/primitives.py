@@ -16,18 +16,18 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from qrsession.backend import Backend
-from qrsession.circuits import measures
+from qrsession.circuits.isa import foreign_term, is_dynamic, register_problem
+from qrsession.circuits.misfits import unfit_register
+from qrsession.circuits.prepared import Place, Preparation, no_measurement
+from qrsession.circuits.reading import measures
+from qrsession.circuits.sources import Source, SourceFormat, Transpilation
 from qrsession.codec import circuits_to_qpy, decode, encode
 from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
-from qrsession.isa import foreign_term, is_dynamic, register_problem
 from qrsession.job import RuntimeJob
-from qrsession.misfits import unfit_register
 from qrsession.options import Options
-from qrsession.prepared import Place, Preparation, no_measurement
 from qrsession.service import RuntimeService, service_of
 from qrsession.session import Session
-from qrsession.sources import Source, SourceFormat, Transpilation
-from qrsession.submit import submit
+from qrsession.submission.submit import submit
 
 _PROGRAM_VERSION = 2
 _NAME = "the circuit"

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from qrsession.accounts import Account, resolve_account
+from qrsession.accounts.account import Account, resolve_account
+from qrsession.accounts.connection import connect, tokens_of, with_local_runtime
+from qrsession.accounts.instances import Place, named
 from qrsession.cache import Cache, content_key
 from qrsession.clock import utc_now
-from qrsession.connection import connect, tokens_of, with_local_runtime
 from qrsession.diagnostics import Log
 from qrsession.errors import (
     BackendNotFoundError,
@@ -21,19 +22,18 @@ from qrsession.errors import (
     RequestRefusedError,
     StorageError,
 )
-from qrsession.instances import Place, named
 from qrsession.names import listed
-from qrsession.pending import Pending
 from qrsession.protocol.models import BackendSummary, InstanceUsage, JobRecord
-from qrsession.records import Records
 from qrsession.settings import LOCAL_ACCOUNT, Settings, unattended_place
-from qrsession.state import Warn, log_warning
+from qrsession.state.ledger import Warn, log_warning
+from qrsession.state.pending import Pending
+from qrsession.state.records import Records
 
 if TYPE_CHECKING:
+    from qrsession.accounts.placement import InstanceFinder, Wants
     from qrsession.backend import Backend
     from qrsession.client.rest import RestClient
     from qrsession.job import RuntimeJob
-    from qrsession.placement import InstanceFinder, Wants
     from qrsession.protocol.instances import Instance
 
 
@@ -141,7 +141,7 @@ class RuntimeService:
     @property
     def finder(self) -> "InstanceFinder":
         """What finds the instances that the account's key sees."""
-        from qrsession.placement import InstanceFinder  # noqa: PLC0415 - few commands look for an instance
+        from qrsession.accounts.placement import InstanceFinder  # noqa: PLC0415 - few commands look for an instance
 
         with self._lock:
             if self._finder is None:
@@ -237,7 +237,7 @@ class RuntimeService:
         Raises:
             BackendNotFoundError: The account has none of that name.
         """
-        from qrsession.placement import Wants  # noqa: PLC0415 - few commands look for an instance
+        from qrsession.accounts.placement import Wants  # noqa: PLC0415 - few commands look for an instance
 
         self.choose_instance(Wants(name))
         found = [backend for backend in self.client.list_backends() if backend.name == name]
@@ -253,7 +253,7 @@ class RuntimeService:
         Raises:
             BackendNotFoundError: There is none.
         """
-        from qrsession.placement import Wants, online_and_wide  # noqa: PLC0415 - few commands look for an instance
+        from qrsession.accounts.placement import Wants, online_and_wide  # noqa: PLC0415 - few commands look for an instance
 
         self.choose_instance(Wants(min_num_qubits=min_num_qubits))
         candidates = online_and_wide(self.backends(), min_num_qubits)
@@ -294,7 +294,7 @@ class RuntimeService:
         Raises:
             BackendNotFoundError: The account has none of that name; the message names those it has.
         """
-        from qrsession.placement import Wants  # noqa: PLC0415 - few commands look for an instance
+        from qrsession.accounts.placement import Wants  # noqa: PLC0415 - few commands look for an instance
 
         self.choose_instance(Wants(name))
         client = self.client

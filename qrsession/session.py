@@ -8,22 +8,22 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from qrsession.budgets import longest_with
-from qrsession.entries import SessionEntry
+from qrsession.accounts.placement import Wants
 from qrsession.errors import InvalidValueError, SessionClosedError
-from qrsession.going_on import at_session_end
 from qrsession.job import RuntimeJob
-from qrsession.opening import Entering, close_session, open_session
+from qrsession.money.budgets import longest_with
+from qrsession.money.going_on import at_session_end
 from qrsession.options import Options
-from qrsession.patience import Patience
-from qrsession.placement import Wants
 from qrsession.protocol.models import SessionRecord, SessionRequest
 from qrsession.protocol.options import OPTIONS_OF
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.service import BackendDocuments, RuntimeService, service_of
 from qrsession.session_arguments import check_longest, name_of, parse_max_time, service_for
-from qrsession.state import Ledger
-from qrsession.submit import submit
+from qrsession.state.entries import SessionEntry
+from qrsession.state.ledger import Ledger
+from qrsession.submission.opening import Entering, close_session, open_session
+from qrsession.submission.patience import Patience
+from qrsession.submission.submit import submit
 
 if TYPE_CHECKING:
     from qrsession.backend import Backend
@@ -249,7 +249,7 @@ class Session:
         return job
 
     def _check_pubs(self, program_id: str, pubs: Any) -> None:
-        from qrsession.isa import check_pubs  # noqa: PLC0415 - the room of Qiskit
+        from qrsession.circuits.isa import check_pubs  # noqa: PLC0415 - the room of Qiskit
 
         if isinstance(pubs, list | tuple):
             check_pubs(program_id, pubs, self.device().instruction_set)

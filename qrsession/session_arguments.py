@@ -50,7 +50,7 @@ def check_longest(
     """
     longest_s = None
     if max_time_s is not None or is_needed:
-        from qrsession.plan_limits import longest_session_s  # noqa: PLC0415 - for `open` alone
+        from qrsession.accounts.plan_limits import longest_session_s  # noqa: PLC0415 - for `open` alone
 
         longest_s = longest_session_s(service)
     if max_time_s is not None and longest_s is not None and max_time_s > longest_s:

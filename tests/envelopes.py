@@ -13,9 +13,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from qrsession import events
 from qrsession.errors import QrsessionError
 from qrsession.render import envelope
+from qrsession.waiting import events
 
 _SCHEMAS = files("qrsession").joinpath("schemas")
 _NOTHING_ELSE = {"unevaluatedProperties": False}

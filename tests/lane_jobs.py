@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from qrsession.local.lanes.lane import LaneJob
-from tests.circuits import BELL
+from tests.sample_circuits import BELL
 
 
 def job(circuit: Any = BELL, *, shots: int = 100, **changes: Any) -> LaneJob:

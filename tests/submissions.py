@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from qrsession.client.transport import Call, Reply
-from qrsession.patience import Patience
+from qrsession.submission.patience import Patience
 
 Send = Callable[[Call], Reply]
 Fault = Callable[[Send, Call], Reply]

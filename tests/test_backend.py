@@ -13,9 +13,9 @@ from qiskit_ibm_runtime.utils.backend_converter import convert_to_target
 from qiskit_ibm_runtime.utils.backend_decoder import configuration_from_server_data
 
 from qrsession.backend import Backend
+from qrsession.circuits.target import build_target
 from qrsession.errors import InvalidValueError, UsageError, WireFormatError
 from qrsession.service import BackendDocuments
-from qrsession.target import build_target
 from tests.documents import SNAPSHOTS, Document, parsed
 
 MACHINES = sorted(path.parent.name for path in SNAPSHOTS.glob("*/conf_*.json"))

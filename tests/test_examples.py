@@ -8,9 +8,9 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
-from qrsession.circuits import read_circuits
-from qrsession.sources import Transpilation, list_examples, read_source
-from qrsession.transpilation import transpile
+from qrsession.circuits.reading import read_circuits
+from qrsession.circuits.sources import Transpilation, list_examples, read_source
+from qrsession.circuits.transpilation import transpile
 
 SHOTS = 20_000
 Counts = dict[str, int]

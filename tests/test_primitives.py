@@ -15,13 +15,13 @@ from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit
 
 from qrsession import Estimator, Options, Sampler
-from qrsession.accounts import local_account
+from qrsession.accounts.account import local_account
 from qrsession.backend import Backend
+from qrsession.circuits.sources import Transpilation
+from qrsession.circuits.transpilation import transpile
 from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
 from qrsession.service import BackendDocuments, RuntimeService
 from qrsession.settings import Settings
-from qrsession.sources import Transpilation
-from qrsession.transpilation import transpile
 from tests.documents import parsed
 
 OBSERVABLES = ["ZII", "IZZ", SparsePauliOp.from_list([("XXX", 0.5), ("IYX", -0.25), ("ZIZ", 1.5)])]

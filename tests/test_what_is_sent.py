@@ -29,7 +29,7 @@ from qiskit.transpiler import CouplingMap
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 from qrsession import Batch, Estimator, RuntimeService, Sampler, Session
-from qrsession.accounts import Account
+from qrsession.accounts.account import Account
 from qrsession.local.account.identity import LOCAL_CRN
 from qrsession.local.api.app import create_app
 from qrsession.local.api.connections import server_config

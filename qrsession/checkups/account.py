@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from qrsession.account_reports import without_sign_on
-from qrsession.accounts import (
+from qrsession.accounts.account import (
     DEFAULT_NAMES,
     RESERVED_NAMES,
     TOKEN_VARIABLE,
@@ -12,11 +11,12 @@ from qrsession.accounts import (
     choose_account,
     read_accounts,
 )
+from qrsession.accounts.reports import without_sign_on
 from qrsession.checkups.findings import Finding, failed_with, ok, warning
 from qrsession.checkups.surroundings import Surroundings
 from qrsession.errors import QrsessionError
 from qrsession.settings import ACCOUNT_VARIABLE
-from qrsession.state import Warn
+from qrsession.state.ledger import Warn
 from qrsession.storage import quoted
 
 ACCOUNT = "account"

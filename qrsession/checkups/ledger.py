@@ -7,9 +7,9 @@ from shlex import quote
 from qrsession.checkups.findings import Finding, ok, warning
 from qrsession.checkups.surroundings import Surroundings
 from qrsession.names import listed
-from qrsession.pending import Closing, Intent, IntentState, Opening, Pending
-from qrsession.records import Records
-from qrsession.state import Ledger
+from qrsession.state.ledger import Ledger
+from qrsession.state.pending import Closing, Intent, IntentState, Opening, Pending
+from qrsession.state.records import Records
 
 _LEDGER = "ledger"
 _JOBS = "jobs"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from qrsession.account_reports import without_sign_on
-from qrsession.accounts import Account
+from qrsession.accounts.account import Account
+from qrsession.accounts.reports import without_sign_on
 from qrsession.checkups.findings import Finding, failed, ok, warning
 from qrsession.checkups.surroundings import Surroundings
 from qrsession.errors import InvalidValueError, ServiceUnavailableError

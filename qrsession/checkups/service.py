@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http import HTTPStatus
 
-from qrsession.account_probe import Check, CheckVerdict, probe_account
-from qrsession.accounts import Account
+from qrsession.accounts.account import Account
+from qrsession.accounts.connection import tokens_of
+from qrsession.accounts.probe import Check, CheckVerdict, probe_account
 from qrsession.checkups.findings import (
     Finding,
     Status,
@@ -16,7 +17,6 @@ from qrsession.checkups.findings import (
     warning,
 )
 from qrsession.checkups.surroundings import Surroundings, Task
-from qrsession.connection import tokens_of
 from qrsession.duration import format_duration
 from qrsession.errors import (
     NotAuthorizedError,

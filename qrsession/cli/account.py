@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from qrsession.accounts import (
+from qrsession.accounts.account import (
     CHANNEL_VARIABLE,
     CHANNELS,
     DEFAULT_CHANNEL,
@@ -18,12 +18,12 @@ from qrsession.accounts import (
     Account,
     Resubmit,
 )
+from qrsession.accounts.saved import Saving
 from qrsession.cli import asking, keys, options
 from qrsession.cli.account_check import check
 from qrsession.cli.context import Context
 from qrsession.errors import InvalidValueError, UsageError
 from qrsession.render.accounts import account_text, accounts_text
-from qrsession.saved_accounts import Saving
 
 
 class Channel(StrEnum):

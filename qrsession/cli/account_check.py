@@ -10,7 +10,7 @@ from qrsession.render.checks import checks_text
 from qrsession.render.terminal import Terminal
 
 if TYPE_CHECKING:
-    from qrsession.account_probe import Probe
+    from qrsession.accounts.probe import Probe
 
 
 def check(
@@ -33,7 +33,7 @@ def check(
         qrsession account check local --json
     """
     # Imported here because the other commands of the group ask no service.
-    from qrsession.account_probe import probe_account  # noqa: PLC0415
+    from qrsession.accounts.probe import probe_account  # noqa: PLC0415
 
     probe = probe_account(context.workspace.service(name, instance))
     if probe.error is None or not context.output.mode.json:

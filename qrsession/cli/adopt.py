@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from qrsession.admission import adopt
 from qrsession.cli import options
 from qrsession.cli.context import Context
+from qrsession.verbs.admission import adopt
 
 
 def command(

@@ -75,9 +75,9 @@ def _parse(words: list[str]) -> tuple[str | None, bool]:
 
 def _list(context: Context, service: "RuntimeService", min_qubits: int) -> None:
     # Imported here, and below, because the help of this command needs none of it.
-    from qrsession.devices import wide_enough  # noqa: PLC0415
-    from qrsession.instances import names_of  # noqa: PLC0415
+    from qrsession.accounts.instances import names_of  # noqa: PLC0415
     from qrsession.render.devices import backends_text  # noqa: PLC0415
+    from qrsession.verbs.devices import wide_enough  # noqa: PLC0415
 
     found = service.backends()
     backends = found if min_qubits == 1 else wide_enough(found, min_qubits)
@@ -93,9 +93,9 @@ def _list(context: Context, service: "RuntimeService", min_qubits: int) -> None:
 
 
 def _show(context: Context, service: "RuntimeService", name: str) -> None:
-    from qrsession.devices import DeviceOverview  # noqa: PLC0415
-    from qrsession.placement import Wants  # noqa: PLC0415
+    from qrsession.accounts.placement import Wants  # noqa: PLC0415
     from qrsession.render.devices import backend_text  # noqa: PLC0415
+    from qrsession.verbs.devices import DeviceOverview  # noqa: PLC0415
 
     place = service.choose_instance(Wants(name))
     backend = service.backend_summary(name)
@@ -113,7 +113,7 @@ def _show(context: Context, service: "RuntimeService", name: str) -> None:
 
 
 def _save(context: Context, service: "RuntimeService", name: str, to: Path | None) -> None:
-    from qrsession.snapshots import save_snapshot  # noqa: PLC0415 - seldom done
+    from qrsession.verbs.snapshots import save_snapshot  # noqa: PLC0415 - seldom done
 
     snapshot = save_snapshot(service, name, to)
     context.output.say(f"Saved {name}, {snapshot.size_bytes // 1024} KiB.")

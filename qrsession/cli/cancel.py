@@ -9,7 +9,7 @@ from qrsession.cli.context import Context
 from qrsession.errors import UsageError
 
 if TYPE_CHECKING:
-    from qrsession.cancelling import Cancellations
+    from qrsession.verbs.cancelling import Cancellations
 
 
 def command(
@@ -59,8 +59,8 @@ def _cancel(
     where: tuple[str | None, str | None],
 ) -> "Cancellations":
     # Imported here: the help needs none of it.
-    from qrsession.cancelling import cancel_all, cancel_jobs  # noqa: PLC0415
-    from qrsession.finding import find_jobs  # noqa: PLC0415
+    from qrsession.verbs.cancelling import cancel_all, cancel_jobs  # noqa: PLC0415
+    from qrsession.verbs.finding import find_jobs  # noqa: PLC0415
 
     workspace, interactive = context.workspace, context.is_interactive
     if not jobs:

@@ -1,15 +1,15 @@
 """``qrsession close``: take no more jobs."""
 
-import time
 from typing import Annotated
 
 import typer
 
-from qrsession.accounting import account_for
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.closing import closed_text, select_to_close, wait_until_closed
-from qrsession.closings import close_each
+from qrsession.closing.close import closed_text, select_to_close
+from qrsession.closing.several import close_each
+from qrsession.money.accounting import account_for
+from qrsession.waiting.single import Deadline
 
 
 def command(
@@ -41,17 +41,16 @@ def command(
         qrsession close --all --cancel --wait --timeout 60
     """
     options.check_wait(timeout, wait=wait)
-    timeout_s = options.seconds_of(timeout)
+    deadline = Deadline(options.seconds_of(timeout))
     keys = [*(sessions or []), *([session] if session else [])]
     workspace = context.workspace
     entries = select_to_close(
         workspace, keys, everything=close_all, interactive=context.is_interactive
     )
     closings = close_each(workspace, entries, cancel=cancel)
-    closed = closings.reports
     if wait:
-        closed = [wait_until_closed(workspace, report, timeout_s, time.sleep) for report in closed]
-    closed = [account_for(workspace, report) for report in closed]
+        closings.wait(workspace, deadline)
+    closed = [account_for(workspace, report) for report in closings.reports]
     for report in closed:
         context.output.say(closed_text(report))
     closings.raise_failures()

@@ -141,7 +141,7 @@ def _program(_line: Line, _settings: Settings) -> Offers:
 
 
 def _modes(_line: Line, _settings: Settings) -> Offers:
-    from qrsession.modes import OpenMode  # noqa: PLC0415 - few lines name a mode
+    from qrsession.money.modes import OpenMode  # noqa: PLC0415 - few lines name a mode
 
     return Offers.of(*OpenMode)
 

@@ -12,10 +12,10 @@ from qrsession.render.terminal import Terminal
 from qrsession.settings import Settings
 
 if TYPE_CHECKING:
+    from qrsession.accounts.saved import SavedAccounts
     from qrsession.cache import Cache
-    from qrsession.entries import SessionEntry
-    from qrsession.saved_accounts import SavedAccounts
-    from qrsession.workspace import Workspace
+    from qrsession.state.entries import SessionEntry
+    from qrsession.verbs.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class Context:
     @property
     def workspace(self) -> "Workspace":
         """The user's sessions; what is wrong with the ledger is said on stderr."""
-        from qrsession.workspace import Workspace  # noqa: PLC0415 - commands load what they use
+        from qrsession.verbs.workspace import Workspace  # noqa: PLC0415 - commands load what they use
 
         return Workspace(self.settings, warn=self.output.warn, say=self.output.say)
 
     @property
     def accounts(self) -> "SavedAccounts":
         """The user's accounts; what is wrong with their file is said on stderr."""
-        from qrsession.saved_accounts import (  # noqa: PLC0415 - commands load what they use
+        from qrsession.accounts.saved import (  # noqa: PLC0415 - commands load what they use
             SavedAccounts,
         )
 
@@ -74,7 +74,7 @@ class Context:
             UsageError: Which one is meant cannot be told.
         """
         # The ledger alone: who only wants a name need not load what asks services.
-        from qrsession.state import Ledger  # noqa: PLC0415 - commands load what they use
+        from qrsession.state.ledger import Ledger  # noqa: PLC0415 - commands load what they use
 
         ledger = Ledger(self.settings, warn=self.output.warn)
         return ledger.choose(explicit, self.settings.session, interactive=self.is_interactive)

@@ -121,7 +121,7 @@ def _check_local(context: Context, session: str | None, *, local: bool) -> None:
 
 def _lines_for_client(context: Context, syntax: Syntax, *, unset: bool) -> str:
     # Imported here because the help of this command needs none of it.
-    from qrsession.unmodified import client_variables, variables_to_remove  # noqa: PLC0415
+    from qrsession.neighbours.unmodified import client_variables, variables_to_remove  # noqa: PLC0415
 
     if unset:
         return removals_text(variables_to_remove(os.environ), syntax)
@@ -138,7 +138,7 @@ def _lines_for_client(context: Context, syntax: Syntax, *, unset: bool) -> str:
 
 def _lines_for_qrmi(context: Context, session: str | None, syntax: Syntax, *, unset: bool) -> str:
     # Imported here, as above.
-    from qrsession.qrmi import qrmi_variables, variables_to_remove  # noqa: PLC0415
+    from qrsession.neighbours.qrmi import qrmi_variables, variables_to_remove  # noqa: PLC0415
 
     if unset:
         names = variables_to_remove(os.environ, session)

@@ -9,15 +9,19 @@ import typer
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.cli.reporting import EndTeller, Report, Summary
-from qrsession.errors import QrsessionError, UsageError
+from qrsession.errors import InterruptedCommandError, QrsessionError, UsageError
 from qrsession.settings import ACCOUNT_VARIABLE, SESSION_VARIABLE, STATE_VARIABLE
 
 if TYPE_CHECKING:
-    from qrsession.admission import OpenRequest
-    from qrsession.reports import SessionReport
-    from qrsession.workspace import Workspace
+    from qrsession.verbs.admission import OpenRequest
+    from qrsession.verbs.reports import SessionReport
+    from qrsession.verbs.workspace import Workspace
 
 EXIT_NOT_OPENED = 125
+_OPENS = (
+    "The session is still being opened, and will be closed at once; the command is not run. "
+    "Once more, and that is not waited for."
+)
 _GOES_ON = "The session is being closed; once more, and that is left to a later command."
 
 
@@ -59,8 +63,9 @@ def command(
     exit code is the command's own; 125 if no session could be opened, 126 or 127 if the command
     cannot be executed or found, 128+n if signal n ended it.
 
-    Signals are passed on to the command; the third SIGINT, SIGTERM, SIGHUP or SIGQUIT that is
-    passed on kills it. The session is closed when the command itself ends, whatever it left
+    Signals are passed on to the command, and where there is no terminal, as in CI, to all that it
+    started, which gets a process group of its own; the third SIGINT, SIGTERM, SIGHUP or SIGQUIT
+    that is passed on kills it. The session is closed when the command itself ends, whatever it left
     running. A second Ctrl-C while it is being closed gives up, and says what is open. If exec
     itself is killed, a process in the background closes the session: see `open --close-with`.
 
@@ -69,15 +74,15 @@ def command(
         qrsession exec --local --max-time "10m" -- sh -c 'qrsession run @ghz && qrsession status'
     """
     # Imported here: its help needs none of it.
-    from qrsession.admission import OpenRequest  # noqa: PLC0415
-    from qrsession.ending import Closer, still_open_text  # noqa: PLC0415
-    from qrsession.guarding import guard_own, own_mark  # noqa: PLC0415
-    from qrsession.modes import parse_mode  # noqa: PLC0415
-    from qrsession.supervise import AbandonedError, Supervisor  # noqa: PLC0415
+    from qrsession.closing.ending import Closer, still_open_text  # noqa: PLC0415
+    from qrsession.closing.guarding import guard_own, own_mark  # noqa: PLC0415
+    from qrsession.money.modes import parse_mode  # noqa: PLC0415
+    from qrsession.processes.supervise import AbandonedError, Supervisor  # noqa: PLC0415
+    from qrsession.verbs.admission import OpenRequest  # noqa: PLC0415
 
     teller = EndTeller(context, summary, report)
     teller.check()
-    close_timeout_s = options.seconds_of(close_timeout) or 0.0
+    close_timeout_s = options.seconds_of(close_timeout, "--close-timeout") or 0.0
     longest = options.max_time_of(max_time, context.output.say)
     request = OpenRequest(
         backend,
@@ -92,7 +97,7 @@ def command(
         closes_with=own_mark(),
     )
     workspace = context.workspace
-    with Supervisor() as supervisor:
+    with Supervisor(lambda: context.output.warn(_OPENS)) as supervisor:
         session = _open(context, workspace, request, teller)
         supervisor.hold()
         entry = workspace.ledger.find(session.session_id)
@@ -119,16 +124,27 @@ def command(
 def _open(
     context: Context, workspace: "Workspace", request: "OpenRequest", teller: EndTeller
 ) -> "SessionReport":
-    from qrsession.admission import open_new  # noqa: PLC0415 - as above
+    from qrsession.processes.supervise import AbandonedError  # noqa: PLC0415 - as above
+    from qrsession.verbs.admission import open_new  # noqa: PLC0415 - as above
 
     try:
         return open_new(workspace, request, make_current=False)
     except UsageError:
         raise
-    except QrsessionError as error:
-        context.output.fail(context.command, error)
-        teller.tell_failure(error)
-        raise typer.Exit(EXIT_NOT_OPENED) from error
+    except AbandonedError as abandoned:
+        error, exit_code = _not_waited_for(), abandoned.exit_code
+    except QrsessionError as refused:
+        error, exit_code = refused, EXIT_NOT_OPENED
+    context.output.fail(context.command, error)
+    teller.tell_failure(error)
+    raise typer.Exit(exit_code) from error
+
+
+def _not_waited_for() -> QrsessionError:
+    return InterruptedCommandError(
+        "Interrupted while the session was being opened; the command was not run.",
+        advice="One that was opened unseen costs nothing and closes by itself: qrsession list",
+    )
 
 
 def _not_run(trouble: str) -> UsageError:
@@ -136,7 +152,7 @@ def _not_run(trouble: str) -> UsageError:
 
 
 def _environment(context: Context, session: "SessionReport") -> dict[str, str]:
-    from qrsession.supervise import with_own_scripts  # noqa: PLC0415 - as above
+    from qrsession.processes.supervise import with_own_scripts  # noqa: PLC0415 - as above
 
     return {
         **with_own_scripts(os.environ),

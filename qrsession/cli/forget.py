@@ -6,7 +6,7 @@ import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.forgetting import forget
+from qrsession.verbs.forgetting import forget
 
 
 def command(
@@ -24,7 +24,8 @@ def command(
 
     It is for sessions whose service is gone, or that others close. One that may still be open is
     said, and until when; `qrsession close ID` closes it, and `qrsession adopt ID` takes it back.
-    Its jobs and results stay here. Prints the ids.
+    It closes with no process any more, not even adopted; the end of its own exec closes it all the
+    same. Its jobs and results stay here. Prints the ids.
 
     Examples:
         qrsession forget "$(qrsession open --local)"

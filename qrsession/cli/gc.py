@@ -6,15 +6,15 @@ import typer
 
 from qrsession.cli import asking
 from qrsession.cli.context import Context
+from qrsession.closing.forgotten import Ages
 from qrsession.duration import parse_duration
 from qrsession.errors import UsageError
-from qrsession.forgotten import Ages
 
 if TYPE_CHECKING:
-    from qrsession.closings import Closings
+    from qrsession.closing.several import Closings
+    from qrsession.closing.tidying import Judged, Sifted
     from qrsession.render.terminal import Terminal
-    from qrsession.tidying import Judged, Sifted
-    from qrsession.workspace import Workspace
+    from qrsession.verbs.workspace import Workspace
 
 
 def command(
@@ -37,15 +37,15 @@ def command(
     A session looks forgotten when the process that it closes with, or the program that opened it,
     is gone; when it is dedicated, has begun, and had no job for two hours; or when it was opened a
     day ago and never used. --older-than puts another time in place of all of these. One in which a
-    job is queued or runs never does, and sessions that the ledger has not are left alone.
+    job is queued or runs never does, nor one whose process lives, of exec or --close-with; sessions
+    that the ledger has not are left alone.
 
     Examples:
         qrsession gc --dry-run
         qrsession gc --yes --older-than "6h"
     """
     # Imported here: the help needs none of it.
-    from qrsession.closings import close_each  # noqa: PLC0415
-    from qrsession.tidying import sift  # noqa: PLC0415
+    from qrsession.closing.tidying import close_forgotten, sift  # noqa: PLC0415
 
     if yes and dry_run:
         raise UsageError("--yes closes them, and --dry-run closes none.")
@@ -57,7 +57,7 @@ def command(
         return
     if sifted.forgotten and not yes:
         sifted = _asked(context, workspace, sifted, ages)
-    closings = close_each(workspace, [one.entry for one in sifted.forgotten], cancel=cancel)
+    sifted, closings = close_forgotten(workspace, sifted, ages, cancel=cancel)
     _tell(context, sifted, closings)
     closings.raise_failures()
     closed = [report.closed_document() for report in closings.reports]
@@ -69,7 +69,7 @@ def command(
 
 def _asked(context: Context, workspace: "Workspace", sifted: "Sifted", ages: Ages) -> "Sifted":
     """Show what looks forgotten, ask, and return what is to be closed of it."""
-    from qrsession.tidying import Sifted, sift_again  # noqa: PLC0415 - as above
+    from qrsession.closing.tidying import Sifted, sift_again  # noqa: PLC0415 - as above
 
     for judged in sifted.forgotten:
         # What is asked about must be seen, even with --quiet.
@@ -89,7 +89,7 @@ def _asked(context: Context, workspace: "Workspace", sifted: "Sifted", ages: Age
 
 
 def _tell(context: Context, sifted: "Sifted", closings: "Closings") -> None:
-    from qrsession.closing import closed_text  # noqa: PLC0415 - as above
+    from qrsession.closing.close import closed_text  # noqa: PLC0415 - as above
 
     for report in closings.reports:
         context.output.say(closed_text(report))
@@ -104,8 +104,8 @@ def _line_of(judged: "Judged") -> str:
 
 
 def _table_of(sifted: "Sifted", terminal: "Terminal") -> str:
-    from qrsession.overview import Overview, listed_as_forgotten  # noqa: PLC0415 - as above
     from qrsession.render.views import overview_text  # noqa: PLC0415 - as above
+    from qrsession.verbs.overview import Overview, listed_as_forgotten  # noqa: PLC0415 - as above
 
     if not sifted.forgotten and terminal.is_terminal:
         return "No session looks forgotten.\n"

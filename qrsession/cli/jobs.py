@@ -8,9 +8,9 @@ import typer
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.errors import UsageError
-from qrsession.job_lists import JobQuery, Scope, list_jobs
 from qrsession.protocol.status import JobStatus
 from qrsession.render.jobs import jobs_text
+from qrsession.verbs.job_lists import JobQuery, Scope, list_jobs
 
 
 class Status(StrEnum):

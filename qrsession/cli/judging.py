@@ -9,7 +9,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qrsession.agreement import Distribution
 from qrsession.cli.context import Context
 from qrsession.cli.expecting import Asked
 from qrsession.cli.files import check_target, write_target
@@ -22,13 +21,9 @@ from qrsession.errors import (
     UsageError,
     WaitInterruptedError,
 )
-from qrsession.outcomes import Outcome, recall_outcome
-from qrsession.protocol.options import DEFAULT_SHOTS
-from qrsession.references import read_reference, references_for
-from qrsession.render.verdicts import verdict_lines
-from qrsession.reports import JobReport
-from qrsession.results import SampledPub
-from qrsession.verdicts import (
+from qrsession.expecting.agreement import Distribution
+from qrsession.expecting.references import read_reference, references_for
+from qrsession.expecting.verdicts import (
     Ground,
     Verdict,
     check_observables,
@@ -37,12 +32,17 @@ from qrsession.verdicts import (
     judge,
     perfect_of,
 )
-from qrsession.wanted import Expectation, Kind, bound_of, parse_value_expectation
+from qrsession.expecting.wanted import Expectation, Kind, bound_of, parse_value_expectation
+from qrsession.protocol.options import DEFAULT_SHOTS
+from qrsession.render.verdicts import verdict_lines
+from qrsession.results.outcomes import Outcome, recall_outcome
+from qrsession.results.pubs import SampledPub
+from qrsession.verbs.reports import JobReport
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
     from qrsession.render.junit import Suite
-    from qrsession.runs import RunRequest
+    from qrsession.verbs.runs import RunRequest
 
 _INTERRUPTED = WaitInterruptedError("Interrupted.")
 
@@ -102,7 +102,7 @@ class Expected:
                 come out of it is not known.
             InvalidValueError: The reference does not fit them.
         """
-        from qrsession.foreseeing import circuit_names  # noqa: PLC0415 - a kept result needs none
+        from qrsession.expecting.foreseeing import circuit_names  # noqa: PLC0415 - a kept result needs none
 
         is_kept = not request.options.environment["private"]
         circuits = [
@@ -150,7 +150,7 @@ class Expected:
     ) -> list[Ground]:
         if not self.expectations:
             return []
-        from qrsession.foreseeing import Foresight  # noqa: PLC0415 - as above
+        from qrsession.expecting.foreseeing import Foresight  # noqa: PLC0415 - as above
 
         needs_distribution = any(one.needs_distribution for one in self.expectations)
         foresight = Foresight(
@@ -313,7 +313,7 @@ class Judge:
 
 
 def _by_job(circuits: Sequence[Circuit], request: "RunRequest") -> list[list[Circuit]]:
-    from qrsession.foreseeing import circuit_names  # noqa: PLC0415 - as above
+    from qrsession.expecting.foreseeing import circuit_names  # noqa: PLC0415 - as above
 
     if not request.separate:
         return [list(circuits)]

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from stat import S_IRWXG, S_IRWXO, S_ISREG
 
-from qrsession.api_key import LONGEST_BYTES, parse_key
+from qrsession.accounts.api_key import LONGEST_BYTES, parse_key
 from qrsession.cli import asking
 from qrsession.cli.context import Context
 from qrsession.errors import InvalidValueError, UsageError

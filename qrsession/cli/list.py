@@ -7,8 +7,8 @@ import typer
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.errors import UsageError
-from qrsession.overview import survey
 from qrsession.render.views import overview_text
+from qrsession.verbs.overview import survey
 
 
 def command(

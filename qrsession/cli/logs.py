@@ -23,8 +23,8 @@ def command(
         qrsession logs @last --json
     """
     # Imported here: its help needs none of it.
-    from qrsession.finding import find_job  # noqa: PLC0415
     from qrsession.render.jobs import logs_text  # noqa: PLC0415
+    from qrsession.verbs.finding import find_job  # noqa: PLC0415
 
     where = (options.account_of(account, local=local), instance)
     workspace = context.workspace

@@ -14,7 +14,7 @@ from qrsession.names import LAST_JOB
 from qrsession.settings import LOCAL_ACCOUNT, Settings
 
 if TYPE_CHECKING:
-    from qrsession.entries import JobEntry, SessionEntry
+    from qrsession.state.entries import JobEntry, SessionEntry
 
 # More than anybody reads; a folder of records may hold thousands.
 _MOST_JOBS = 100
@@ -58,7 +58,7 @@ class Offers:
 
 def sessions(settings: Settings, incomplete: str) -> Offers:
     """Offer open sessions by name, the last opened first; by id where no name begins so."""
-    from qrsession.state import Ledger  # noqa: PLC0415 - few lines name a session
+    from qrsession.state.ledger import Ledger  # noqa: PLC0415 - few lines name a session
 
     view = Ledger(settings, warn=_ignore).read()
     entries = [*view.sessions.values()][::-1]
@@ -73,11 +73,11 @@ def sessions(settings: Settings, incomplete: str) -> Offers:
 
 def jobs(settings: Settings, session: str | None, incomplete: str) -> Offers:
     """Offer jobs, the last submitted first: those of a session if it is named, else of all."""
-    from qrsession.records import Records  # noqa: PLC0415 - few lines name a job
+    from qrsession.state.records import Records  # noqa: PLC0415 - few lines name a job
 
     records = Records(settings.state_dir)
     if session:
-        from qrsession.state import Ledger  # noqa: PLC0415 - as above
+        from qrsession.state.ledger import Ledger  # noqa: PLC0415 - as above
 
         entry = Ledger(settings, warn=_ignore).read().find(session)
         found = records.jobs(entry.session_id)[::-1]
@@ -89,7 +89,7 @@ def jobs(settings: Settings, session: str | None, incomplete: str) -> Offers:
 
 def backends(settings: Settings, account: str | None) -> Offers:
     """Offer the backends that this machine has met: simulators, twins, and those of sessions."""
-    from qrsession.state import Ledger  # noqa: PLC0415 - few lines name a backend
+    from qrsession.state.ledger import Ledger  # noqa: PLC0415 - few lines name a backend
 
     found: dict[str, str] = {}
     if account in {None, LOCAL_ACCOUNT}:
@@ -104,7 +104,7 @@ def backends(settings: Settings, account: str | None) -> Offers:
 
 def accounts(settings: Settings) -> Offers:
     """Offer the accounts that are saved, and the built-in one."""
-    from qrsession.account_file import AccountFile  # noqa: PLC0415 - few lines name an account
+    from qrsession.accounts.file import AccountFile  # noqa: PLC0415 - few lines name an account
 
     built_in = Offer(LOCAL_ACCOUNT, "the local runtime")
     names = AccountFile(settings.accounts_file, warn=_ignore).names()
@@ -113,7 +113,7 @@ def accounts(settings: Settings) -> Offers:
 
 def circuits(incomplete: str) -> Offers:
     """Offer circuit files, and the bundled circuits."""
-    from qrsession.sources import (  # noqa: PLC0415 - one line in many runs something
+    from qrsession.circuits.sources import (  # noqa: PLC0415 - one line in many runs something
         EXAMPLE_PREFIX,
         list_examples,
     )

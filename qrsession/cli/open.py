@@ -4,15 +4,15 @@ from typing import Annotated
 
 import typer
 
-from qrsession.admission import OpenRequest
+from qrsession.accounts.instances import Place
 from qrsession.cli import options
 from qrsession.cli.context import Context
+from qrsession.closing.guarding import open_guarded
 from qrsession.duration import format_duration
-from qrsession.guarding import open_guarded
-from qrsession.instances import Place
-from qrsession.modes import parse_mode
-from qrsession.processes import ProcessMark
-from qrsession.reports import SessionReport
+from qrsession.money.modes import parse_mode
+from qrsession.processes.mark import ProcessMark
+from qrsession.verbs.admission import OpenRequest
+from qrsession.verbs.reports import SessionReport
 
 
 def command(

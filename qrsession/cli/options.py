@@ -206,7 +206,7 @@ def max_time_of(max_time: str | None, say: Callable[[str], None]) -> MaxTimeChoi
     """
     if max_time != SLURM:
         return MaxTimeChoice(max_time)
-    from qrsession.slurm import session_time_s  # noqa: PLC0415 - for jobs of Slurm alone
+    from qrsession.neighbours.slurm import session_time_s  # noqa: PLC0415 - for jobs of Slurm alone
 
     left_s = session_time_s(say)
     return MaxTimeChoice(None if left_s is None else str(left_s), is_at_most=True)
@@ -231,7 +231,7 @@ def budget_of(budget: str | None) -> int | None:
     """
     if budget is None:
         return None
-    from qrsession.budgets import check_budget  # noqa: PLC0415 - few commands are given one
+    from qrsession.money.budgets import check_budget  # noqa: PLC0415 - few commands are given one
 
     return check_budget(parse_duration(budget))
 
@@ -247,8 +247,12 @@ def one_of(argument: str | None, option: str | None) -> str | None:
     return argument or option
 
 
-def seconds_of(timeout: str | None) -> float | None:
+def seconds_of(timeout: str | None, name: str = "--timeout") -> float | None:
     """Read a time-out: seconds, which may have a fraction, or ``"5m"``.
+
+    Args:
+        timeout: What the user gave.
+        name: The option's name, for the error.
 
     Raises:
         InvalidValueError: It has another form.
@@ -258,9 +262,12 @@ def seconds_of(timeout: str | None) -> float | None:
     try:
         timeout_s = float(timeout)
     except ValueError:
-        return float(parse_duration(timeout))
+        try:
+            return float(parse_duration(timeout))
+        except InvalidValueError as error:
+            raise InvalidValueError(f"{name}: {error.message}", advice=error.advice) from None
     if not 0 <= timeout_s < float("inf"):
-        raise InvalidValueError(f"--timeout is {timeout}; it must be 0 or more seconds.")
+        raise InvalidValueError(f"{name} is {timeout}; it must be 0 or more seconds.")
     return timeout_s
 
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from qrsession.cli.context import Context
 from qrsession.cli.files import check_target, write_target
 from qrsession.errors import InvalidValueError
-from qrsession.outcomes import Outcome, result_command
 from qrsession.render.counts import counts_text
 from qrsession.render.envelope import to_json
 from qrsession.render.estimates import estimates_table, estimates_text
 from qrsession.render.histogram import histogram_text
 from qrsession.render.terminal import Terminal
-from qrsession.reports import JobReport
-from qrsession.results import EstimatedPub, Pub, SampledPub
+from qrsession.results.outcomes import Outcome, result_command
+from qrsession.results.pubs import EstimatedPub, Pub, SampledPub
+from qrsession.verbs.reports import JobReport
 
 if TYPE_CHECKING:
     from qrsession.cli.judging import Judge
-    from qrsession.runs import Submitted
+    from qrsession.verbs.runs import Submitted
 
 
 class Form(StrEnum):

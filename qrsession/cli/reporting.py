@@ -11,8 +11,8 @@ from qrsession.cli.context import Context
 from qrsession.errors import QrsessionError, StorageError, UsageError
 
 if TYPE_CHECKING:
-    from qrsession.reports import SessionReport
-    from qrsession.workspace import Workspace
+    from qrsession.verbs.reports import SessionReport
+    from qrsession.verbs.workspace import Workspace
 
 # With less room than this there is none for a session's own lines.
 _LEAST_BYTES = 4096
@@ -77,7 +77,7 @@ class EndTeller:
         """Tell what the session came to, and how the command in it ended."""
         if self.summary is None and self.report is None:
             return
-        from qrsession.accounting import account_for  # noqa: PLC0415 - as above
+        from qrsession.money.accounting import account_for  # noqa: PLC0415 - as above
         from qrsession.render.envelope import envelope_of  # noqa: PLC0415
 
         session = account_for(workspace, session)
@@ -91,8 +91,8 @@ class EndTeller:
         self, file: Path, workspace: "Workspace", session: "SessionReport", exit_code: int
     ) -> None:
         from qrsession.cli.files import size_of  # noqa: PLC0415 - as above
-        from qrsession.recaps import recap  # noqa: PLC0415
         from qrsession.render.markdown import MOST_BYTES, recap_markdown  # noqa: PLC0415
+        from qrsession.verbs.recaps import recap  # noqa: PLC0415
 
         room_bytes = MOST_BYTES - size_of(file)
         if room_bytes < _LEAST_BYTES:

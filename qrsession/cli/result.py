@@ -11,7 +11,7 @@ from qrsession.names import LAST_JOB
 if TYPE_CHECKING:
     from qrsession.cli.judging import Expected
     from qrsession.job import RuntimeJob
-    from qrsession.outcomes import Outcome
+    from qrsession.results.outcomes import Outcome
 
 
 def command(
@@ -44,7 +44,7 @@ def command(
     """
     # Imported here: its help needs none of it.
     from qrsession.cli.outcomes import ResultForm, show_outcomes  # noqa: PLC0415
-    from qrsession.finding import find_result  # noqa: PLC0415
+    from qrsession.verbs.finding import find_result  # noqa: PLC0415
 
     asked = expecting.Asked(min_fidelity, max_tvd, reference, expect_value or (), junit)
     expected = expecting.expected_of_result(asked)
@@ -72,7 +72,7 @@ def _outcome(
     wait: bool,
     timeout_s: float | None,
 ) -> "Outcome":
-    from qrsession.outcomes import Outcome, read_outcome  # noqa: PLC0415 - as above
+    from qrsession.results.outcomes import Outcome, read_outcome  # noqa: PLC0415 - as above
 
     if isinstance(found, Outcome):
         return found
@@ -81,10 +81,10 @@ def _outcome(
         if not wait:
             return read_outcome(found)
         # Imported here: a result that was kept needs nobody to wait.
-        from qrsession.awaiting import await_jobs  # noqa: PLC0415
         from qrsession.cli.telling import telling  # noqa: PLC0415
-        from qrsession.terms import Terms  # noqa: PLC0415
-        from qrsession.waiting import Deadline  # noqa: PLC0415
+        from qrsession.waiting.awaiting import await_jobs  # noqa: PLC0415
+        from qrsession.waiting.single import Deadline  # noqa: PLC0415
+        from qrsession.waiting.terms import Terms  # noqa: PLC0415
 
         with telling(context, [found]) as tell:
             (outcome,) = await_jobs([found], Terms(Deadline(timeout_s)), tell).checked()

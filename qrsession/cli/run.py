@@ -6,8 +6,8 @@ from qrsession.cli import expecting, options, run_options
 from qrsession.cli.context import Context
 
 if TYPE_CHECKING:
-    from qrsession.runs import RunRequest
-    from qrsession.venues import Venue
+    from qrsession.verbs.runs import RunRequest
+    from qrsession.verbs.venues import Venue
 
 
 def command(
@@ -60,15 +60,15 @@ def command(
         qrsession run --local --backend aer_simulator @bell @ghz --format counts
     """
     # Imported here: its help needs none of it.
-    from qrsession.awaiting import await_jobs  # noqa: PLC0415
+    from qrsession.circuits.sources import read_sources  # noqa: PLC0415
     from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted  # noqa: PLC0415
     from qrsession.cli.telling import tell_submitted, telling  # noqa: PLC0415
     from qrsession.options import Options  # noqa: PLC0415
-    from qrsession.runs import RunRequest, check_shots, parse_values  # noqa: PLC0415
-    from qrsession.sources import read_sources  # noqa: PLC0415
-    from qrsession.terms import Terms  # noqa: PLC0415
-    from qrsession.venues import find_venue  # noqa: PLC0415
-    from qrsession.waiting import Deadline  # noqa: PLC0415
+    from qrsession.verbs.runs import RunRequest, check_shots, parse_values  # noqa: PLC0415
+    from qrsession.verbs.venues import find_venue  # noqa: PLC0415
+    from qrsession.waiting.awaiting import await_jobs  # noqa: PLC0415
+    from qrsession.waiting.single import Deadline  # noqa: PLC0415
+    from qrsession.waiting.terms import Terms  # noqa: PLC0415
 
     unseen = run_options.unseen_of(estimate=estimate, detach=detach)
     if unseen is not None:

@@ -12,9 +12,9 @@ from qrsession.cli.context import Context
 from qrsession.errors import UsageError
 
 if TYPE_CHECKING:
-    from qrsession.patience import Patience
-    from qrsession.sources import Transpilation
-    from qrsession.waiting import Deadline
+    from qrsession.circuits.sources import Transpilation
+    from qrsession.submission.patience import Patience
+    from qrsession.waiting.single import Deadline
 
 DEFAULT_OPTIMIZATION_LEVEL = 2
 
@@ -166,8 +166,8 @@ def transpilation_of(
         UsageError: Circuits are to be sent as they are, and how to change them is said as well.
         InvalidValueError: There is no such level, or the seed is out of range.
     """
+    from qrsession.circuits.sources import Transpilation  # noqa: PLC0415 - as above
     from qrsession.options import Options  # noqa: PLC0415 - as above
-    from qrsession.sources import Transpilation  # noqa: PLC0415 - as above
 
     if as_is:
         if level is not None or seed is not None or fractional_gates:

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qrsession.accounting import examine, new_warnings, warnings_for_all
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.errors import UsageError
+from qrsession.money.accounting import examine, new_warnings, warnings_for_all
 from qrsession.protocol.status import SessionState
 from qrsession.render.terminal import Terminal
 from qrsession.render.views import session_text, sessions_text
-from qrsession.reports import JobReport, SessionReport
+from qrsession.verbs.reports import JobReport, SessionReport
 
 if TYPE_CHECKING:
-    from qrsession.entries import SessionEntry
-    from qrsession.workspace import Workspace
+    from qrsession.state.entries import SessionEntry
+    from qrsession.verbs.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def command(
         return
     # Imported here because few look twice.
     from qrsession.cli.watching import watch as watch_sessions  # noqa: PLC0415
-    from qrsession.waiting import Deadline  # noqa: PLC0415
+    from qrsession.waiting.single import Deadline  # noqa: PLC0415
 
     watch_sessions(context, view, _looker(context, workspace, entry, warn), Deadline(deadline_s))
 

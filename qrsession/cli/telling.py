@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qrsession.cli.context import Context
-from qrsession.events import JobLost, JobStatusSeen, JobSubmitted, Note, NoteKind, Tell
-from qrsession.outcomes import Outcome, outlook_of
 from qrsession.protocol.status import FINAL_JOB_STATUSES, JobStatus
 from qrsession.render.output import Output
 from qrsession.render.progress import Progress
+from qrsession.results.outcomes import Outcome, outlook_of
+from qrsession.waiting.events import JobLost, JobStatusSeen, JobSubmitted, Note, NoteKind, Tell
 
 if TYPE_CHECKING:
-    from qrsession.events import Event
     from qrsession.job import RuntimeJob
+    from qrsession.waiting.events import Event
 
 # In this order.
 _WORDS: dict[str, str] = {

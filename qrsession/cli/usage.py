@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from qrsession.accounting import instance_warnings, survey_usage
 from qrsession.cli import options
 from qrsession.cli.context import Context
+from qrsession.money.accounting import instance_warnings, survey_usage
 from qrsession.render.usage import usage_text
 
 

@@ -1,10 +1,10 @@
 """``qrsession use``: another session becomes the current one."""
 
-from qrsession.choosing import use
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.errors import UsageError
 from qrsession.settings import SESSION_VARIABLE
+from qrsession.verbs.choosing import use
 
 
 def command(

@@ -11,8 +11,8 @@ from qrsession.cli.context import Context
 from qrsession.errors import UsageError
 
 if TYPE_CHECKING:
-    from qrsession.awaiting import Awaited
-    from qrsession.outcomes import Outcome
+    from qrsession.results.outcomes import Outcome
+    from qrsession.waiting.awaiting import Awaited
 
 
 def command(
@@ -49,11 +49,11 @@ def command(
         qrsession wait @last --fail-fast --json
     """
     # Imported here: its help needs none of it.
-    from qrsession.awaiting import await_jobs  # noqa: PLC0415
     from qrsession.cli.telling import telling  # noqa: PLC0415
-    from qrsession.finding import find_wanted  # noqa: PLC0415
-    from qrsession.terms import Terms  # noqa: PLC0415
-    from qrsession.waiting import Deadline  # noqa: PLC0415
+    from qrsession.verbs.finding import find_wanted  # noqa: PLC0415
+    from qrsession.waiting.awaiting import await_jobs  # noqa: PLC0415
+    from qrsession.waiting.single import Deadline  # noqa: PLC0415
+    from qrsession.waiting.terms import Terms  # noqa: PLC0415
 
     if wait_any and (wait_all or fail_fast):
         other = "--all" if wait_all else "--fail-fast"

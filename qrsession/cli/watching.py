@@ -15,11 +15,11 @@ from qrsession.errors import (
     ServiceUnavailableError,
     WaitTimeoutError,
 )
-from qrsession.events import JobStatusSeen, Note, NoteKind, SessionStateSeen
 from qrsession.render.output import Output
 from qrsession.render.terminal import Style
 from qrsession.render.watch import LiveView
-from qrsession.waiting import PATIENCE_S, Deadline
+from qrsession.waiting.events import JobStatusSeen, Note, NoteKind, SessionStateSeen
+from qrsession.waiting.single import PATIENCE_S, Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

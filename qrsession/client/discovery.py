@@ -8,7 +8,7 @@ IBM Cloud's documentation, so that it works where the public ones are out of rea
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from qrsession.accounts import Account, is_ibm_cloud
+from qrsession.accounts.account import Account, is_ibm_cloud
 from qrsession.client.transport import Authorizer, Call, Endpoint, Reply, Transport
 from qrsession.errors import (
     NotAuthorizedError,

@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from qrsession.accounts import Account, is_ibm_cloud
+from qrsession.accounts.account import Account, is_ibm_cloud
 from qrsession.client.transport import Endpoint, is_loopback
 from qrsession.errors import InvalidValueError
 from qrsession.protocol.routes import API_PREFIX, TOKEN_PATH

@@ -4,6 +4,7 @@ It is started by `qrsession.local.lanes` and ends when the runtime does. What us
 in here, under a limit of memory; whatever it leads to ends as the failure of that job alone.
 """
 
+import gc
 import signal
 import socket
 import sys
@@ -21,9 +22,14 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         offer_to_be_killed_first()
         # It takes seconds, in which the runtime may die as well as later.
+        # Nothing of what is loaded is ever garbage: looking for some takes a tenth of that time,
+        # and later, job after job, again.
+        gc.disable()
         from qrsession.local.simulation.running import Runner  # noqa: PLC0415
 
         runner = Runner(memory_mb)
+        gc.freeze()
+        gc.enable()
         limit_address_space(memory_mb)
         channel.sendall(pack({"qiskit_version": runner.qiskit_version}))
         while (frame := receive_frame(channel)) is not None:

@@ -9,7 +9,7 @@ from qrsession.render.views import card_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qrsession.account_reports import AccountReport
+    from qrsession.accounts.reports import AccountReport
 
 _COLUMNS = tuple(
     Column(title) for title in ("NAME", "CHANNEL", "INSTANCE", "REGION", "URL", "DEFAULT")

@@ -10,8 +10,8 @@ from qrsession.render.views import card_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qrsession.devices import DeviceOverview
     from qrsession.protocol.models import BackendSummary
+    from qrsession.verbs.devices import DeviceOverview
 
 _STATUS_STYLES = {"online": Style.GOOD, "paused": Style.WARNING, "offline": Style.BAD}
 _COLUMNS = (

@@ -7,7 +7,7 @@ from qrsession.render.tables import Cell, Column, Row, table_text
 from qrsession.render.terminal import Style, Terminal, clean
 
 if TYPE_CHECKING:
-    from qrsession.estimating import CircuitEstimate, Estimate
+    from qrsession.money.estimating import CircuitEstimate, Estimate
 
 _COLUMNS = (
     Column("QUANTITY", can_fold=True),

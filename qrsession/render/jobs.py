@@ -8,8 +8,8 @@ from qrsession.render.terminal import Terminal, cut
 from qrsession.render.views import JOB_COLUMNS, job_row
 
 if TYPE_CHECKING:
-    from qrsession.job_lists import JobList
-    from qrsession.reports import JobReport
+    from qrsession.verbs.job_lists import JobList
+    from qrsession.verbs.reports import JobReport
 
 _PLACE_COLUMNS = (Column("SESSION"), Column("BACKEND"))
 _AFTER_ID = 1

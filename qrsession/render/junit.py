@@ -12,9 +12,9 @@ from enum import StrEnum
 from xml.etree import ElementTree as ET
 
 from qrsession.errors import ExpectationError, QrsessionError
+from qrsession.expecting.verdicts import Verdict
 from qrsession.render.terminal import clean
-from qrsession.reports import JobReport
-from qrsession.verdicts import Verdict
+from qrsession.verbs.reports import JobReport
 
 _COMPLETED = "completed"
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from qrsession.events import Event, event_document
 from qrsession.render.envelope import to_json
+from qrsession.waiting.events import Event, event_document
 
 
 def _now() -> datetime:

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from qrsession.duration import format_duration
 from qrsession.errors import QrsessionError
 from qrsession.protocol.status import SessionState
-from qrsession.recaps import JobRecap, Recap
 from qrsession.render.estimates import flat_estimates
 from qrsession.render.histogram import histogram_text
 from qrsession.render.tables import seconds_text
 from qrsession.render.terminal import Terminal, clean
 from qrsession.render.views import usage_line
-from qrsession.results import EstimatedPub, Pub, SampledPub
+from qrsession.results.pubs import EstimatedPub, Pub, SampledPub
 from qrsession.settings import LOCAL_ACCOUNT
+from qrsession.verbs.recaps import JobRecap, Recap
 
 # Source: GitHub, "Workflow commands": a step's summary may have 1 MiB, else none of it is shown.
 MOST_BYTES = 2**20

@@ -11,8 +11,8 @@ from qrsession.errors import QrsessionError, StorageError
 from qrsession.render.terminal import Style, Terminal, filled
 
 if TYPE_CHECKING:
-    from qrsession.events import Event
     from qrsession.render.progress import Inquiry, Progress
+    from qrsession.waiting.events import Event
 
 log = Log(SAID)
 
@@ -171,8 +171,8 @@ class Output:
 
     @staticmethod
     def _talk(text: str) -> None:
-        # Nobody can be told that stderr does not work.
-        with suppress(OSError, AttributeError, ValueError):
+        # Nobody can be told that stderr does not work, nor by a handler of signals while it writes.
+        with suppress(OSError, AttributeError, ValueError, RuntimeError):
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
 

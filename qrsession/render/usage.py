@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from qrsession.reports import SessionReport
-    from qrsession.usage import UsageReport
+    from qrsession.money.usage import UsageReport
+    from qrsession.verbs.reports import SessionReport
 
 _USAGE_COLUMNS = (
     Column("INSTANCE", can_fold=True),

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from qrsession.expecting.verdicts import Verdict
 from qrsession.render.terminal import Style, Terminal
-from qrsession.verdicts import Verdict
 
 
 def plus_minus_of(terminal: Terminal) -> str:

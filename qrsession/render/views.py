@@ -10,8 +10,8 @@ from qrsession.render.tables import Cell, Column, Row, seconds_text, table_text
 from qrsession.render.terminal import Style, Terminal, clean, cut
 
 if TYPE_CHECKING:
-    from qrsession.overview import Overview, Stranger
-    from qrsession.reports import BudgetReport, JobReport, SessionReport
+    from qrsession.verbs.overview import Overview, Stranger
+    from qrsession.verbs.reports import BudgetReport, JobReport, SessionReport
 
 _SHORT_ID = 8
 _FACT_INDENT = 13

@@ -9,7 +9,7 @@ from qrsession.render.views import state_cell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qrsession.reports import JobReport
+    from qrsession.verbs.reports import JobReport
 
 
 def waited_text(jobs: "Sequence[JobReport]", terminal: Terminal) -> str:

@@ -19,13 +19,13 @@ from qrsession.errors import LocalRuntimeError
 from qrsession.local.account.identity import LOCAL_CRN
 from qrsession.local.process.daemon import secret_of
 from qrsession.local.process.starting import FOREIGN_VARIABLES
+from qrsession.neighbours.unmodified import api_url, variables_of
 from qrsession.settings import ACCOUNT_VARIABLE, HOME_VARIABLE, Settings
 from qrsession.testing.conditions import RuntimeConditions
 from qrsession.testing.control import Control
-from qrsession.unmodified import api_url, variables_of
 
 if TYPE_CHECKING:
-    from qrsession.accounts import Account
+    from qrsession.accounts.account import Account
     from qrsession.service import RuntimeService
 
 _START_LIMIT_S = 60.0
@@ -135,7 +135,7 @@ class LocalRuntime:
 
     def account(self) -> "Account":
         """Return an account of it, as one of any service elsewhere."""
-        from qrsession.accounts import Account  # noqa: PLC0415 - the tests of others need none
+        from qrsession.accounts.account import Account  # noqa: PLC0415 - the tests of others need none
 
         return Account(
             name="qrsession-testing",

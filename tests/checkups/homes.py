@@ -13,13 +13,13 @@ from qrsession.checkups.doctor import examine
 from qrsession.checkups.findings import Report
 from qrsession.checkups.surroundings import PythonRun, Screen, Surroundings
 from qrsession.clock import utc_now
-from qrsession.entries import JobEntry, SessionEntry
 from qrsession.local.process.daemon import write_address
 from qrsession.local.process.home import RuntimeFiles
-from qrsession.pending import Closing, Intent, IntentState, Opening, Pending
-from qrsession.records import Records
 from qrsession.settings import Settings
-from qrsession.state import Ledger
+from qrsession.state.entries import JobEntry, SessionEntry
+from qrsession.state.ledger import Ledger
+from qrsession.state.pending import Closing, Intent, IntentState, Opening, Pending
+from qrsession.state.records import Records
 from tests.conftest import settings_of
 
 GIB = 2**30

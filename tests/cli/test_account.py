@@ -14,9 +14,9 @@ import pytest
 
 from qrsession.cli.boundary import run
 from qrsession.clock import utc_now
-from qrsession.entries import SessionEntry
 from qrsession.settings import Settings
-from qrsession.state import Ledger
+from qrsession.state.entries import SessionEntry
+from qrsession.state.ledger import Ledger
 
 KEY = "the-key-of-somebody-4f7a1c"
 CRN = "crn:v1:bluemix:public:quantum-computing:eu-de:a/acct:0123456789ab::"

@@ -17,10 +17,10 @@ from qrsession.cli.answering import answer, main, read_typed
 from qrsession.cli.completing import BY_NOUN, Completion, complete, completer_of, noun_of
 from qrsession.cli.grammar import Command, Parameter, read_grammar
 from qrsession.cli.offers import Files
-from qrsession.entries import JobEntry, SessionEntry
-from qrsession.records import Records
 from qrsession.settings import Settings
-from qrsession.state import Ledger
+from qrsession.state.entries import JobEntry, SessionEntry
+from qrsession.state.ledger import Ledger
+from qrsession.state.records import Records
 from tests.conftest import settings_of
 
 pytestmark = pytest.mark.fast

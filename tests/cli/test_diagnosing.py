@@ -16,8 +16,8 @@ import pytest
 
 from qrsession.cli.boundary import run
 from qrsession.cli.log_handlers import FileHandler
-from qrsession.entries import SessionEntry
-from qrsession.state import Ledger
+from qrsession.state.entries import SessionEntry
+from qrsession.state.ledger import Ledger
 from tests.client.conftest import DROP, Answer, Request, Server, answer
 from tests.conftest import settings_of
 

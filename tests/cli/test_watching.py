@@ -12,11 +12,11 @@ from qrsession.cli.context import Context
 from qrsession.cli.status import View
 from qrsession.cli.watching import watch
 from qrsession.errors import LimitReachedError, ServiceUnavailableError, WaitTimeoutError
-from qrsession.events import Note, NoteKind, SessionStateSeen, read_event
 from qrsession.render.output import Mode, Output
-from qrsession.reports import JobReport, SessionReport
 from qrsession.settings import Settings
-from qrsession.waiting import Deadline
+from qrsession.verbs.reports import JobReport, SessionReport
+from qrsession.waiting.events import Note, NoteKind, SessionStateSeen, read_event
+from qrsession.waiting.single import Deadline
 
 pytestmark = pytest.mark.fast
 

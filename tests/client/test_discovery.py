@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from qrsession.accounts import Account
+from qrsession.accounts.account import Account
+from qrsession.accounts.connection import tokens_of
 from qrsession.client.discovery import Discovery, endpoints_of
-from qrsession.connection import tokens_of
 from qrsession.errors import NotAuthorizedError, ServiceUnavailableError, WireFormatError
 from qrsession.protocol.instances import Instance, SearchItem
 from qrsession.settings import Settings

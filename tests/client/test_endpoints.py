@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from qrsession.accounts import Account
+from qrsession.accounts.account import Account
 from qrsession.client.endpoints import account_id_of, endpoint_of, token_url_of
 from qrsession.errors import InvalidValueError
 

@@ -6,7 +6,7 @@ import pytest
 from qiskit_ibm_runtime.api.auth import CloudAuth
 from qiskit_ibm_runtime.api.utils import default_runtime_url_resolver
 
-from qrsession.accounts import Account
+from qrsession.accounts.account import Account
 from qrsession.client.endpoints import endpoint_of, token_url_of
 
 URLS = (

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from qrsession.accounts import Account
+from qrsession.accounts.account import Account
 from qrsession.client.iam import TokenSource
 from qrsession.client.rest import RestClient
 from qrsession.client.transport import Call, Endpoint, Transport

@@ -195,7 +195,7 @@ if __name__ == "__main__":
     _load()
     if sys.argv[2] == _QISKIT:
         del sys.argv[2]
-        import_module("qrsession.circuits")
+        import_module("qrsession.circuits.reading")
     gc.freeze()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(sys.argv.pop())

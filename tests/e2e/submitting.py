@@ -8,12 +8,12 @@ import sys
 
 from qrsession.client import rest
 from qrsession.errors import ServiceUnavailableError, SubmissionUnknownError
-from qrsession.patience import Patience
 from qrsession.protocol.models import JobRequest
 from qrsession.service import RuntimeService
-from qrsession.submit import Sending, submit
+from qrsession.submission.patience import Patience
+from qrsession.submission.submit import Sending, submit
 from qrsession.tags import derived_tag
-from tests.circuits import BELL
+from tests.sample_circuits import BELL
 
 BACKEND = "aer_simulator"
 # As the times of a real service, but ten or a hundred times as fast.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ import pexpect
 import psutil
 import pytest
 
-from qrsession.entries import SessionEntry
+from qrsession.clock import utc_now
+from qrsession.closing.forgotten import Ages
+from qrsession.closing.tidying import close_forgotten, sift
 from qrsession.service import RuntimeService
 from qrsession.settings import Settings
-from qrsession.state import Ledger
+from qrsession.state.entries import SessionEntry
+from qrsession.state.ledger import Ledger
+from qrsession.state.pending import Intent, Pending
+from qrsession.verbs.workspace import Workspace
 from tests.e2e.conftest import COMMAND, Cli
 from tests.e2e.programs import CRN, ENDLESS_SHOTS, SLOW, is_alive, wait_for, write
 
@@ -107,8 +113,18 @@ def test_the_watcher_keeps_nothing_and_knows_no_key(cli: Cli) -> None:
         watcher.kill()
 
 
+def test_a_home_that_is_named_from_here_is_found_by_the_watcher(cli: Cli) -> None:
+    """It works in another folder, where the same words would name another home."""
+    home = os.path.relpath(os.environ["QRSESSION_HOME"], cli.folder)
+    with a_process() as process:
+        done = cli.run(*OPEN, "--close-with", str(process.pid), environ={"QRSESSION_HOME": home})
+        session_id = done.stdout.strip()
+        process.kill()
+        await_closed(session_id)
+
+
 def test_a_key_finds_a_session_that_closes_with_another_process(cli: Cli) -> None:
-    """It goes on to do so; where that process is gone, it closes with the new one."""
+    """It goes on to do so; where that process is gone, so is the session, and another comes."""
     with a_process() as first, a_process() as second:
         by_key = (*OPEN[:-1], "--once", "nightly", "--close-with")
         session_id = cli.ok(*by_key, str(first.pid)).strip()
@@ -124,10 +140,14 @@ def test_a_key_finds_a_session_that_closes_with_another_process(cli: Cli) -> Non
         assert forgotten["looks_forgotten"] is True
         assert forgotten["note"] == f"looks forgotten: its process {first.pid} is gone"
         found = cli.run(*by_key, str(second.pid))
+        assert f"ends with process {first.pid}, which is gone" in found.stderr
         assert "it closes with process" in found.stderr
-        assert cli.data("list")["sessions"][0]["looks_forgotten"] is False
-        second.kill()
         await_closed(session_id)
+        (listed,) = cli.data("list")["sessions"]
+        assert listed["session_id"] == found.stdout.strip() != session_id
+        assert listed["looks_forgotten"] is False
+        second.kill()
+        await_closed(found.stdout.strip())
 
 
 def orphan(cli: Cli, name: str) -> str:
@@ -172,6 +192,28 @@ def test_gc_closes_what_looks_forgotten_and_nothing_else(cli: Cli) -> None:
     assert states == {lost: "closed", mine: "open", other: "open"}
     cli.ok("close", mine)
     assert neighbour.ok("gc", "-y", "--quiet").split() == [other]
+
+
+def test_gc_looks_once_more_right_before_it_closes(cli: Cli) -> None:
+    """A run that has begun meanwhile has told of itself before it asks the service."""
+    lost = orphan(cli, "lost")
+    settings = replace(
+        Settings.from_environ(), state_file=Path(cli.environ["QRSESSION_STATE"]).absolute()
+    )
+    workspace = Workspace(settings)
+    sifted = sift(workspace, Ages())
+    assert [one.entry.session_id for one in sifted.forgotten] == [lost]
+    sending = Intent("qrs-x", "local", lost, "dev", "sampler", utc_now(), os.getpid())
+    intents = Pending(settings.state_dir).intents
+    intents.put(sending)
+    try:
+        again, closings = close_forgotten(workspace, sifted, Ages())
+    finally:
+        intents.drop(sending.tag)
+    assert (again.forgotten, closings.reports, closings.failures) == ((), [], [])
+    assert [one.entry.session_id for one in again.kept] == [lost]
+    again, closings = close_forgotten(workspace, sifted, Ages())
+    assert [one.session_id for one in closings.reports] == [lost]
 
 
 def test_gc_asks_at_a_terminal(cli: Cli) -> None:

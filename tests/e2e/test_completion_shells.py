@@ -10,9 +10,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from qrsession.entries import JobEntry, SessionEntry
-from qrsession.records import Records
-from qrsession.state import Ledger
+from qrsession.state.entries import JobEntry, SessionEntry
+from qrsession.state.ledger import Ledger
+from qrsession.state.records import Records
 from tests.conftest import settings_of
 from tests.e2e.conftest import COMMAND, SCRIPTS
 

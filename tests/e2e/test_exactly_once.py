@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from qrsession.accounts import local_account
-from qrsession.lookup import tagged_jobs
+from qrsession.accounts.account import local_account
 from qrsession.protocol.models import JobRecord
 from qrsession.protocol.status import SessionMode
 from qrsession.service import RuntimeService
-from qrsession.settling import Settler
-from qrsession.state import Ledger
+from qrsession.state.ledger import Ledger
+from qrsession.submission.lookup import tagged_jobs
+from qrsession.submission.settling import Settler
 from tests.e2e import opening_sessions, submitting
 from tests.e2e.conftest import Cli
 from tests.e2e.programs import wait_for

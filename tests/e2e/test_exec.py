@@ -56,6 +56,13 @@ def test_the_exit_code_is_the_command_s_own(cli: Cli, command: list[str], exit_c
     assert open_sessions(cli) == []
 
 
+@pytest.mark.parametrize("given", ["soon", "-1", "nan"])
+def test_a_close_timeout_that_is_none_is_named(cli: Cli, given: str) -> None:
+    done = cli.run(*EXEC, "--close-timeout", given, "--", "true")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --close-timeout")
+
+
 def test_exit_codes_before_the_command(cli: Cli) -> None:
     """What cannot be opened is 125, what was written wrongly 2; the command is not started."""
     (cli.folder / "started").unlink(missing_ok=True)

@@ -72,7 +72,7 @@ trap 'echo usr1' USR1
 trap 'echo winch' WINCH
 trap 'echo quit; exit 3' QUIT
 {SAYS}
-while :; do sleep 0.02; done
+while :; do (trap '' QUIT; exec sleep 0.02); done
 """
 LEAVES_ONE = f"{SAYS} sleep 60 & exit 5"
 
@@ -212,6 +212,31 @@ def test_a_second_signal_gives_up_the_close(
         wait_for(lambda: not is_alive(watcher), what="the end of the watcher")
 
 
+def test_a_second_signal_gives_up_the_opening(cli: Cli, control: Control) -> None:
+    """The first lets it go on, and says so."""
+    control.delay_next_request(20.0, path="/sessions", method="POST")
+    with subprocess.Popen(
+        [COMMAND, *EXEC, "--", "echo", "run"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cli.folder,
+        env={**os.environ, **cli.environ},
+    ) as process:
+        wait_for(lambda: control.counts()[-1].fired == 1, what="the opening")
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "will be closed at once" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=LIMIT_S / 2)
+    assert (process.returncode, out) == (143, "")
+    assert err.splitlines() == [
+        "error: Interrupted while the session was being opened; the command was not run.",
+        "help: One that was opened unseen costs nothing and closes by itself: qrsession list",
+    ]
+
+
 SHELL_PROMPT = "shell> "
 
 
@@ -254,6 +279,18 @@ def test_ctrl_z_stops_the_command_and_fg_resumes_it(shell: Any) -> None:
     shell.sendline("echo code=$?")
     shell.expect_exact("code=4")
     assert state_of(session_id) == "closed"
+
+
+def test_a_signal_to_exec_alone_in_the_background_is_passed_on(shell: Any) -> None:
+    """There no keyboard has sent it to the command as well."""
+    script = 'trap "echo caught; exit 9" INT; echo ready; while :; do sleep 0.05; done'
+    shell.sendline(in_exec(f"sh -c '{script}'"))
+    shell.expect("ready\r\n")
+    shell.sendcontrol("z")
+    shell.expect_exact("Stopped")
+    shell.sendline("bg; kill -INT $(jobs -p); wait; echo code=$?")
+    shell.expect_exact("caught\r\n")
+    shell.expect("Exit 9")
 
 
 # Takes the foreground for itself, as a shell does, and the echo away, and dies.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from qiskit import QuantumCircuit, qpy
 
+from qrsession.circuits.sources import list_examples
 from qrsession.local.process import daemon
-from qrsession.sources import list_examples
 from tests.conftest import settings_of
 from tests.e2e.conftest import Cli
 from tests.e2e.programs import write

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from qrsession.finding import find_jobs
 from qrsession.local.process import daemon
-from qrsession.records import Records
 from qrsession.settings import Settings
+from qrsession.state.records import Records
 from qrsession.testing.control import Control
-from qrsession.workspace import Workspace
+from qrsession.verbs.finding import find_jobs
+from qrsession.verbs.workspace import Workspace
 from tests.conftest import settings_of, stop_runtime
 from tests.e2e.conftest import Cli
 
@@ -200,6 +200,7 @@ def test_one_that_cannot_be_cancelled_keeps_no_other(here: Cli, control: Control
     first, second = submit(here, session), submit(here, session)
     control.fail_next_request(400, path=f"/jobs/{first}/cancel", method="POST", message="Not now")
     error = here.error(2, "cancel", first, second)
+    assert error["message"].startswith(f"Not cancelled is {first}. ")
     assert "Not now" in error["message"]
     assert error["details"]["cancelled"] == [second]
     assert error["details"]["not_cancelled"] == [first]

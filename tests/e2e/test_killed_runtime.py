@@ -18,7 +18,6 @@ import pytest
 
 from qrsession.local.config import MOST_ATTEMPTS
 from qrsession.protocol import faults
-from tests.circuits import BELL
 from tests.e2e.conftest import Cli
 from tests.e2e.killing import (
     FINAL,
@@ -33,6 +32,7 @@ from tests.e2e.killing import (
     served,
 )
 from tests.e2e.programs import wait_for
+from tests.sample_circuits import BELL
 
 pytestmark = pytest.mark.timeout(120)
 

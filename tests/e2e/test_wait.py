@@ -14,10 +14,16 @@ from typing import Any
 
 import pytest
 
-from qrsession.events import JobStatusSeen, JobSubmitted, ResultKept, SessionStateSeen, read_event
 from qrsession.local.process import daemon
 from qrsession.service import RuntimeService
 from qrsession.testing.control import Control
+from qrsession.waiting.events import (
+    JobStatusSeen,
+    JobSubmitted,
+    ResultKept,
+    SessionStateSeen,
+    read_event,
+)
 from tests.conftest import settings_of
 from tests.e2e.conftest import COMMAND, Cli
 from tests.e2e.programs import wait_for
@@ -232,3 +238,27 @@ def test_a_wait_outlives_its_runtime(own_cli: Cli, fresh_home: Path) -> None:
     assert [job["job_id"] for job in envelope["data"]["jobs"]] == ids
     assert not re.search("Traceback", stderr)
     assert daemon.stop(settings_of(fresh_home))
+
+
+def test_several_sessions_drain_until_one_time(cli: Cli, session: str, play: Play) -> None:
+    """All that have not are named, whichever was looked at first; Ctrl-C closes none less."""
+    other = cli.ok("open", "--local", "-b", "aer_simulator", "--name", "other", "-q").strip()
+    play({"queue_s": LONG_S}, {"queue_s": LONG_S})
+    for one in (session, other):
+        cli.ok("run", "-s", one, "-dq", "@bell", "--shots", "8")
+    with started(cli, "close", other, "--wait", "-v") as process:
+        client = RuntimeService("local").client
+        wait_for(lambda: not client.get_session(other).accepting_jobs, what="the close")
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    if "drains on" not in stderr:
+        # It came before the wait.
+        assert "Interrupted." in stderr
+    error = cli.error(124, "close", "-q", session, other, "--wait", "--timeout", "0.2")
+    first = cli.data("status", session)["session"]["name"]
+    assert error["message"].startswith(f"Not drained are {first}, other.")
+    assert error["details"]["not_drained"] == [first, "other"]
+    # Closed they are already, but what is left of them can be dropped still.
+    closed = cli.data("close", session, other, "--cancel", "--wait", "--timeout", "30")["closed"]
+    assert [one["state"] for one in closed] == ["closed", "closed"]

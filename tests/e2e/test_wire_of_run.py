@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks.relay import Relay, relay_to
 from qrsession.local.account.identity import LOCAL_CRN
-from tests.circuits import BELL
 from tests.e2e.conftest import COMMAND, LIMIT_S, Cli
+from tests.sample_circuits import BELL
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from qrsession.account_reports import AccountReport
-from qrsession.accounts import Account, Choice, Rule, local_account
+from qrsession.accounts.account import Account, Choice, Rule, local_account
+from qrsession.accounts.reports import AccountReport
 from qrsession.render.accounts import account_text, accounts_text
 from qrsession.render.terminal import Terminal
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from qrsession.account_probe import Check, CheckVerdict
-from qrsession.devices import DeviceOverview
+from qrsession.accounts.probe import Check, CheckVerdict
 from qrsession.protocol.models import BackendSummary
 from qrsession.render.checks import checks_text
 from qrsession.render.devices import backend_text, backends_text
 from qrsession.render.terminal import Terminal
+from qrsession.verbs.devices import DeviceOverview
 
 pytestmark = pytest.mark.fast
 

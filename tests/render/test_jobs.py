@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qrsession.job_lists import JobList
 from qrsession.render.jobs import jobs_text, logs_text
 from qrsession.render.terminal import Terminal
-from qrsession.reports import JobReport
+from qrsession.verbs.job_lists import JobList
+from qrsession.verbs.reports import JobReport
 
 pytestmark = pytest.mark.fast
 

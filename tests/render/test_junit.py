@@ -7,12 +7,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from qrsession.agreement import Measured
 from qrsession.errors import JobFailedError
+from qrsession.expecting.agreement import Measured
+from qrsession.expecting.verdicts import Verdict
+from qrsession.expecting.wanted import Kind, bound_of
 from qrsession.render.junit import Suite, broken_suite, judged_suite, junit_text
-from qrsession.reports import JobReport
-from qrsession.verdicts import Verdict
-from qrsession.wanted import Kind, bound_of
+from qrsession.verbs.reports import JobReport
 
 pytestmark = pytest.mark.fast
 

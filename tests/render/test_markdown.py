@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrsession.errors import ServiceUnavailableError
-from qrsession.recaps import Absence, JobRecap, Recap
 from qrsession.render.markdown import (
     MOST_BYTES,
     MOST_RESULTS,
@@ -19,8 +18,9 @@ from qrsession.render.markdown import (
     plain,
     recap_markdown,
 )
-from qrsession.reports import JobReport, SessionReport
-from qrsession.results import EstimatedPub, SampledPub
+from qrsession.results.pubs import EstimatedPub, SampledPub
+from qrsession.verbs.recaps import Absence, JobRecap, Recap
+from qrsession.verbs.reports import JobReport, SessionReport
 
 pytestmark = pytest.mark.fast
 

@@ -8,7 +8,7 @@ import pytest
 from qrsession.render.tables import Cell, Column, table_text
 from qrsession.render.terminal import Style, Terminal
 from qrsession.render.views import session_text, sessions_text
-from qrsession.reports import JobReport, SessionReport
+from qrsession.verbs.reports import JobReport, SessionReport
 
 pytestmark = pytest.mark.fast
 

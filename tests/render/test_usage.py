@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from qrsession.money.usage import UsageReport
 from qrsession.render.terminal import Terminal
 from qrsession.render.usage import usage_text
-from qrsession.reports import SessionReport
-from qrsession.usage import UsageReport
+from qrsession.verbs.reports import SessionReport
 
 pytestmark = pytest.mark.fast
 

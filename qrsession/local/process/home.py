@@ -7,7 +7,7 @@ host's name and boot, since a home may be shared by many hosts and outlives thei
 from dataclasses import dataclass
 from pathlib import Path
 
-from qrsession.machine import boot_id, host_name
+from qrsession.processes.machine import boot_id, host_name
 from qrsession.settings import Settings
 from qrsession.storage import check_folder_of_ours, ensure_private_folder
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from qrsession.circuits.target import build_target
 from qrsession.errors import WireFormatError
 from qrsession.local.devices.device_rules import DeviceRules
 from qrsession.local.devices.snapshots import (
@@ -13,7 +14,6 @@ from qrsession.local.devices.snapshots import (
     find_snapshots,
     read_document,
 )
-from qrsession.target import build_target
 
 FOLDER = carried_folder()
 SNAPSHOTS = [] if FOLDER is None else list(find_snapshots(FOLDER))

@@ -23,7 +23,7 @@ from qrsession import __version__
 from qrsession.errors import StorageError
 from qrsession.local.process import daemon
 from qrsession.local.process.home import RuntimeFiles
-from qrsession.machine import boot_id, host_name
+from qrsession.processes.machine import boot_id, host_name
 from qrsession.protocol.routes import API_KEY_GRANT
 from qrsession.settings import Settings
 from tests.conftest import settings_of, stop_runtime

@@ -22,10 +22,10 @@ from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 from qiskit_aer.noise.device import basic_device_gate_errors, basic_device_readout_errors
 from scipy.stats import chi2
 
+from qrsession.circuits.target import build_target
 from qrsession.local.devices.snapshots import carried_folder, find_snapshots, read_document
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
-from qrsession.target import build_target
 
 _FEWEST = 20
 _SIGNIFICANCE = 0.001

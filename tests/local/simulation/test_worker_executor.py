@@ -36,9 +36,9 @@ from qrsession.local.simulation.programs.executing import execute
 from qrsession.local.simulation.programs.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
-from qrsession.program_results import read_items
 from qrsession.protocol import faults
 from qrsession.protocol.quantum_programs import check_quantum_program
+from qrsession.results.programs import read_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable

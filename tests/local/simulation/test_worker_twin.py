@@ -14,6 +14,7 @@ from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.circuit import MidCircuitMeasure
 
+from qrsession.circuits.target import build_target
 from qrsession.codec import encode
 from qrsession.local.clock import REAL_TIME
 from qrsession.local.devices.device_rules import DeviceRules
@@ -31,7 +32,6 @@ from qrsession.protocol.faults import (
     REP_DELAY_OUT_OF_RANGE,
     TOO_MANY_SHOTS,
 )
-from qrsession.target import build_target
 
 FOLDER = carried_folder()
 assert FOLDER is not None

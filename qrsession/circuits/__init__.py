@@ -1,0 +1,1 @@
+"""From circuit files to what goes over the wire: read, checked, fitted to a device, cached."""

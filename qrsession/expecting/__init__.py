@@ -1,0 +1,1 @@
+"""What is expected of results, with its errors, and what it is held against."""

@@ -1,0 +1,1 @@
+"""Results of jobs as plain numbers, and what is kept of them."""
