@@ -140,7 +140,7 @@ class SessionNotFoundError(NotFoundError):
     """No such session, or none was named and none is open."""
 
     code = "session_not_found"
-    default_advice = "Open one with `qrsession open`, or name one: `qrsession status --all`."
+    default_advice = "Open one with `qrsession open`; `qrsession list` shows those that are open."
 
 
 class JobNotFoundError(NotFoundError):

@@ -71,10 +71,16 @@ def _asked(context: Context, workspace: "Workspace", sifted: "Sifted", ages: Age
     """Show what looks forgotten, ask, and return what is to be closed of it."""
     from qrsession.closing.tidying import Sifted, sift_again  # noqa: PLC0415 - as above
 
-    for judged in sifted.forgotten:
-        # What is asked about must be seen, even with --quiet.
-        context.output.warn(_line_of(judged))
     number = len(sifted.forgotten)
+    if number > 1 and context.output.error_terminal.is_terminal:
+        from qrsession.render.views import forgotten_text  # noqa: PLC0415 - as above
+
+        found = [(one.report, ", ".join(one.reasons)) for one in sifted.forgotten]
+        context.output.show_before_asking(lambda terminal: forgotten_text(found, terminal))
+    else:
+        for judged in sifted.forgotten:
+            # What is asked about must be seen, even with --quiet.
+            context.output.warn(_line_of(judged))
     if not asking.has_person(in_ci=context.settings.in_ci):
         raise UsageError(
             "There is no terminal to ask whether to close "

@@ -120,6 +120,10 @@ class Output:
         log.note("warning: %s", text)
         self._talk(self._labelled("warning:", Style.WARNING, text))
 
+    def show_before_asking(self, text: Callable[[Terminal], str]) -> None:
+        """Show on stderr what a question is about, which must be seen even with ``--quiet``."""
+        self._talk(text(self.error_terminal).rstrip("\n"))
+
     def mask(self, secret: str) -> None:
         """Tell GitHub, on stderr, to show asterisks in place of a secret from now on."""
         escaped = secret.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -87,6 +87,13 @@ def overview_text(overview: "Overview", terminal: Terminal) -> str:
     return f"{table}\n{notes}" if notes else table
 
 
+def forgotten_text(found: "Sequence[tuple[SessionReport, str]]", terminal: Terminal) -> str:
+    """Return a table of sessions that look forgotten, with why each does."""
+    columns = (Column("NAME"), Column("SESSION"), Column("LOOKS FORGOTTEN", can_fold=True))
+    rows = [[*_session_row(report, terminal, None)[:2], why] for report, why in found]
+    return table_text(columns, rows, terminal)
+
+
 def _notes(overview: "Overview", terminal: Terminal) -> Iterator[str]:
     last_forgotten = next((one for one in reversed(overview.sessions) if one.reasons), None)
     for listed in overview.sessions:

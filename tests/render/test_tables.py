@@ -7,7 +7,7 @@ import pytest
 
 from qrsession.render.tables import Cell, Column, table_text
 from qrsession.render.terminal import Style, Terminal
-from qrsession.render.views import session_text, sessions_text
+from qrsession.render.views import forgotten_text, session_text, sessions_text
 from qrsession.verbs.reports import JobReport, SessionReport
 
 pytestmark = pytest.mark.fast
@@ -114,6 +114,17 @@ def test_names_of_backends_are_whole_at_80_columns() -> None:
         "NAME               SESSION   BACKEND              STATE     TIME LEFT   USAGE\n"
         "─────────────────────────────────────────────────────────────────────────────\n"
         "  a-very-long-na…  5a6d4397  ibmq_qasm_simulator  inactive     1h 12m  12.5 s\n"
+    )
+
+
+def test_what_looks_forgotten_is_a_table_with_the_reasons() -> None:
+    reasons = "its process 4711 is gone, no job for 2 days and 3 hours, and more"
+    assert forgotten_text([(session(), "no job for 3h"), (session("b"), reasons)], AT_80) == (
+        "NAME          SESSION   LOOKS FORGOTTEN\n"
+        "────────────────────────────────────────────────────────────────────────────────\n"
+        "  calm-otter  5a6d4397  no job for 3h\n"
+        "  b           5a6d4397  its process 4711 is gone, no job for 2 days and 3 hours,\n"
+        "                        and more\n"
     )
 
 
