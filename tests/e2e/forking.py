@@ -176,13 +176,13 @@ def _load() -> None:
         import_module(f"qrsession.cli.{name}")
     # What these verbs load when they do something.
     for name in (
-        "admission",
-        "awaiting",
+        "verbs.admission",
+        "waiting.awaiting",
         "cli.telling",
         "client.rest",
-        "finding",
+        "verbs.finding",
         "options",
-        "runs",
+        "verbs.runs",
     ):
         import_module(f"qrsession.{name}")
     transport._FIRST_BACKOFF_S = 0.02
