@@ -176,6 +176,7 @@ def test_no_statement_is_the_wrong_one_to_die_at(tmp_path: Path) -> None:
     assert int(done.stdout) > 100
 
 
+@pytest.mark.deep
 def test_ten_kills_lose_nothing(tmp_path: Path, record_property: Any) -> None:
     with served(tmp_path / "data") as server:
         record_property("figures", check_all(server, 10, 0.4, light))

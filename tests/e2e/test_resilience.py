@@ -25,6 +25,7 @@ def start(cli: Cli, *arguments: str, rules: list[dict[str, Any]] | None = None) 
     cli.ok("local", "start", "--scenario", str(scenario), *arguments)
 
 
+@pytest.mark.deep
 def test_a_loop_of_twenty_steps_gets_through_the_limit_of_five_a_minute(
     own_cli: Cli, fresh_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -23,6 +23,7 @@ FOR = ("env", "--local", "--for", "qiskit-ibm-runtime", "--format", "json")
 FOREIGN_KEY = "a-key-of-another-service-0123456789"
 
 
+@pytest.mark.deep
 def test_a_script_of_ibms_client_runs_as_it_stands(own_cli: "Cli", fresh_home: Path) -> None:
     """On the simulator and on a twin; then again after a restart, and nothing foreign is kept."""
     own_cli.ok("local", "start", "--ideal")

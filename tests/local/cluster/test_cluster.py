@@ -112,6 +112,7 @@ def with_lanes(
     asyncio.run(main())
 
 
+@pytest.mark.deep
 def test_a_worker_is_killed_while_jobs_run(
     shared: DaskCluster, start_runtime: Callable[..., "RunningRuntime"], connect: "Connect"
 ) -> None:
