@@ -6,10 +6,6 @@ import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.closing.close import closed_text, select_to_close
-from qrsession.closing.several import close_each
-from qrsession.money.accounting import account_for
-from qrsession.waiting.single import Deadline
 
 
 def command(
@@ -40,6 +36,12 @@ def command(
         qrsession close --all
         qrsession close --all --cancel --wait --timeout 60
     """
+    # Imported here: its help needs none of it.
+    from qrsession.closing.close import closed_text, select_to_close  # noqa: PLC0415
+    from qrsession.closing.several import close_each  # noqa: PLC0415
+    from qrsession.money.accounting import account_for  # noqa: PLC0415
+    from qrsession.waiting.single import Deadline  # noqa: PLC0415
+
     options.check_wait(timeout, wait=wait)
     deadline = Deadline(options.seconds_of(timeout))
     keys = [*(sessions or []), *([session] if session else [])]

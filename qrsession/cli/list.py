@@ -7,8 +7,6 @@ import typer
 from qrsession.cli import options
 from qrsession.cli.context import Context
 from qrsession.errors import UsageError
-from qrsession.render.views import overview_text
-from qrsession.verbs.overview import survey
 
 
 def command(
@@ -30,6 +28,10 @@ def command(
         qrsession list
         qrsession list --remote --local --json
     """
+    # Imported here: its help needs none of it.
+    from qrsession.render.views import overview_text  # noqa: PLC0415
+    from qrsession.verbs.overview import survey  # noqa: PLC0415
+
     named_account = options.account_of(account, local=local)
     if named_account is not None and not remote:
         raise UsageError(

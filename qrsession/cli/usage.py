@@ -6,8 +6,6 @@ import typer
 
 from qrsession.cli import options
 from qrsession.cli.context import Context
-from qrsession.money.accounting import instance_warnings, survey_usage
-from qrsession.render.usage import usage_text
 
 
 def command(
@@ -28,6 +26,10 @@ def command(
         qrsession usage --local
         qrsession usage --local --json
     """
+    # Imported here: its help needs none of it.
+    from qrsession.money.accounting import instance_warnings, survey_usage  # noqa: PLC0415
+    from qrsession.render.usage import usage_text  # noqa: PLC0415
+
     found = survey_usage(
         context.workspace,
         options.account_of(account, local=local),

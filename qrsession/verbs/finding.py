@@ -9,7 +9,6 @@ from qrsession.names import LAST_JOB
 from qrsession.protocol.status import FINAL_JOB_STATUSES
 from qrsession.results.outcomes import Outcome, recall_outcome
 from qrsession.state.entries import JobEntry
-from qrsession.state.pending import Pending
 from qrsession.tags import is_own_tag
 from qrsession.verbs.reports import MOST_JOBS_READ
 from qrsession.verbs.workspace import Workspace
@@ -215,6 +214,7 @@ def _settle_tag(workspace: Workspace, tag: str, account: str | None) -> "Runtime
         JobNotFoundError: It was not submitted, and can be submitted again.
         SubmissionUnknownError: The service is out of reach, so nothing is certain.
     """
+    from qrsession.state.pending import Pending  # noqa: PLC0415 - seldom needed
     from qrsession.submission.settling import find_tagged  # noqa: PLC0415 - seldom needed
 
     intent = Pending(workspace.settings.state_dir).intents.get(tag)

@@ -165,7 +165,8 @@ def test_no_help_loads_what_its_command_does(environ: dict[str, str]) -> None:
     )
     loaded = set(done.stdout.split())
     assert "cli.run" in loaded
-    rooms = {"service", "job", "awaiting", "runs", "outcomes", "finding", "supervise", "checkups"}
+    rooms = {"service", "job", "checkups", "waiting.awaiting", "verbs.runs", "verbs.finding"}
+    rooms |= {"results.outcomes", "processes.supervise"}
     assert not loaded & rooms
 
 
