@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,16 @@ def test_a_process_that_is_not_there_opens_nothing(cli: Cli) -> None:
     assert cli.data("status", "--all", "--cached")["sessions"] == []
 
 
+def files_of(pid: int) -> set[Path]:
+    """Return the files that a process holds open, as Linux tells them."""
+    links = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        # It may be closed by now.
+        with suppress(FileNotFoundError):
+            links.add(path.readlink())
+    return {link for link in links if link.is_absolute()}
+
+
 def test_the_watcher_keeps_nothing_and_knows_no_key(cli: Cli) -> None:
     """Neither the pipe of `$(...)`, nor the terminal, nor what it needs not to close a session."""
     with a_process() as process:
@@ -103,9 +113,9 @@ def test_the_watcher_keeps_nothing_and_knows_no_key(cli: Cli) -> None:
         assert not {*environ, "QRSESSION_STATE"} & set(watcher.environ())
         assert (watcher.cwd(), os.getsid(watcher.pid)) == ("/", watcher.pid)
         if sys.platform == "linux":
-            links = {path.readlink() for path in Path(f"/proc/{watcher.pid}/fd").iterdir()}
             log = Path(os.environ["QRSESSION_HOME"]) / "state" / "watch.log"
-            assert {link for link in links if link.is_absolute()} == {Path("/dev/null"), log}
+            # Its own script it reads at the beginning.
+            wait_for(lambda: files_of(watcher.pid) == {Path("/dev/null"), log})
             assert log.stat().st_mode & 0o777 == 0o600
         # A few megabytes of its own: an interpreter, and nothing loaded into it.
         assert watcher.memory_full_info().uss < 8 * 2**20
