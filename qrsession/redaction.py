@@ -6,6 +6,7 @@ Loaded where something is logged, and by what handles secrets; no command needs 
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 
 _SECRET = "[secret]"  # noqa: S105 - what stands in a secret's place
 _SHORTEST_SECRET = 8
@@ -15,22 +16,9 @@ _HEADERS = "authorization|proxy-authorization|cookie|set-cookie|x-api-key"
 _NAMES = (
     "api_?key|token|access_token|refresh_token|password|passwd|passcode|secret|signature|credential"
 )
-_PATTERNS = (
-    # Whatever a client may send as a token, and what looks like one.
-    (re.compile(r"(?i)\b(bearer|apikey)\s+[^\s,;'\"]+"), rf"\1 {_SECRET}"),
-    (re.compile(r"(?i)\b(basic)\s+[\w+/-]{8,}=*"), rf"\1 {_SECRET}"),
-    (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+(\.[\w-]*)?"), _SECRET),
-    # Who signs on before a URL's host; headers; and values of a query, a form or an object.
-    (re.compile(r"(?<=://)[^/@\s]+@"), f"{_SECRET}@"),
-    (re.compile(rf"(?i)(?<![\w-])((?:{_HEADERS})['\"]?\s*[:=]\s*)[^\n]+"), rf"\1{_SECRET}"),
-    (re.compile(rf"(?i)\b((?:{_NAMES})=)[^\s&'\",;]+"), rf"\1{_SECRET}"),
-    (re.compile(rf"(?i)(['\"](?:{_NAMES})['\"]\s*:\s*['\"])[^'\"]+"), rf"\1{_SECRET}"),
-    # No secret, but it names the account; its end tells instances apart.
-    (re.compile(r"\bcrn:(?:[^:\s]*:){6}([^:\s]*):[^:\s]*:[^:\s,;.]*"), r"crn:...:\1"),
-)
 # Values of a query that say nothing of anybody.
-_PLAIN_VALUE = re.compile(r"\d{1,9}|true|false")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,79}")
+_PLAIN_VALUE = r"\d{1,9}|true|false"
+_REQUEST_ID = r"[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,79}"
 # What servers and gateways call their own number of a request, by its headers.
 _ID_HEADERS = ("X-Request-Id", "X-Global-Transaction-Id", "Transaction-Id", "X-Correlation-Id")
 
@@ -49,18 +37,38 @@ def conceal(secret: str) -> None:
     _known_secrets[secret] = None
 
 
+@cache
+def _patterns() -> "tuple[tuple[re.Pattern[str], str], ...]":
+    """Return what looks like a secret, and what stands in its place. Few commands log anything."""
+    return (
+        # Whatever a client may send as a token, and what looks like one.
+        (re.compile(r"(?i)\b(bearer|apikey)\s+[^\s,;'\"]+"), rf"\1 {_SECRET}"),
+        (re.compile(r"(?i)\b(basic)\s+[\w+/-]{8,}=*"), rf"\1 {_SECRET}"),
+        (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+(\.[\w-]*)?"), _SECRET),
+        # Who signs on before a URL's host; headers; and values of a query, a form or an object.
+        (re.compile(r"(?<=://)[^/@\s]+@"), f"{_SECRET}@"),
+        (re.compile(rf"(?i)(?<![\w-])((?:{_HEADERS})['\"]?\s*[:=]\s*)[^\n]+"), rf"\1{_SECRET}"),
+        (re.compile(rf"(?i)\b((?:{_NAMES})=)[^\s&'\",;]+"), rf"\1{_SECRET}"),
+        (re.compile(rf"(?i)(['\"](?:{_NAMES})['\"]\s*:\s*['\"])[^'\"]+"), rf"\1{_SECRET}"),
+        # No secret, but it names the account; its end tells instances apart.
+        (re.compile(r"\bcrn:(?:[^:\s]*:){6}([^:\s]*):[^:\s]*:[^:\s,;.]*"), r"crn:...:\1"),
+    )
+
+
 def redacted(text: str) -> str:
     """Return text without secrets: those known, and what looks like one. CRNs are shortened."""
     for secret in tuple(_known_secrets):
         text = text.replace(secret, _SECRET)
-    for pattern, instead in _PATTERNS:
+    for pattern, instead in _patterns():
         text = pattern.sub(instead, text)
     return text
 
 
 def query_text(query: Iterable[tuple[str, str]]) -> str:
     """Return a URL's query for a log: names, and values where they are a number or yes or no."""
-    parts = [f"{name}={value if _PLAIN_VALUE.fullmatch(value) else '...'}" for name, value in query]
+    parts = [
+        f"{name}={value if re.fullmatch(_PLAIN_VALUE, value) else '...'}" for name, value in query
+    ]
     return f"?{'&'.join(parts)}" if parts else ""
 
 
@@ -71,6 +79,6 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
     """
     for name in _ID_HEADERS:
         found = headers.get(name)
-        if found and _REQUEST_ID.fullmatch(found) and redacted(found) == found:
+        if found and re.fullmatch(_REQUEST_ID, found) and redacted(found) == found:
             return found
     return None
