@@ -24,7 +24,7 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 _KEY_LENGTH = 2 * _DIGEST_BYTES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CacheInfo:
     """How much a cache holds, and how much it may hold, in bytes."""
 

@@ -43,7 +43,7 @@ _MOST_NAMES = 8
 _CARRIER = "qiskit_ibm_runtime"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BackendDocuments:
     """A backend's two documents as JSON text, and a hash of both: the fingerprint of its target."""
 

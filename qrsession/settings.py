@@ -31,7 +31,7 @@ CLIENT_PREFIXES = ("QISKIT_IBM_", "QISKIT_FUNCTIONS_EXPERIMENTAL")
 CLUSTER_JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """The settings of one process, read once at its edge and handed down.
 

@@ -67,7 +67,7 @@ class Rule(StrEnum):
     FALL_BACK = "fall_back"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
     """Who asks, and whom. The token, and what proxies are given, never show in a repr.
 
@@ -159,7 +159,7 @@ class Account:
         return {key: value for key, value in record.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Choice:
     """The account that is used, and the rule by which it was chosen."""
 

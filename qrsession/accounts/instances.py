@@ -18,7 +18,7 @@ AUTO = "auto"
 _HOW_TO_NAME = "Name one: --instance CRN or name, or `instance` in the account."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Preferences:
     """What an account says of instances that it does not name.
 
@@ -41,7 +41,7 @@ class Preferences:
         return "; ".join(f"{name} {value}" for name, value in parts.items() if value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """Where a service is.
 

@@ -53,7 +53,7 @@ _HOW_TO_NAME = "Name the instance by its CRN: --instance CRN, or `instance` in t
 _ONLINE = "online"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wants:
     """What the instance must have: a backend of that name, or one online and wide enough."""
 
@@ -262,7 +262,7 @@ class InstanceFinder:
             self._cache.put(key, data)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Kept:
     seen_at_s: float
     instances: tuple[Instance, ...] | None

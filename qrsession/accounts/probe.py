@@ -50,7 +50,7 @@ class CheckVerdict(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Check:
     """One thing that was looked at."""
 
@@ -60,7 +60,7 @@ class Check:
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Probe:
     """What was found of an account.
 

@@ -19,7 +19,7 @@ class Source(StrEnum):
     BUILT_IN = "built_in"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AccountReport:
     """What is told of an account.
 

@@ -56,7 +56,7 @@ _REPLACED_KEYS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Saving:
     """What became of saving an account.
 

@@ -21,7 +21,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finding:
     """What one check found.
 
@@ -45,7 +45,7 @@ class Finding:
         return self.status.value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """Findings that belong together."""
 
@@ -53,7 +53,7 @@ class Group:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """All that was found, in the order in which it is shown."""
 

@@ -19,7 +19,7 @@ LIMIT_S = 12.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Screen:
     """What stdout can show."""
 
@@ -29,7 +29,7 @@ class Screen:
     encoding: str = "utf-8"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PythonRun:
     """A run of Python: its exit code, what it said on stderr, and how long it took, in seconds."""
 
@@ -82,7 +82,7 @@ def mounted_file_systems() -> Mapping[str, str] | None:
     return file_systems()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Surroundings:
     """All that is looked at.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = Log("cache")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """What circuits are prepared for: a service, and the fingerprint and documents of a backend.
 

@@ -38,7 +38,7 @@ class SourceFormat(StrEnum):
     QPY = "QPY"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """A circuit file.
 
@@ -61,7 +61,7 @@ class Source:
         return self.data.decode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transpilation:
     """How circuits are turned into those of a backend; part of their cache key.
 
@@ -77,7 +77,7 @@ class Transpilation:
     use_fractional_gates: bool | None = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PreparedCircuit:
     """A circuit on the wire, and what must be known of it without parsing it again.
 

@@ -91,7 +91,7 @@ def _about(separator: str, about: str) -> str:
     return f"{separator}{text}" if text else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Typed:
     """A line of bash up to the cursor, taken apart as bash will.
 

@@ -74,7 +74,7 @@ class Group(TyperGroup):
         write_examples(self.epilog, formatter)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verb:
     """A row of the table of commands.
 

@@ -19,7 +19,7 @@ from qrsession.settings import Settings
 Completer = Callable[[Line, Settings], Offers]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Completion:
     """What may stand in the place of the word under the cursor.
 

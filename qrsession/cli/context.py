@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qrsession.verbs.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
     """One call of one command.
 

@@ -64,7 +64,7 @@ JunitFile = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """What the options say, unread.
 

@@ -14,7 +14,7 @@ from typing import Any
 FILE = Path(__file__).with_name("grammar.json")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parameter:
     """An option or an argument.
 
@@ -49,7 +49,7 @@ class Parameter:
         return max(self.names, key=len)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Command:
     """A command, or a group of commands.
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _INTERRUPTED = WaitInterruptedError("Interrupted.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stopwatch:
     """When a command began, by the calendar and by a clock that only goes on."""
 
@@ -59,7 +59,7 @@ class Stopwatch:
         return time.monotonic() - self.began_s
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expected:
     """What the options ask for.
 
@@ -175,7 +175,7 @@ class Expected:
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Circuit:
     """A circuit of a command: its name, and what it is held against, if it is."""
 
@@ -183,7 +183,7 @@ class Circuit:
     ground: Ground | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judge:
     """Holds the results of one command against what is expected of them, and reports.
 

@@ -28,7 +28,7 @@ class Files(StrEnum):
     FOLDERS = "folders"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Offer:
     """A word that may stand there, and what is said of it."""
 
@@ -36,7 +36,7 @@ class Offer:
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Offers:
     """All that may stand in a place.
 

@@ -15,7 +15,7 @@ from qrsession.settings import LOCAL_ACCOUNT
 SLURM = "slurm"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MaxTimeChoice:
     """How long a session may last, and whether that is a bound that the plan may undercut."""
 

@@ -31,7 +31,7 @@ class Form(StrEnum):
     JSON = "json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResultForm:
     """In what form a result goes to stdout, and in what form to which file."""
 

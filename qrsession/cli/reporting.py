@@ -31,7 +31,7 @@ Report = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EndTeller:
     """Tells of a session's end. What cannot be written is said, and fails nothing.
 

@@ -90,7 +90,7 @@ Once = Annotated[
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Too many requests: give up, do not wait.")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Unseen:
     """A run whose result nobody looks at, and the options that would be ignored in it.
 

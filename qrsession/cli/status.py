@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qrsession.verbs.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """What was seen: for the envelope, for people, and as sessions with the jobs of one of them."""
 

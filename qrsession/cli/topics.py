@@ -70,7 +70,7 @@ OTHER_VARIABLES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Topic:
     """A page that is about no command."""
 

@@ -65,7 +65,7 @@ _USABLE_SHARE = 0.8
 _TOO_LARGE = (OverflowError, RecursionError)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Held:
     token: Token
     good_until_epoch_s: float

@@ -25,7 +25,7 @@ _READ_S = 6.0
 _LARGEST_BYTES = 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reached:
     """How a service answered.
 

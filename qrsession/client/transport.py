@@ -68,7 +68,7 @@ class Authorizer(Protocol):
         """Return a token other than the one that was refused."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
     """Where requests go and how: the base of the API, its instance, proxies and TLS.
 
@@ -91,7 +91,7 @@ class Endpoint:
         return is_loopback(self.base_url)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reply:
     """An answer, whatever its status."""
 
@@ -116,7 +116,7 @@ class Reply:
             raise WireFormatError("The service answered with something that is no JSON.") from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """One request: a route with its names filled in, and what goes with it.
 

@@ -23,7 +23,7 @@ LEAST_S = 5.0
 _INTERRUPTED = "it was interrupted."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ending:
     """What became of the close of a session.
 

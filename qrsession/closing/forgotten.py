@@ -19,7 +19,7 @@ _DAY_S = 86_400
 _COSTING = frozenset({SessionState.ACTIVE, SessionState.INACTIVE, SessionState.PENDING_INACTIVE})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ages:
     """How long a session has shown no sign of life before a rule holds, in seconds.
 
@@ -39,7 +39,7 @@ class Ages:
         return cls() if age_s is None else cls(age_s, age_s, age_s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Traces:
     """What is known of a session's use.
 
@@ -61,7 +61,7 @@ class Traces:
     is_in_use: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One way in which a session looks forgotten.
 

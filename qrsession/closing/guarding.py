@@ -35,7 +35,7 @@ _LARGEST_LOG_BYTES = 1024 * 1024
 _END_LIMIT_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Guard:
     """The watcher of one session, as whoever started it knows it."""
 

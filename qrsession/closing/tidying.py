@@ -18,7 +18,7 @@ from qrsession.verbs.reports import MOST_JOBS_READ, SessionReport
 from qrsession.verbs.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judged:
     """A session of the ledger, and why it looks forgotten; no reason where it does not."""
 
@@ -31,7 +31,7 @@ class Judged:
         return {**self.report.document(), "reasons": list(self.reasons)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sifted:
     """The sessions of the ledger: those that look forgotten, and the others."""
 

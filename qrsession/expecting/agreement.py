@@ -41,7 +41,7 @@ _TAIL_SHOTS = 20
 _DIGITS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Distribution:
     """Probabilities by bitstring, bit 0 on the right; an outcome that is not there has none.
 
@@ -65,7 +65,7 @@ class Distribution:
         return cls(seen, shots)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measured:
     """A figure and its standard error."""
 

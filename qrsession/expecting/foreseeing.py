@@ -27,7 +27,7 @@ _VERSION = 1
 _ANY_VERSION = 255
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Foresight:
     """How to look at circuits before they run.
 

@@ -24,7 +24,7 @@ _TERM = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Term:
     """A product of one letter for each qubit, qubit 0 on the right, with a real coefficient."""
 
@@ -32,7 +32,7 @@ class Term:
     letters: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Observable:
     """A sum of terms.
 

@@ -25,7 +25,7 @@ from qrsession.expecting.wanted import Expectation, Kind
 _MOST_DECIMALS = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ground:
     """What a circuit's result is held against, known before it runs.
 
@@ -47,7 +47,7 @@ class Ground:
     unit: str = "qubit"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verdict:
     """What was seen of an expectation.
 

@@ -27,7 +27,7 @@ class Kind(StrEnum):
 _TITLES = {Kind.FIDELITY: "fidelity", Kind.TOTAL_VARIATION: "TVD"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expectation:
     """What is expected of each circuit.
 

@@ -6,7 +6,7 @@ from typing import Any
 DEFAULT_PLAN = "local"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InForce:
     """The conditions of a runtime that is up.
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST_JOBS_SHOWN = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Examined:
     """One session in full.
 
@@ -55,7 +55,7 @@ class Examined:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UsageOverview:
     """What instances have used, and what the open sessions of the ledger used of that."""
 

@@ -26,7 +26,7 @@ LARGEST_SHARE_S = 60
 TIMES_ESTIMATE = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ask:
     """What a job wants of a budget.
 
@@ -66,7 +66,7 @@ class Ask:
         return 0 if self.is_simulated else math.ceil(TIMES_ESTIMATE * self.estimate_s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reservation:
     """What a submission may still spend.
 
@@ -81,7 +81,7 @@ class Reservation:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Budget:
     """The budget of a session, in QPU seconds.
 

@@ -36,7 +36,7 @@ FROM_TARGET = "longest path by the target's durations"
 ASSUMED_LENGTH = "assumed, by the guide's quick formula"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CircuitEstimate:
     """What one circuit adds.
 
@@ -59,7 +59,7 @@ class CircuitEstimate:
     circuit_source: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Estimate:
     """What a run would use, in QPU seconds, and what that is made of.
 

@@ -22,7 +22,7 @@ _HOLDING = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spent:
     """What the jobs of a session used, in QPU seconds.
 

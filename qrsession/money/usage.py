@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NEARLY = 0.9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UsageReport:
     """The usage of an instance, in seconds; None where nothing limits it, or it is not known.
 

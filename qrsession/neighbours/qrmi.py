@@ -40,7 +40,7 @@ _NAMES = (
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QrmiVariables:
     """What a program of QRMI needs.
 

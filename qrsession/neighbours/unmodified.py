@@ -27,7 +27,7 @@ _LOOPBACK = "127.0.0.1"
 _EVERYTHING = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClientVariables:
     """What a shell needs.
 

@@ -10,7 +10,7 @@ from qrsession.processes import liveness
 from qrsession.processes.machine import host_name, process_space
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProcessMark:
     """What tells one process from all others, on all machines that share a home.
 

@@ -26,7 +26,7 @@ _MOST_SIGNALS = 4096
 _SHELL = "/bin/sh"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChildEnd:
     """How a command ended: its own exit code, or 128 and the signal; 126 and 127 as in a shell.
 

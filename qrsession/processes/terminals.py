@@ -10,7 +10,7 @@ from typing import Any
 _OURS = "/dev/tty"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TerminalState:
     """A terminal in whose foreground we are, with its modes as they were when it was looked at.
 

@@ -37,7 +37,7 @@ _SAMPLER_PARTS = 3
 _US = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PubCount:
     """How often a pub's circuit is executed.
 

@@ -38,7 +38,7 @@ _LONGEST_UNPARSED_MESSAGE = 300
 _LONGEST_NUMERIC_CODE = 9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fault:
     """What an error reply says.
 

@@ -35,7 +35,7 @@ def is_crn(instance: str) -> bool:
     return instance.startswith(_CRN_PREFIX)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instance:
     """A service instance.
 
@@ -87,7 +87,7 @@ class Instance:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SearchItem:
     """An instance as the search finds it: what its plan is called, only the catalog knows."""
 
@@ -111,7 +111,7 @@ class SearchItem:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SearchPage:
     """One page of a search; ``cursor`` leads to the next, None on the last."""
 
@@ -127,7 +127,7 @@ class SearchPage:
         return cls(items, optional(record, "search_cursor", str) or None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CatalogPlan:
     """A plan's name and pricing, in lower case."""
 

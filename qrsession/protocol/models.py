@@ -29,7 +29,7 @@ from qrsession.protocol.status import SessionMode
 _LONGEST_REASON_CODE = 9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Token:
     """A bearer token. Source: "Set up to use the REST API", IAM; seconds since the epoch."""
 
@@ -62,7 +62,7 @@ class Token:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionRequest:
     """The body of ``POST /sessions``."""
 
@@ -94,7 +94,7 @@ class SessionRequest:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionRecord:
     """A session, as ``POST /sessions`` and ``GET /sessions/{id}`` give it.
 
@@ -184,7 +184,7 @@ def _read_timestamps(record: dict[str, Any]) -> tuple[tuple[str, datetime], ...]
     return tuple(pairs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobRequest:
     """The body of ``POST /jobs``. ``cost_s`` is the job's maximum execution time in seconds."""
 
@@ -234,7 +234,7 @@ class JobRequest:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobCreated:
     """The reply of ``POST /jobs``. IBM's client insists on both fields."""
 
@@ -259,7 +259,7 @@ class JobCreated:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobUsage:
     """What a job is charged: QPU seconds, final once ``is_complete``."""
 
@@ -284,7 +284,7 @@ class JobUsage:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobRecord:
     """A job, as ``GET /jobs/{id}`` and ``GET /jobs`` give it.
 
@@ -341,7 +341,7 @@ def _read_reason_code(value: Any) -> int | None:
     return int(digits) if digits.isdecimal() and len(digits) <= _LONGEST_REASON_CODE else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobPage:
     """One page of ``GET /jobs``. ``count`` is the number of jobs that match, on all pages."""
 
@@ -363,7 +363,7 @@ class JobPage:
         return cls(jobs, len(jobs) if count is None else count)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobMetrics:
     """``GET /jobs/{id}/metrics``: when the job was where, and what it used."""
 
@@ -391,7 +391,7 @@ class JobMetrics:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BackendSummary:
     """An entry of ``GET /backends``. ``status`` is online, paused or offline.
 
@@ -453,7 +453,7 @@ def _read_measured(value: Any) -> float | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InstanceUsage:
     """``GET /instances/usage``, in QPU seconds. ``limit_s`` is None where nothing limits it.
 
@@ -490,7 +490,7 @@ class InstanceUsage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PlanLimits:
     """An entry of ``GET /accounts/{id}``: what a plan allows a session. Seconds."""
 
@@ -511,7 +511,7 @@ class PlanLimits:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workload:
     """An entry of ``GET /workloads``: a session or batch as the list of an account has it.
 
@@ -553,7 +553,7 @@ class Workload:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WorkloadPage:
     """A page of ``GET /workloads``, and the cursor of the next one, None after the last."""
 

@@ -17,7 +17,7 @@ AUTO = "auto"
 _LARGEST_NUMBER = 2.0**128
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Field:
     """One option: its type, its bounds, and whether null, ``"auto"`` or a list will do.
 

@@ -26,7 +26,7 @@ _OFFSET = struct.Struct("!Q")
 _CIRCUIT_HEADER = struct.Struct("!H1cHIIQIQI")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QpyHeader:
     """What the beginning of a QPY file tells.
 

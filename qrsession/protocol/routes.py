@@ -46,7 +46,7 @@ TOKEN_PATH = "/identity/token"  # noqa: S105 - a path, not a secret
 API_KEY_GRANT = "urn:ibm:params:oauth:grant-type:apikey"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Route:
     """One endpoint: its method and its path below the API's base, with ``{names}`` to fill in."""
 

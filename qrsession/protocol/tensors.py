@@ -32,7 +32,7 @@ _MOST_DIMENSIONS = 32
 _LARGEST_DIMENSION = 2**31
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tensor:
     """An n-dimensional array.
 

@@ -53,7 +53,7 @@ class Amplifier(StrEnum):
     PEA = "pea"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Twirling:
     """How circuits are randomized.
 
@@ -106,7 +106,7 @@ class Twirling:
         return number, each
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Learning:
     """How the errors of measurements are learned.
 
@@ -119,7 +119,7 @@ class Learning:
     shots_per_randomization: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Extrapolation:
     """How noise is extrapolated to zero.
 
@@ -136,7 +136,7 @@ class Extrapolation:
     evaluated_at: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decoupling:
     """How delays are filled.
 
@@ -153,7 +153,7 @@ class Decoupling:
     skips_reset_qubits: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Treatment:
     """What is done about noise, for all pubs of a job.
 

@@ -43,7 +43,7 @@ _MOST_DIMENSIONS = 32
 _LARGEST_DIMENSION = 2**31
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Array:
     """An n-dimensional array in C order: little-endian ``data``, ``shape``, numpy's ``dtype``."""
 
@@ -120,7 +120,7 @@ def _in_c_order(items: list[bytes], shape: tuple[int, ...]) -> list[bytes]:
     return [item for row in rows for item in row]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BitSamples:
     """The samples of one classical register.
 

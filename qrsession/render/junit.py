@@ -27,7 +27,7 @@ class Ending(StrEnum):
     BROKEN = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One thing that was looked at.
 
@@ -46,7 +46,7 @@ class Case:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Suite:
     """The cases of one job.
 

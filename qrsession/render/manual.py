@@ -35,28 +35,28 @@ class Font(Enum):
 Term = tuple[tuple[str, Font], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Paragraph:
     """Running text."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Definitions:
     """Terms, and what is said of each."""
 
     rows: tuple[tuple[Term, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lines:
     """Lines that stay as they are: commands to be copied."""
 
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Usage:
     """How a command is called."""
 
@@ -66,7 +66,7 @@ class Usage:
 Block = Paragraph | Definitions | Lines | Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Section:
     """A heading, and what is below it."""
 
@@ -74,7 +74,7 @@ class Section:
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
     """A manual page.
 

@@ -19,7 +19,7 @@ log = Log(SAID)
 _INDENT_ON_TERMINAL = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mode:
     """How a command was asked to talk: ``--json``, ``--quiet``, and how many ``--verbose``.
 

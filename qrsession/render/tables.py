@@ -8,7 +8,7 @@ from qrsession.duration import format_seconds
 from qrsession.render.terminal import Style, Terminal, clean
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cell:
     """A piece of text in a table, with what it means."""
 
@@ -16,7 +16,7 @@ class Cell:
     style: Style = Style.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """A column of a table.
 

@@ -28,7 +28,7 @@ class Style(Enum):
     BAD = "31"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terminal:
     """What the stream behind it can show.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """A job with its result, if it has one, or with what it, or the wait for it, failed by."""
 

@@ -25,7 +25,7 @@ _TO_DIGITS = bytes.maketrans(b"\x00\x01", b"01")
 _Rows = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ItemCounts:
     """The samples of an item of a quantum program, over all points of its shape.
 

@@ -25,7 +25,7 @@ Nested: TypeAlias = "float | list[Nested]"
 _FLOATS = {"<f8": "d", "<f4": "f"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SampledPub:
     """What the sampler saw of one pub.
 
@@ -45,7 +45,7 @@ class SampledPub:
         return {"shots": self.shots, "counts": self.counts, "registers": self.registers}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EstimatedPub:
     """What the estimator found for one pub: numbers, or nested lists in the pub's shape."""
 

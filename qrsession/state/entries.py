@@ -16,7 +16,7 @@ COMMAND = "command"
 LIBRARY = "library"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionEntry:
     """A session as the ledger keeps it.
 
@@ -103,7 +103,7 @@ class SessionEntry:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobEntry:
     """A job of ours.
 

@@ -20,7 +20,7 @@ _DAY_S = 86_400.0
 _SUFFIX = ".toml"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClosedSession:
     """A session of the past: its last entry, and when it left the ledger (UTC).
 

@@ -40,7 +40,7 @@ def log_warning(text: str) -> None:
     logging.getLogger("qrsession").warning(text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Document:
     """A ledger that is being changed: everything in the file, and its sessions by name."""
 

@@ -32,7 +32,7 @@ from qrsession.state.versioned import read_line, to_line
 _LONGEST_LIFE = timedelta(minutes=20)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sender:
     """The process that was to send something.
 
@@ -69,7 +69,7 @@ class IntentState(StrEnum):
     NOT_SUBMITTED = "not_submitted"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Intent:
     """A submission that was about to be sent: if it was, the job bears the tag.
 
@@ -151,7 +151,7 @@ class Intent:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Opening:
     """A session that was about to be opened.
 
@@ -198,7 +198,7 @@ class Opening:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Closing:
     """A close that could not be sent.
 

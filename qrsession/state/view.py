@@ -41,7 +41,7 @@ def _never(_name: str) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LedgerView:
     """The open sessions by name, in the order in which they were opened, and the current one.
 

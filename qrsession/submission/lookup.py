@@ -32,7 +32,7 @@ _MOST_TWINS = 20
 _MOST_READ = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """What a search came to: the job, or whether it is certain that there was none to the end."""
 

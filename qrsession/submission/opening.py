@@ -33,7 +33,7 @@ from qrsession.submission.patience import Patience, is_in_doubt
 _FIRST_PAUSE_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entering:
     """How a session is entered into the ledger.
 

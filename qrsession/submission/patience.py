@@ -25,7 +25,7 @@ _LONGEST_PAUSE_S = 60.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Patience:
     """The times of a submission, in seconds, and how it waits and speaks meanwhile.
 

@@ -31,7 +31,7 @@ log = Log("submit")
 _OTHERS_POLL_S = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sending:
     """What is said of a submission beside its request.
 

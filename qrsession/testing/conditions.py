@@ -18,7 +18,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuntimeConditions:
     """What a runtime for tests is started with. Runtimes of equal conditions are alike.
 

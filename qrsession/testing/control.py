@@ -28,7 +28,7 @@ _REPLY_LIMIT_S = 30.0
 _SUBMISSION = {"method": "POST", "path": "/jobs"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuleCount:
     """How far one rule is.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qrsession.submission.opening import Entering
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OpenRequest:
     """What a session is opened with; None where the service shall choose.
 

@@ -19,7 +19,7 @@ from qrsession.verbs.workspace import Workspace
 _MOST_NAMES = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CancelledJob:
     """What became of a job that was to be cancelled.
 

@@ -21,7 +21,7 @@ _PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "
 _PAIR = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeviceOverview:
     """A backend in detail. Times in seconds, errors as probabilities; None: it does not say.
 

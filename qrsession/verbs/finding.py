@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qrsession.service import RuntimeService
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FoundJob:
     """A job that was found by a name: in our records, or else at the service.
 

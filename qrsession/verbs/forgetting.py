@@ -18,7 +18,7 @@ from qrsession.state.entries import SessionEntry
 from qrsession.verbs.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Forgotten:
     """A session that is in the ledger no more.
 

@@ -34,7 +34,7 @@ class Scope(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobQuery:
     """Which jobs are wanted.
 
@@ -72,7 +72,7 @@ class JobQuery:
         return self.fits_in_state(report) if is_settled else self.fits(entry)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobList:
     """Jobs, newest first.
 

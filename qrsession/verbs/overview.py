@@ -27,7 +27,7 @@ REPLY_LOST = "reply lost; not seen since"
 NOT_OF_THIS_LEDGER = "not of this ledger"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stranger:
     """A session that is, or may be, open without being in the ledger.
 
@@ -52,7 +52,7 @@ class Stranger:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listed:
     """A session of the ledger, what is to be said of it, and why it looks forgotten if it does."""
 
@@ -70,7 +70,7 @@ class Listed:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Overview:
     """The sessions of the ledger, each with a note where there is one, and the others."""
 

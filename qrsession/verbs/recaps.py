@@ -32,7 +32,7 @@ class Absence(StrEnum):
     NOT_READ = "what was kept cannot be read as counts or values"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobRecap:
     """A job of the session.
 
@@ -51,7 +51,7 @@ class JobRecap:
     verdicts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recap:
     """A session behind a command.
 

@@ -22,7 +22,7 @@ MOST_JOBS_READ = 2000
 NEARLY_OVER = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionReport:
     """A session, with the fields of the envelope; durations in seconds, times in UTC.
 
@@ -122,7 +122,7 @@ class SessionReport:
         return {name: getattr(self, name) for name in (*told, *used)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobReport:
     """A job, with the fields of the envelope; usage in QPU seconds, None while not settled."""
 
@@ -193,7 +193,7 @@ class JobReport:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BudgetReport:
     """A session's budget, in QPU seconds, and who sees to it that it holds.
 

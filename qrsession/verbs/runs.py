@@ -28,7 +28,7 @@ def _tell_nobody(_job: RuntimeJob) -> None:
     """Tell nobody."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunRequest:
     """What is to be sampled, and how.
 
@@ -59,7 +59,7 @@ class RunRequest:
     tell: Callable[[RuntimeJob], None] = _tell_nobody
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Submitted:
     """Jobs that were accepted, and whether their circuits came out of the cache."""
 

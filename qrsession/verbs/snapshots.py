@@ -16,7 +16,7 @@ PROPERTIES_FILE = "properties.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """A backend's documents on disk.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qrsession.money.estimating import Estimate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Venue:
     """Where circuits are run.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Awaited:
     """What a wait came to.
 

@@ -25,7 +25,7 @@ class NoteKind(StrEnum):
     INFO = "info"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobSubmitted:
     """A job was accepted, and its id is on the disk."""
 
@@ -36,7 +36,7 @@ class JobSubmitted:
     primitive: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobStatusSeen:
     """A job is in another state than before; ``before`` is None where it is seen first."""
 
@@ -49,7 +49,7 @@ class JobStatusSeen:
     reason_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResultKept:
     """A job's result is on the disk; ``path`` is where."""
 
@@ -58,7 +58,7 @@ class ResultKept:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobLost:
     """A job cannot be waited for any more: ``code`` and ``message`` are those of an error."""
 
@@ -68,7 +68,7 @@ class JobLost:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionStateSeen:
     """A session is in another state than before; ``before`` is None where it is seen first."""
 
@@ -80,7 +80,7 @@ class SessionStateSeen:
     accepting_jobs: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Note:
     """A sentence for people about the wait itself."""
 

@@ -40,7 +40,7 @@ _MOST_LISTED = 200
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sighting:
     """A job as the service knows it just now."""
 
@@ -53,7 +53,7 @@ class Sighting:
         return self.record.status in FINAL_JOB_STATUSES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lost:
     """A job that cannot be looked at any more, and why: the service has none of its id."""
 
@@ -61,7 +61,7 @@ class Lost:
     error: QrsessionError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Broken:
     """A thread that looked ended by a fault of ours, which is to be raised."""
 

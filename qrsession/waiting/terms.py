@@ -7,7 +7,7 @@ from qrsession.results.outcomes import result_command
 from qrsession.waiting.single import Deadline
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terms:
     """What ends a wait, and how it is taken up again.
 

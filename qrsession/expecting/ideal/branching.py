@@ -35,7 +35,7 @@ _Flow: TypeAlias = Measurement | Resetting | Choice | Repetition | Rounds | Leav
 _MOST_BY_NUMPY = 2**23
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Branch:
     """One course of measurements.
 

@@ -38,7 +38,7 @@ _DEEPEST = 100
 _VARIANT = re.compile(r"(measure|reset)_\d+", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Unitary:
     """A matrix on qubits: complex, shape ``(2^k, 2^k)``, the first qubit least significant."""
 
@@ -46,7 +46,7 @@ class Unitary:
     qubits: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measurement:
     """A qubit measured into a classical bit."""
 
@@ -54,14 +54,14 @@ class Measurement:
     clbit: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resetting:
     """A qubit put into state 0."""
 
     qubit: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Choice:
     """One of several blocks, or none: that whose values have what is read, else the default."""
 
@@ -70,7 +70,7 @@ class Choice:
     bits: "Bits"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Repetition:
     """A block again and again, as long as a condition is met."""
 
@@ -79,7 +79,7 @@ class Repetition:
     bits: "Bits"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Rounds:
     """The rounds of a loop, one block each."""
 
@@ -87,14 +87,14 @@ class Rounds:
     bits: "Bits"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leaving:
     """The end of a loop, or of one of its rounds."""
 
     is_break: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bits:
     """The qubits and classical bits of an instruction."""
 

@@ -18,7 +18,7 @@ from qrsession.expecting.ideal.compiling import (
 T = TypeVar("T", Unitary, Measurement, Resetting)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
     """The steps that matter, on qubits that are numbered from 0.
 

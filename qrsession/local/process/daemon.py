@@ -49,7 +49,7 @@ _HIGHEST_PORT = 65_535
 _PORT_DIGITS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuntimeAddress:
     """A local runtime that is up. ``log_file`` is where it writes what goes wrong.
 

@@ -12,7 +12,7 @@ from qrsession.settings import Settings
 from qrsession.storage import check_folder_of_ours, ensure_private_folder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuntimeFiles:
     """Where the local runtime of one home keeps what it needs.
 
