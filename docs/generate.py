@@ -85,9 +85,9 @@ def _command(name: str, command: Command, level: int = 2) -> Iterator[str]:
             yield from _command(f"{name} {part}", inner, level + 1)
         return
     arguments = [each for each in command.parameters if not each.is_option]
-    words = " ".join(["qrsession", name, *(_stand_in(each) for each in arguments), "[OPTIONS]"])
+    words = " ".join(["qrsession", name, *(each.stand_in for each in arguments), "[OPTIONS]"])
     yield from ("```text", words, "```", "")
-    rows = [(_term(each), _about(each)) for each in command.parameters if _is_its_own(each)]
+    rows = [(_term(each), each.described("`")) for each in command.parameters if _is_its_own(each)]
     if rows:
         yield from (_table(("", "does"), rows), "")
     if command.examples:
@@ -99,24 +99,11 @@ def _is_its_own(parameter: Parameter) -> bool:
 
 
 def _term(parameter: Parameter) -> str:
-    value = _stand_in(parameter)
+    value = parameter.stand_in
     if not parameter.is_option:
         return f"`{value}`"
     names = ", ".join(f"`{name}`" for name in parameter.names)
     return f"{names} `{value}`" if parameter.takes_value else names
-
-
-def _stand_in(parameter: Parameter) -> str:
-    return parameter.metavar or "|".join(parameter.choices)
-
-
-def _about(parameter: Parameter) -> str:
-    notes = [parameter.help]
-    if parameter.metavar and parameter.choices:
-        notes.append(f"One of: {', '.join(parameter.choices)}.")
-    if parameter.default is not None:
-        notes.append(f"By default `{parameter.default}`.")
-    return " ".join(note for note in notes if note)
 
 
 def _variables(variables: Mapping[str, str]) -> str:

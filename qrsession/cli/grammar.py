@@ -44,6 +44,20 @@ class Parameter:
         return bool(self.names)
 
     @property
+    def stand_in(self) -> str:
+        """What stands in a value's place: the metavar, or the values that it can have."""
+        return self.metavar or "|".join(self.choices)
+
+    def described(self, mark: str = "") -> str:
+        """Return what it does, its values and its default; the default between two marks."""
+        notes = [self.help]
+        if self.metavar and self.choices:
+            notes.append(f"One of: {', '.join(self.choices)}.")
+        if self.default is not None:
+            notes.append(f"By default {mark}{self.default}{mark}.")
+        return " ".join(note for note in notes if note)
+
+    @property
     def longest_name(self) -> str:
         """The name of an option that says most."""
         return max(self.names, key=len)

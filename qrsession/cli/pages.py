@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from qrsession import __version__
-from qrsession.cli.grammar import Command, Parameter, read_grammar
+from qrsession.cli.grammar import Command, read_grammar
 from qrsession.cli.topics import TOPICS
 from qrsession.errors import UsageError
 from qrsession.render.manual import (
@@ -151,7 +151,7 @@ def _examples(command: Command) -> tuple[Section, ...]:
 
 def _parameters(command: Command) -> tuple[Section, ...]:
     arguments = tuple(
-        (((parameter.metavar, Font.STAND_IN),), _about(parameter))
+        (((parameter.metavar, Font.STAND_IN),), parameter.described())
         for parameter in command.parameters
         if not parameter.is_option
     )
@@ -166,28 +166,14 @@ def _options(command: Command) -> Iterator[tuple[Term, str]]:
         if option.is_option:
             term = joined([literal(name) for name in option.names])
             if option.takes_value:
-                term = (*term, (" ", Font.PLAIN), (_stand_in(option), Font.STAND_IN))
-            yield term, _about(option)
+                term = (*term, (" ", Font.PLAIN), (option.stand_in, Font.STAND_IN))
+            yield term, option.described()
 
 
 def _synopsis(path: str, command: Command) -> Term:
-    arguments = [_stand_in(each) for each in command.parameters if not each.is_option]
+    arguments = [each.stand_in for each in command.parameters if not each.is_option]
     return _usage(path, "[OPTIONS]", *arguments)
 
 
 def _usage(path: str, *words: str) -> Term:
     return ((path, Font.LITERAL), *((f" {word}", Font.STAND_IN) for word in words))
-
-
-def _stand_in(parameter: Parameter) -> str:
-    """Return what stands in a value's place: the metavar, or the values that it can have."""
-    return parameter.metavar or "|".join(parameter.choices)
-
-
-def _about(parameter: Parameter) -> str:
-    notes = [parameter.help]
-    if parameter.metavar and parameter.choices:
-        notes.append(f"One of: {', '.join(parameter.choices)}.")
-    if parameter.default is not None:
-        notes.append(f"By default {parameter.default}.")
-    return " ".join(note for note in notes if note)
