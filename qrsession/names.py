@@ -1,16 +1,18 @@
-"""Names of sessions and accounts: their form, word pairs for sessions without, lists of names."""
+"""Names of sessions and accounts: their form, word pairs where none is given, and lists of them."""
 
 import os
 import re
 from collections.abc import Callable, Container, Sequence
 
-from qrsession.errors import InvalidValueError
+from qrsession.errors import InvalidValueError, QrsessionError
 
 # Stands for the last job of a session, wherever a job may be named.
 LAST_JOB = "@last"
 
 _FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST = 63
+# Of several things that failed, as many are named.
+_MOST_FAILURES = 8
 
 _FIRST = (
     "able amber ample azure bold brave brief bright brisk broad calm civil clean clear close cool "
@@ -77,6 +79,26 @@ def free_name(name: str, taken: Container[str]) -> str:
         free = f"{name[: _LONGEST - len(ending)]}{ending}"
         number += 1
     return free
+
+
+def joint_failure(
+    undone: str, failures: Sequence[tuple[str, QrsessionError]], *, is_part: bool
+) -> QrsessionError:
+    """Return the first of failures, which names all of them where it is not everything.
+
+    Args:
+        undone: What was not done: ``Not closed``.
+        failures: The names of what failed, and why; at least one.
+        is_part: Whether it was done for others, so that a single one must be named.
+    """
+    _, first = failures[0]
+    names = [name for name, _ in failures]
+    message = first.message
+    if len(names) > 1:
+        message = f"{undone} are {listed(names, _MOST_FAILURES)}. {message}"
+    elif is_part:
+        message = f"{undone} is {names[0]}. {message}"
+    return type(first)(message, advice=first.advice, details=first.details)
 
 
 def listed(names: Sequence[str], most: int) -> str:

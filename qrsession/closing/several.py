@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 from qrsession.closing.close import close, wait_until_closed
 from qrsession.errors import QrsessionError, WaitTimeoutError
-from qrsession.names import listed
+from qrsession.names import joint_failure
 from qrsession.state.entries import SessionEntry
 from qrsession.verbs.reports import SessionReport
 
 if TYPE_CHECKING:
     from qrsession.verbs.workspace import Workspace
     from qrsession.waiting.single import Deadline
-
-_MOST_NAMES = 8
 
 
 @dataclass(slots=True)
@@ -60,26 +58,17 @@ class Closings:
         if not self.failures:
             self._raise_undrained()
             return
-        _, first = self.failures[0]
-        names = [name for name, _ in self.failures]
-        message = first.message
-        if len(names) > 1:
-            message = f"Not closed are {listed(names, _MOST_NAMES)}. {message}"
-        elif self.reports:
-            message = f"Not closed is {names[0]}. {message}"
-        closed = [report.name for report in self.reports]
-        details = {**first.details, "closed": closed, "not_closed": names}
-        raise type(first)(message, advice=first.advice, details=details) from first
+        error = joint_failure("Not closed", self.failures, is_part=bool(self.reports))
+        error.details["closed"] = [report.name for report in self.reports]
+        error.details["not_closed"] = [name for name, _ in self.failures]
+        raise error from self.failures[0][1]
 
     def _raise_undrained(self) -> None:
         if not self.undrained:
             return
-        names = [name for name, _ in self.undrained]
-        (_, first), *others = self.undrained
-        if others:
-            first.message = f"Not drained are {listed(names, _MOST_NAMES)}. {first.message}"
-        first.details["not_drained"] = names
-        raise first
+        error = joint_failure("Not drained", self.undrained, is_part=False)
+        error.details["not_drained"] = [name for name, _ in self.undrained]
+        raise error from self.undrained[0][1]
 
 
 def close_each(

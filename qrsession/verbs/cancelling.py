@@ -9,14 +9,12 @@ from http import HTTPStatus
 from typing import Any
 
 from qrsession.errors import QrsessionError, RequestRefusedError
-from qrsession.names import listed
+from qrsession.names import joint_failure
 from qrsession.protocol.status import FINAL_JOB_STATUSES, JobStatus
 from qrsession.state.entries import SessionEntry
 from qrsession.verbs.finding import FoundJob
 from qrsession.verbs.reports import MOST_JOBS_READ
 from qrsession.verbs.workspace import Workspace
-
-_MOST_NAMES = 8
 
 
 @dataclass(frozen=True)
@@ -71,16 +69,10 @@ class Cancellations:
         """
         if not self.failures:
             return
-        _, first = self.failures[0]
-        ids = [job_id for job_id, _ in self.failures]
-        message = first.message
-        if len(ids) > 1:
-            message = f"Not cancelled are {listed(ids, _MOST_NAMES)}. {message}"
-        elif self.jobs:
-            message = f"Not cancelled is {ids[0]}. {message}"
-        cancelled = [job.job_id for job in self.jobs if not job.had_ended]
-        details = {**first.details, "cancelled": cancelled, "not_cancelled": ids}
-        raise type(first)(message, advice=first.advice, details=details) from first
+        error = joint_failure("Not cancelled", self.failures, is_part=bool(self.jobs))
+        error.details["cancelled"] = [job.job_id for job in self.jobs if not job.had_ended]
+        error.details["not_cancelled"] = [job_id for job_id, _ in self.failures]
+        raise error from self.failures[0][1]
 
 
 def cancel_jobs(workspace: Workspace, jobs: Iterable[FoundJob]) -> Cancellations:
