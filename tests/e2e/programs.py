@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,17 +58,19 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def runtimes_of(home: Path) -> list[psutil.Process]:
-    """Return the runtimes in the background that serve a home."""
+def processes_that_run(*words: str) -> list[psutil.Process]:
+    """Return the processes of this machine that have all of these words in their command lines."""
     found = []
     for process in psutil.process_iter():
-        try:
-            words = process.cmdline()
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-        if "qrsession.local" in words and "--daemon" in words and str(home / "data") in words:
-            found.append(process)
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if set(words) <= set(process.cmdline()):
+                found.append(process)
     return found
+
+
+def runtimes_of(home: Path) -> list[psutil.Process]:
+    """Return the runtimes in the background that serve a home."""
+    return processes_that_run("qrsession.local", "--daemon", str(home / "data"))
 
 
 @dataclass(frozen=True)

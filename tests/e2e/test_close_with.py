@@ -25,7 +25,15 @@ from qrsession.state.ledger import Ledger
 from qrsession.state.pending import Intent, Pending
 from qrsession.verbs.workspace import Workspace
 from tests.e2e.conftest import COMMAND, Cli
-from tests.e2e.programs import CRN, ENDLESS_SHOTS, SLOW, is_alive, wait_for, write
+from tests.e2e.programs import (
+    CRN,
+    ENDLESS_SHOTS,
+    SLOW,
+    is_alive,
+    processes_that_run,
+    wait_for,
+    write,
+)
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -39,15 +47,9 @@ def await_closed(session_id: str) -> None:
 
 
 def watchers_of(session_id: str) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            words = process.cmdline()
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-        if session_id in words and is_alive(process) and "close" not in words:
-            found.append(process)
-    return found
+    closing = processes_that_run(session_id, "close")
+    found = [process for process in processes_that_run(session_id) if process not in closing]
+    return [process for process in found if is_alive(process)]
 
 
 @contextmanager
