@@ -13,6 +13,8 @@ from qrsession.errors import InterruptedCommandError, QrsessionError, UsageError
 from qrsession.settings import ACCOUNT_VARIABLE, SESSION_VARIABLE, STATE_VARIABLE
 
 if TYPE_CHECKING:
+    from qrsession.closing.ending import Closer, Ending
+    from qrsession.processes.supervise import AbandonedError, Supervisor
     from qrsession.verbs.admission import OpenRequest
     from qrsession.verbs.reports import SessionReport
     from qrsession.verbs.workspace import Workspace
@@ -77,7 +79,7 @@ def command(
     from qrsession.closing.ending import Closer, still_open_text  # noqa: PLC0415
     from qrsession.closing.guarding import guard_own, own_mark  # noqa: PLC0415
     from qrsession.money.modes import parse_mode  # noqa: PLC0415
-    from qrsession.processes.supervise import AbandonedError, Supervisor  # noqa: PLC0415
+    from qrsession.processes.supervise import Supervisor  # noqa: PLC0415
     from qrsession.verbs.admission import OpenRequest  # noqa: PLC0415
 
     teller = EndTeller(context, summary, report)
@@ -107,18 +109,27 @@ def command(
             context.output.fail(context.command, _not_run(end.trouble))
         is_dropping = not end.is_success and on_failure is OnFailure.CANCEL
         closer = Closer(workspace, entry, cancel=is_dropping)
-        exit_code = end.exit_code
-        try:
-            with supervisor.closing(lambda: context.output.warn(_GOES_ON)):
-                ending = closer.close(close_timeout_s)
-        except AbandonedError as error:
-            ending, exit_code = closer.abandon(), error.exit_code
+        ending, abandoned = _close(context, supervisor, closer, close_timeout_s)
         if not ending.is_closed:
             context.output.warn(still_open_text(ending, is_watched=guard is not None))
         elif guard is not None:
             guard.dismiss()
+    exit_code = end.exit_code if abandoned is None else abandoned.exit_code
     teller.tell_end(workspace, ending.report, exit_code)
     raise typer.Exit(exit_code)
+
+
+def _close(
+    context: Context, supervisor: "Supervisor", closer: "Closer", timeout_s: float
+) -> "tuple[Ending, AbandonedError | None]":
+    """Close the session; the second signal meanwhile gives up, and is returned."""
+    from qrsession.processes.supervise import AbandonedError  # noqa: PLC0415 - as above
+
+    try:
+        with supervisor.closing(lambda: context.output.warn(_GOES_ON)):
+            return closer.close(timeout_s), None
+    except AbandonedError as error:
+        return closer.abandon(), error
 
 
 def _open(
