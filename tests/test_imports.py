@@ -24,7 +24,7 @@ LIBRARY = (
     | CLIENT
     | {"cache", "codec", "tags", "examples", "__version__"}
     | {"service", "session", "session_arguments", "job", "primitives", "options", "backend"}
-    | {"accounts", "circuits", "submission", "waiting", "results", "expecting"}
+    | {"accounts", "circuits", "pubs", "submission", "waiting", "results", "expecting"}
     | {"closing", "processes", "money", "verbs", "neighbours", "checkups"}
 )
 # A room by itself goes before the package that it is in.
@@ -66,11 +66,14 @@ ALLOWED = {
     "accounts.instances": WIRE,
     "circuits.screening": BASE,
     "circuits.misfits": BASE,
-    "expecting.observables": BASE,
+    "pubs": WIRE | {"pubs"},
+    "pubs.building": LIBRARY,
+    "pubs.observables": BASE,
+    "pubs.values": WIRE,
+    "pubs.captions": WIRE | {"pubs.values"},
     "expecting.agreement": BASE,
-    "expecting.wanted": BASE | {"expecting.observables"},
-    "expecting.verdicts": BASE
-    | {"expecting.agreement", "expecting.observables", "expecting.wanted"},
+    "expecting.wanted": BASE | {"pubs.observables"},
+    "expecting.verdicts": BASE | {"expecting.agreement", "pubs.observables", "expecting.wanted"},
     "expecting.references": BASE | {"expecting.agreement"},
     "expecting.ideal": BASE | {"expecting.agreement"},
     "verbs.devices": WIRE,

@@ -8,7 +8,7 @@ can be taken apart, so there only the width counts, and instructions that nobody
 Source: "Transpile" (ISA circuits) and "Fractional gates" in IBM's guides.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +32,7 @@ from qrsession.circuits.untranspiled import faulty_qubits, is_device
 from qrsession.codec import decode
 from qrsession.errors import CircuitError
 from qrsession.protocol.fields import strings
+from qrsession.protocol.typed import Array
 
 # What devices take beside their gates, anywhere.
 _EVERYWHERE = frozenset({"barrier", "store"})
@@ -145,20 +146,20 @@ class InstructionSet:
         )
 
 
-def check_bound_angles(wire: Mapping[str, Any], numbers: Sequence[float]) -> None:
+def check_bound_angles(wire: Mapping[str, Any], values: Array) -> None:
     """Hold the angles of a circuit on the wire against a device's bounds.
 
     Args:
         wire: A typed circuit.
-        numbers: Values of its parameters, in their order.
+        values: Values of its parameters, in their order: float64 of shape ``(…, num_parameters)``.
 
     Raises:
         CircuitError: An angle is out of bounds; the message names the values that lead there.
     """
     circuit: QuantumCircuit = decode(wire)
     names = tuple(parameter.name for parameter in circuit.parameters)
-    values = BindingsArray({names: np.array([numbers])})
-    _check_angles(circuit, values, "the circuit")
+    numbers = np.frombuffer(values.data, dtype=values.dtype).reshape(values.shape)
+    _check_angles(circuit, BindingsArray({names: numbers}), "the circuit")
 
 
 def has_free_angles(circuit: QuantumCircuit) -> bool:

@@ -7,7 +7,8 @@ import glob
 import re
 import sys
 from codecs import BOM_UTF8
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from qrsession.cache import content_key
 from qrsession.circuits.screening import check_qasm2, check_qasm3, includes_of, without_comments
 from qrsession.errors import CircuitError
+from qrsession.protocol.qpy import read_header
 from qrsession.protocol.typed import TYPED_JSON_VERSION
 
 LARGEST_FILE_BYTES = 32 * 2**20
@@ -27,6 +29,8 @@ EXAMPLE_PREFIX = "@"
 STANDARD_INPUT = "-"
 
 _QPY_MAGIC = b"QISKIT"
+# Of one byte.
+_ANY_VERSION = 255
 _HEADER = re.compile(r"\s*OPENQASM\s+(\d+)(?:\.\d+)?\s*;")
 
 
@@ -161,6 +165,19 @@ def qiskit_version() -> str:
     if spec is None or spec.origin is None:
         return ""
     return Path(spec.origin).with_name("VERSION.txt").read_text(encoding="utf-8").strip()
+
+
+def circuit_names(sources: Sequence[Source]) -> list[str]:
+    """Return what the circuits of sources are called, in order; of a file of many, by number."""
+    names = []
+    for source in sources:
+        count = 1
+        if source.format is SourceFormat.QPY:
+            # One that cannot be read is told by whoever reads it.
+            with suppress(CircuitError):
+                count = read_header(source.data, _ANY_VERSION).num_circuits
+        names += [source.name] if count == 1 else [f"{source.name}[{at}]" for at in range(count)]
+    return names
 
 
 def _expand(argument: str) -> list[str]:

@@ -102,7 +102,7 @@ class Expected:
                 come out of it is not known.
             InvalidValueError: The reference does not fit them.
         """
-        from qrsession.expecting.foreseeing import circuit_names  # noqa: PLC0415 - a kept result needs none
+        from qrsession.circuits.sources import circuit_names  # noqa: PLC0415 - a kept result needs none
 
         is_kept = not request.options.environment["private"]
         circuits = [
@@ -155,7 +155,7 @@ class Expected:
         needs_distribution = any(one.needs_distribution for one in self.expectations)
         foresight = Foresight(
             context.cache,
-            request.values,
+            request.values.at(0),
             wants_ideal=needs_distribution and self.reference_file is None,
             keeps=is_kept,
         )
@@ -313,7 +313,7 @@ class Judge:
 
 
 def _by_job(circuits: Sequence[Circuit], request: "RunRequest") -> list[list[Circuit]]:
-    from qrsession.expecting.foreseeing import circuit_names  # noqa: PLC0415 - as above
+    from qrsession.circuits.sources import circuit_names  # noqa: PLC0415 - as above
 
     if not request.separate:
         return [list(circuits)]

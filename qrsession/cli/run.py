@@ -64,7 +64,8 @@ def command(
     from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted  # noqa: PLC0415
     from qrsession.cli.telling import tell_submitted, telling  # noqa: PLC0415
     from qrsession.options import Options  # noqa: PLC0415
-    from qrsession.verbs.runs import RunRequest, check_shots, parse_values  # noqa: PLC0415
+    from qrsession.pubs.assignments import parse_values  # noqa: PLC0415
+    from qrsession.verbs.runs import RunRequest, check_shots  # noqa: PLC0415
     from qrsession.verbs.venues import find_venue  # noqa: PLC0415
     from qrsession.waiting.awaiting import await_jobs  # noqa: PLC0415
     from qrsession.waiting.single import Deadline  # noqa: PLC0415

@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from qrsession.cache import Cache, content_key
 from qrsession.circuits.misfits import without_values
-from qrsession.circuits.sources import Source, SourceFormat, qiskit_version
+from qrsession.circuits.sources import Source, qiskit_version
 from qrsession.errors import CircuitError, StorageError
 from qrsession.expecting.agreement import Distribution
 from qrsession.expecting.verdicts import Ground
-from qrsession.protocol.qpy import read_header
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 # What another version has kept, or worked out in another way, is not found.
 _VERSION = 1
-# Of one byte.
-_ANY_VERSION = 255
 
 
 @dataclass(frozen=True)
@@ -106,19 +103,6 @@ class Foresight:
             positions=final_positions(circuit),
             distribution=distribution,
         )
-
-
-def circuit_names(sources: Sequence[Source]) -> list[str]:
-    """Return what the circuits of sources are called, in order; of a file of many, by number."""
-    names = []
-    for source in sources:
-        count = 1
-        if source.format is SourceFormat.QPY:
-            # One that cannot be read is told by whoever reads it.
-            with suppress(CircuitError):
-                count = read_header(source.data, _ANY_VERSION).num_circuits
-        names += [source.name] if count == 1 else [f"{source.name}[{at}]" for at in range(count)]
-    return names
 
 
 def _named(source: Source, grounds: Sequence[Ground]) -> list[Ground]:

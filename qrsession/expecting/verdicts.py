@@ -19,8 +19,8 @@ from qrsession.expecting.agreement import (
     perfect_total_variation,
     total_variation,
 )
-from qrsession.expecting.observables import reader_of
 from qrsession.expecting.wanted import Expectation, Kind
+from qrsession.pubs.observables import reader_of
 
 _MOST_DECIMALS = 12
 

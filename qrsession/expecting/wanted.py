@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from qrsession.errors import InvalidValueError
-from qrsession.expecting.observables import Observable, parse_observable
+from qrsession.pubs.observables import Observable, parse_observable
 
 # 1 - 0.95 is a little more than 0.05 in binary, and a perfect fidelity a little less than 1.
 ROUNDING = 1e-12

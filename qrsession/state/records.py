@@ -1,7 +1,8 @@
 """What is kept of jobs: records and results, below the state folder.
 
 - ``jobs/<session>.ndjson``, a line for each job of a session and for each change of one.
-- ``results/<job>.json``, a job's result as it was handed in.
+- ``results/<job>.json``, a job's result as it was handed in; ``results/<job>.captions.json``, what
+  its values are of.
 
 Nothing here takes the ledger's lock, so submissions do not wait for each other.
 """
@@ -132,12 +133,27 @@ class Records:
         storage.check_private_folder(self._results)
         return storage.read_bytes(self.result_path(job_id))
 
+    def write_captions(self, job_id: str, data: bytes) -> None:
+        """Keep what the values of a job's result are of."""
+        self._ensure(self._results)
+        # Without them a result can be read all the same: they are not worth waiting for the disk.
+        storage.write_atomically(self._captions_path(job_id), data, durable=False)
+
+    def read_captions(self, job_id: str) -> bytes | None:
+        """Return what was kept of what a result's values are of, else None."""
+        storage.check_private_folder(self._results)
+        return storage.read_bytes(self._captions_path(job_id))
+
+    def _captions_path(self, job_id: str) -> Path:
+        return self._results / f"{file_stem(job_id)}.captions.json"
+
     def forget_jobs(self, stem: str) -> None:
         """Remove the jobs of a session of the past, and their results, by the stem of its id."""
         path = self._jobs / f"{stem}.ndjson"
         with suppress(StorageError):
             for job in _read_jobs(path):
                 storage.remove_file(self.result_path(job.job_id))
+                storage.remove_file(self._captions_path(job.job_id))
             storage.remove_file(path)
 
     def prune_results(self, oldest_s: float) -> None:

@@ -56,7 +56,8 @@ def tag_once(
         "backend": backend,
         "primitive": request.primitive,
         "shots": request.shots,
-        "values": dict(request.values),
+        # A single point is written as it always was, so that jobs of earlier runs are found.
+        "values": {name: request.values.nested(name) for name in request.values.columns},
         "transpilation": asdict(request.transpilation),
         "options": request.options.to_request(request.primitive, {}, backend=backend).to_wire(),
         "program": request.options.for_primitive(request.primitive),

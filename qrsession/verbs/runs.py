@@ -1,18 +1,18 @@
 """Running circuit files: what goes into a job, and the way there."""
 
-import math
-import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from qrsession.circuits.misfits import without_values
 from qrsession.circuits.prepared import Place, Preparation
-from qrsession.circuits.sources import PreparedCircuit, Source, Transpilation
-from qrsession.errors import CircuitError, InvalidValueError
+from qrsession.circuits.sources import PreparedCircuit, Source, Transpilation, circuit_names
+from qrsession.errors import InvalidValueError, StorageError
 from qrsession.job import RuntimeJob
 from qrsession.options import Options
-from qrsession.protocol.typed import Array
+from qrsession.pubs.building import check_names, sampler_pub
+from qrsession.pubs.captions import Caption, write_captions
+from qrsession.pubs.values import ParameterValues
 from qrsession.service import RuntimeService
 from qrsession.state.entries import SessionEntry
 from qrsession.submission.once import service_that_runs, tag_once
@@ -36,7 +36,7 @@ class RunRequest:
         sources: The circuit files.
         primitive: The program that runs them.
         shots: Shots of each circuit; None: the service's default (4096).
-        values: Values of parameters by name, for all circuits that have one of that name.
+        values: Values of parameters, for all circuits that have one of a name.
         transpilation: How circuits are made to fit the backend.
         options: Options of the job.
         separate: Whether each file makes a job of its own, in place of one job for all.
@@ -49,7 +49,7 @@ class RunRequest:
     sources: Sequence[Source]
     primitive: str = "sampler"
     shots: int | None = None
-    values: Mapping[str, float] = field(default_factory=dict)
+    values: ParameterValues = field(default_factory=ParameterValues)
     transpilation: Transpilation = field(default_factory=Transpilation)
     options: Options = field(default_factory=Options)
     separate: bool = False
@@ -106,67 +106,13 @@ def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[
     Raises:
         CircuitError: A circuit has a parameter without a value, or none has one of a name given.
     """
-    known = {name for circuit in circuits for name in circuit.source_parameters}
-    # Of circuits that nobody parsed the service knows the parameters.
-    is_known = all(circuit.parameters is not None for circuit in circuits)
-    for name in request.values:
-        if is_known and name not in known:
-            raise CircuitError(
-                f"No circuit has a parameter {name!r}.",
-                advice=f"Parameters are: {', '.join(sorted(known)) or 'none'}.",
-            )
+    check_names(circuits, request.values)
     return {
-        "pubs": [
-            [circuit.wire, _values_of(circuit, request.values), request.shots]
-            for circuit in circuits
-        ],
+        "pubs": [sampler_pub(circuit, request.values, request.shots) for circuit in circuits],
         "options": request.options.for_primitive(request.primitive),
         "version": PROGRAM_VERSION,
         "support_qiskit": True,
     }
-
-
-def _values_of(circuit: PreparedCircuit, values: Mapping[str, float]) -> dict[str, Any] | None:
-    if circuit.parameters is None:
-        return dict(values) or None
-    missing = [name for name in circuit.parameters if name not in values]
-    if missing:
-        raise without_values(missing)
-    if isinstance(circuit.wire, str):
-        # Text has no order of parameters that both ends would agree about.
-        return {name: values[name] for name in circuit.parameters} or None
-    numbers = [values[name] for name in circuit.parameters]
-    if circuit.has_free_angles:
-        _check_angles(circuit.wire, numbers)
-    return Array(struct.pack(f"<{len(numbers)}d", *numbers), (len(numbers),), "<f8").to_wire()
-
-
-def _check_angles(wire: Mapping[str, Any], numbers: Sequence[float]) -> None:
-    # Expressions of parameters take Qiskit to work out, and few circuits have one here.
-    from qrsession.circuits.isa import check_bound_angles  # noqa: PLC0415 - the room of Qiskit
-
-    check_bound_angles(wire, numbers)
-
-
-def parse_values(assignments: Sequence[str]) -> dict[str, float]:
-    """Read values of parameters from ``name=0.3``.
-
-    Raises:
-        InvalidValueError: One is of another form, or no finite number.
-    """
-    values = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not name.strip() or not equals or not math.isfinite(value):
-            raise InvalidValueError(
-                f"{assignment!r} gives no parameter a value.", advice="Write --param theta=0.3"
-            )
-        values[name.strip()] = value
-    return values
 
 
 def _submit(place: Place, request: RunRequest, backend: str, session_id: str | None) -> Submitted:
@@ -175,7 +121,8 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
     groups = [[source] for source in request.sources] if request.separate else [request.sources]
     # All circuits are prepared before the first job is sent: a mistake in the last file must not
     # leave the jobs of the others behind.
-    prepared = [params_of(preparation.prepare_all(group), request) for group in groups]
+    circuits = [preparation.prepare_all(group) for group in groups]
+    prepared = [params_of(group, request) for group in circuits]
     jobs: list[RuntimeJob] = []
     for at, (group, params) in enumerate(zip(groups, prepared, strict=True)):
         job_request = request.options.to_request(
@@ -196,5 +143,25 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
             raise
         service = service_that_runs(created, place.service)
         jobs.append(RuntimeJob.of_submission(service, job_request, created))
+        if keeps:
+            _keep_captions(service, created.job_id, _captions_of(group, circuits[at], request))
         request.tell(jobs[-1])
     return Submitted(jobs, preparation.outcome)
+
+
+def _captions_of(
+    sources: Sequence[Source], circuits: Sequence[PreparedCircuit], request: RunRequest
+) -> list[Caption]:
+    names = circuit_names(sources)
+    return [
+        Caption(name, request.values.of(circuit.source_parameters))
+        for name, circuit in zip(names, circuits, strict=True)
+    ]
+
+
+def _keep_captions(service: RuntimeService, job_id: str, captions: Sequence[Caption]) -> None:
+    if not any(caption.says_something for caption in captions):
+        return
+    # The job is submitted, whether this can be kept or not.
+    with suppress(StorageError):
+        service.records.write_captions(job_id, write_captions(captions))

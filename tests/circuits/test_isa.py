@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import CircuitInstruction, Gate, Parameter, Qubit
@@ -27,6 +28,7 @@ from qrsession.circuits.target import build_target
 from qrsession.circuits.transpilation import transpile
 from qrsession.codec import encode
 from qrsession.errors import CircuitError
+from qrsession.protocol.typed import Array
 from tests.documents import backend_of, parsed
 
 # Eagle, Heron of three revisions, Nighthawk, and Falcon.
@@ -206,6 +208,10 @@ def test_angles_of_rzz() -> None:
             instructions.check(circuit, "mine")
 
 
+def numbers_of(rows: list[list[float]]) -> Array:
+    return Array(np.array(rows, dtype="<f8").tobytes(), (len(rows), len(rows[0])), "<f8")
+
+
 def test_angles_that_depend_on_parameters() -> None:
     circuit = QuantumCircuit(2, 1)
     alpha, beta = Parameter("alpha"), Parameter("beta")
@@ -224,8 +230,8 @@ def test_angles_that_depend_on_parameters() -> None:
         with pytest.raises(CircuitError, match=words):
             instructions.check_angles(circuit, bindings, "mine")
         with pytest.raises(CircuitError, match=words):
-            check_bound_angles(encode(circuit), values[1])
-    check_bound_angles(encode(circuit), [0.1, 0.2])
+            check_bound_angles(encode(circuit), numbers_of(values))
+    check_bound_angles(encode(circuit), numbers_of([[0.1, 0.2]]))
 
 
 # Simulators

@@ -26,6 +26,7 @@ from qrsession.circuits.sources import (
 from qrsession.circuits.untranspiled import faulty_qubits, prepare_untranspiled, wire_of_qpy
 from qrsession.codec import decode
 from qrsession.errors import CircuitError
+from qrsession.pubs.values import ParameterValues
 from qrsession.service import BackendDocuments, RuntimeService
 from qrsession.settings import Settings
 from qrsession.verbs.runs import RunRequest, params_of
@@ -283,7 +284,9 @@ def test_values_of_text_go_by_name(tmp_path: Path, machine: str) -> None:
     (circuit,) = preparation(tmp_path, parsed(machine)).prepare_all(
         [source_of(tmp_path, HEADER + text)]
     )
-    request = RunRequest(sources=[], shots=7, values={"alpha": 0.25, "zeta": 0.5})
+    request = RunRequest(
+        sources=[], shots=7, values=ParameterValues.single({"alpha": 0.25, "zeta": 0.5})
+    )
     assert params_of([circuit], request)["pubs"] == [
         [HEADER + text, {"zeta": 0.5, "alpha": 0.25}, 7]
     ]
@@ -292,7 +295,7 @@ def test_values_of_text_go_by_name(tmp_path: Path, machine: str) -> None:
         ({"alpha": 1.0, "zeta": 1.0, "beta": 1.0}, "has a parameter 'beta'"),
     ):
         with pytest.raises(CircuitError, match=words):
-            params_of([circuit], RunRequest(sources=[], values=values))
+            params_of([circuit], RunRequest(sources=[], values=ParameterValues.single(values)))
 
 
 def test_angles_with_bounds_are_held_against_values(tmp_path: Path) -> None:
@@ -303,9 +306,14 @@ def test_angles_with_bounds_are_held_against_values(tmp_path: Path) -> None:
         [source_of(tmp_path, qpy_of(native))]
     )
     assert circuit.has_free_angles
-    assert params_of([circuit], RunRequest(sources=[], values={"angle": 1.5}))["version"] == 2
+    assert (
+        params_of([circuit], RunRequest(sources=[], values=ParameterValues.single({"angle": 1.5})))[
+            "version"
+        ]
+        == 2
+    )
     with pytest.raises(CircuitError, match=r"angle 1\.75 where angle=1\.75"):
-        params_of([circuit], RunRequest(sources=[], values={"angle": 1.75}))
+        params_of([circuit], RunRequest(sources=[], values=ParameterValues.single({"angle": 1.75})))
 
 
 def test_faulty_qubits_as_qiskit_sees_them() -> None:

@@ -7,9 +7,9 @@ import pytest
 from qiskit import QuantumCircuit, qpy
 
 from qrsession.cache import Cache
-from qrsession.circuits.sources import Source, SourceFormat, read_source
+from qrsession.circuits.sources import Source, SourceFormat, circuit_names, read_source
 from qrsession.errors import CircuitError
-from qrsession.expecting.foreseeing import Foresight, circuit_names
+from qrsession.expecting.foreseeing import Foresight
 
 pytestmark = pytest.mark.fast
 

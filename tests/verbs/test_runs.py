@@ -1,6 +1,5 @@
 """What goes into a job: parameters, values, bounds. What comes out is tested end to end."""
 
-import math
 import struct
 
 import pytest
@@ -8,7 +7,8 @@ import pytest
 from qrsession.circuits.sources import PreparedCircuit
 from qrsession.errors import CircuitError, InvalidValueError
 from qrsession.protocol.typed import Array
-from qrsession.verbs.runs import MOST_SHOTS, RunRequest, check_shots, params_of, parse_values
+from qrsession.pubs.values import ParameterValues
+from qrsession.verbs.runs import MOST_SHOTS, RunRequest, check_shots, params_of
 
 pytestmark = pytest.mark.fast
 
@@ -21,7 +21,7 @@ CIRCUIT = PreparedCircuit(
 
 
 def test_values_are_sent_in_the_circuits_order() -> None:
-    request = RunRequest([], shots=7, values={"beta": 2.0, "alpha": 1.0})
+    request = RunRequest([], shots=7, values=ParameterValues.single({"beta": 2.0, "alpha": 1.0}))
     params = params_of([CIRCUIT], request)
     ((wire, values, shots),) = params["pubs"]
     assert (wire, shots) == (CIRCUIT.wire, 7)
@@ -36,30 +36,24 @@ def test_values_are_sent_in_the_circuits_order() -> None:
 
 
 def test_a_value_that_transpiling_made_superfluous_is_taken() -> None:
-    params = params_of([CIRCUIT], RunRequest([], values={"alpha": 1, "beta": 2, "gone": 3}))
+    params = params_of(
+        [CIRCUIT], RunRequest([], values=ParameterValues.single({"alpha": 1, "beta": 2, "gone": 3}))
+    )
     assert Array.from_wire(params["pubs"][0][1]).shape == (2,)
 
 
 def test_a_parameter_without_a_value_is_named() -> None:
     with pytest.raises(CircuitError, match="beta") as caught:
-        params_of([CIRCUIT], RunRequest([], values={"alpha": 1.0}))
+        params_of([CIRCUIT], RunRequest([], values=ParameterValues.single({"alpha": 1.0})))
     assert caught.value.details == {"parameters": ["beta"]}
 
 
 def test_a_value_without_a_parameter_is_an_error() -> None:
     with pytest.raises(CircuitError, match="gamma"):
-        params_of([CIRCUIT], RunRequest([], values={"alpha": 1, "beta": 1, "gamma": 1}))
-
-
-def test_values_are_read() -> None:
-    assert parse_values(["a=0.5", " b =-1e3"]) == {"a": 0.5, "b": -1000.0}
-    assert math.isclose(parse_values(["π=3.14"])["π"], 3.14)
-
-
-@pytest.mark.parametrize("text", ["a", "=1", "a=", "a=x", "a=nan", "a=inf", "", "a=1=2"])
-def test_what_gives_no_value_is_refused(text: str) -> None:
-    with pytest.raises(InvalidValueError, match="no parameter a value"):
-        parse_values([text])
+        params_of(
+            [CIRCUIT],
+            RunRequest([], values=ParameterValues.single({"alpha": 1, "beta": 1, "gamma": 1})),
+        )
 
 
 def test_shots_have_bounds() -> None:

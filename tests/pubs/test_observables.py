@@ -5,7 +5,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 from qiskit.quantum_info.random import random_statevector
 
 from qrsession.errors import InvalidValueError
-from qrsession.expecting.observables import Term, parse_observable, reader_of
+from qrsession.pubs.observables import Term, parse_observable, reader_of
 
 pytestmark = pytest.mark.fast
 

@@ -1,0 +1,1 @@
+"""What a job measures of circuits, as plain numbers: values, observables, captions."""
