@@ -136,7 +136,7 @@ def _frame_of(x: Sequence[float], curves: Sequence[Curve], terminal: Terminal) -
     y = scale_of(low, high, max(height // 3, 3), is_widened=True)
     width = min(terminal.width - max(map(len, y.labels)) - 3, _WIDEST)
     return _Frame(
-        scale_of(x[0], x[-1], max(width // 14, 2)), y, width, height, terminal.has_unicode
+        scale_of(x[0], x[-1], max(width // 12, 3)), y, width, height, terminal.has_unicode
     )
 
 
