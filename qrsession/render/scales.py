@@ -42,7 +42,9 @@ def scale_of(low: float, high: float, most_ticks: int, *, is_widened: bool = Fal
         low, high = ticks[0], ticks[-1]
     largest = max(abs(low), abs(high))
     if not 10.0**_SMALLEST_POWER <= largest < 10.0**_LARGEST_POWER:
-        labels = [f"{tick:.6g}" for tick in ticks]
+        written = ([f"{tick:.{digits}g}" for tick in ticks] for digits in range(4, 18))
+        labels = next((one for one in written if len(set(one)) == len(one)), [])
+        labels = labels or [repr(tick) for tick in ticks]
     else:
         exact = (d for d in range(12) if math.isclose(round(step, d), step, rel_tol=1e-6))
         decimals = next(exact, 12)

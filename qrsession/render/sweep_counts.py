@@ -1,6 +1,9 @@
 """Samples of a sweep for people: the shares of the most frequent outcomes from point to point."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from qrsession.render.counts import most_frequent_first
 from qrsession.render.histogram import MOST_BARS, folded, share_text
@@ -15,8 +18,8 @@ _WIDEST = 100
 _NARROWEST = 20
 # A share: "100.0%".
 _SHARE_WIDTH = 6
-# The share of an outcome over all points, at the end of its line.
-_END_WIDTH = len(_GAP) + _SHARE_WIDTH
+# The share of an outcome over all points, at the end of its line, and what parts it from the rest.
+_OTHER_WIDTH = len(_GAP) * 2 + _SHARE_WIDTH
 
 
 def sweep_text(pub: SampledPub, terminal: Terminal, *, most_outcomes: int = MOST_BARS) -> str:
@@ -32,27 +35,74 @@ def sweep_text(pub: SampledPub, terminal: Terminal, *, most_outcomes: int = MOST
     """
     if not pub.shots:
         return f"{number_of(pub.num_points, 'point')}, 0 shots\n"
-    outcomes = most_frequent_first(pub.counts)
-    shown = [bits for bits, _ in outcomes[:most_outcomes]]
-    label_width = max(len(bits) for bits in shown)
-    cells = _cells(pub, terminal, label_width)
-    if cells is not None:
-        lines = list(_table(pub, shown, cells, terminal))
+    # Whether bits were seen or not, labels are as wide.
+    label_width = sum(one.num_bits + 1 for one in pub.samples.values()) - 1
+    titles = _titles(pub, terminal, label_width)
+    has_room_beside = terminal.width - label_width - _OTHER_WIDTH >= _NARROWEST
+    strip = terminal.width - _OTHER_WIDTH - label_width * has_room_beside
+    bins = _Bins.of(pub, min(pub.num_points, strip, _WIDEST) if titles is None else pub.num_points)
+    total = Counter[str]()
+    for counts in bins.counts:
+        total.update(counts)
+    outcomes = most_frequent_first(total)
+    shown = outcomes[:most_outcomes]
+    if titles is not None:
+        lines = list(_table(pub, shown, titles, bins, terminal))
     else:
-        lines = list(_strips(pub, shown, label_width, terminal))
-    lines += [terminal.paint(note, Style.FAINT) for note in _notes(pub, outcomes, shown, terminal)]
+        each = max(min(strip, _WIDEST) // len(bins.counts), 1)
+        lines = list(
+            _strips(pub, shown, bins, _Room(label_width * has_room_beside, each), terminal)
+        )
+    notes = _notes(pub, outcomes, len(shown), terminal)
+    lines += [terminal.paint(note, Style.FAINT) for note in notes]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _cells(pub: SampledPub, terminal: Terminal, label_width: int) -> list[str] | None:
+@dataclass(frozen=True)
+class _Bins:
+    """Neighbouring points counted together, as many as there are columns.
+
+    Attributes:
+        counts: The counts of each bin.
+        shots: The samples in each.
+    """
+
+    counts: Sequence[Mapping[str, int]]
+    shots: Sequence[int]
+
+    @classmethod
+    def of(cls, pub: SampledPub, number: int) -> "_Bins":
+        ends = [at * pub.num_points // number for at in range(number + 1)]
+        return cls(
+            [pub.between(*bounds).counts for bounds in pairwise(ends)],
+            [(last - first) * pub.shots_at_point for first, last in pairwise(ends)],
+        )
+
+    def shares(self, bits: str) -> list[float]:
+        """Return the share of an outcome in each bin."""
+        return [
+            counts.get(bits, 0) / shots
+            for counts, shots in zip(self.counts, self.shots, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class _Room:
+    """How wide labels are, 0 where they have lines of their own, and a bin is."""
+
+    label_width: int
+    bin_width: int
+
+
+def _titles(pub: SampledPub, terminal: Terminal, label_width: int) -> list[str] | None:
     """Return a title for each point, where a table of numbers fits; else None."""
     if pub.num_points * (_SHARE_WIDTH + len(_GAP)) > terminal.width:
         return None
-    _, values = _axis(pub)
+    name, values = _axis(pub)
     titles = [short(value) for value in values]
     width = max(_SHARE_WIDTH, *map(len, titles)) + len(_GAP)
-    label_width = max(label_width, len(_axis(pub)[0]))
-    return titles if label_width + len(titles) * width <= terminal.width else None
+    fits = max(label_width, len(name)) + len(titles) * width <= terminal.width
+    return titles if fits else None
 
 
 def _axis(pub: SampledPub) -> tuple[str, Sequence[float]]:
@@ -65,58 +115,50 @@ def _axis(pub: SampledPub) -> tuple[str, Sequence[float]]:
 
 
 def _table(
-    pub: SampledPub, shown: Sequence[str], titles: Sequence[str], terminal: Terminal
+    pub: SampledPub,
+    shown: Sequence[tuple[str, int]],
+    titles: Sequence[str],
+    bins: _Bins,
+    terminal: Terminal,
 ) -> Iterator[str]:
     name, _ = _axis(pub)
     width = max(_SHARE_WIDTH, *map(len, titles))
-    label_width = max(len(name), *map(len, shown))
+    label_width = max(len(name), *(len(bits) for bits, _ in shown))
     head = "".join(f"{_GAP}{title:>{width}}" for title in titles)
     yield terminal.paint(f"{name:>{label_width}}{head}", Style.FAINT)
-    points = [point.counts for point in pub.points()]
-    for bits in shown:
-        shares = (share_text(counts.get(bits, 0), pub.shots_at_point) for counts in points)
-        yield f"{clean(bits):>{label_width}}" + "".join(f"{_GAP}{one:>{width}}" for one in shares)
+    for bits, _ in shown:
+        cells = (
+            share_text(counts.get(bits, 0), shots)
+            for counts, shots in zip(bins.counts, bins.shots, strict=True)
+        )
+        yield f"{clean(bits):>{label_width}}" + "".join(f"{_GAP}{cell:>{width}}" for cell in cells)
 
 
 def _strips(
-    pub: SampledPub, shown: Sequence[str], label_width: int, terminal: Terminal
+    pub: SampledPub,
+    shown: Sequence[tuple[str, int]],
+    bins: _Bins,
+    room: _Room,
+    terminal: Terminal,
 ) -> Iterator[str]:
-    room = terminal.width - label_width - len(_GAP) - _END_WIDTH
-    has_room_beside = room >= _NARROWEST
-    if not has_room_beside:
-        label_width, room = 0, terminal.width - len(_GAP) - _END_WIDTH
-    room = min(room, _WIDEST)
-    num_bins = min(pub.num_points, room)
-    each = max(room // num_bins, 1)
-    bins = [
-        (at * pub.num_points // num_bins, (at + 1) * pub.num_points // num_bins)
-        for at in range(num_bins)
-    ]
-    counts = [pub.between(first, last).counts for first, last in bins]
-    sizes = [(last - first) * pub.shots_at_point for first, last in bins]
-    most = max(
-        of_bin.get(bits, 0) / size
-        for bits in shown
-        for of_bin, size in zip(counts, sizes, strict=True)
-    )
+    shares = [bins.shares(bits) for bits, _ in shown]
+    most = max(map(max, shares))
     levels = _LEVELS if terminal.has_unicode else _LEVELS_IN_ASCII
-    for bits in shown:
-        strip = "".join(
-            _level(of_bin.get(bits, 0) / size / most, levels) * each
-            for of_bin, size in zip(counts, sizes, strict=True)
-        )
-        if not has_room_beside:
+    for (bits, count), of_bins in zip(shown, shares, strict=True):
+        strip = "".join(_level(share / most, levels) * room.bin_width for share in of_bins)
+        if room.label_width:
+            label = f"{clean(bits):>{room.label_width}}"
+        else:
+            label = ""
             yield from folded(clean(bits), terminal.width)
-        total = share_text(pub.counts.get(bits, 0), pub.shots)
-        label = f"{clean(bits):>{label_width}}" if has_room_beside else ""
-        painted = terminal.paint(strip, Style.BUSY)
-        yield f"{label}{_GAP}{painted}{terminal.paint(f'{_GAP}{total:>6}', Style.FAINT)}"
-    yield terminal.paint(_axis_line(pub, num_bins * each, label_width), Style.FAINT)
-    top = share_text(round(most * 1e6), 10**6)
-    key = f"{levels[-1]} is {top} of the shots"
-    if num_bins < pub.num_points:
-        about = "about " if pub.num_points % num_bins else ""
-        key += f"; a column is {about}{round(pub.num_points / num_bins)} points"
+        total = terminal.paint(f"{share_text(count, pub.shots):>{_SHARE_WIDTH}}", Style.FAINT)
+        yield f"{label}{_GAP}{terminal.paint(strip, Style.BUSY)}{_GAP}{total}"
+    width = len(bins.counts) * room.bin_width
+    yield terminal.paint(_axis_line(pub, width, room.label_width), Style.FAINT)
+    key = f"{levels[-1]} is {share_text(round(most * 1e6), 10**6)} of the shots"
+    if len(bins.counts) < pub.num_points:
+        about = "about " if pub.num_points % len(bins.counts) else ""
+        key += f"; a column is {about}{round(pub.num_points / len(bins.counts))} points"
     yield terminal.paint(key, Style.FAINT)
 
 
@@ -128,20 +170,19 @@ def _level(share: float, levels: str) -> str:
 def _axis_line(pub: SampledPub, width: int, label_width: int) -> str:
     name, values = _axis(pub)
     first, last = short(values[0]), short(values[-1])
-    title = name
     room = width - len(first) - len(last)
-    if room < len(title) + len(_GAP) * 2:
+    if room < len(name) + len(_GAP) * 2:
         return f"{'':{label_width}}{_GAP}{name} {first} to {last}"
-    return f"{'':{label_width}}{_GAP}{first}{title:^{room}}{last}"
+    return f"{'':{label_width}}{_GAP}{first}{name:^{room}}{last}"
 
 
 def _notes(
     pub: SampledPub,
     outcomes: Sequence[tuple[str, int]],
-    shown: Sequence[str],
+    num_shown: int,
     terminal: Terminal,
 ) -> Iterator[str]:
-    left = outcomes[len(shown) :]
+    left = outcomes[num_shown:]
     if left:
         dots = "…" if terminal.has_unicode else "..."
         rest = sum(count for _, count in left)

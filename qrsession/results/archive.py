@@ -15,13 +15,9 @@ from qrsession.protocol.typed import Array
 from qrsession.results.pubs import EstimatedPub, Pub, SampledPub
 
 SCHEMA_VERSION = 1
-# The first that a ZIP file can bear: a file does not depend on when it was written.
-_DATE = (1980, 1, 1, 0, 0, 0)
 # Samples hardly shrink, and the first level gains most of what there is to gain.
 _LEVEL = 1
 _PIECE_BYTES = 2**20
-_UNIX = 3
-_PERMISSIONS = 0o644 << 16
 # From here on what an entry comes to might need the longer fields of ZIP.
 _LARGE_BYTES = 2**30
 
@@ -56,11 +52,9 @@ def npz_parts(pubs: Sequence[tuple[str, Pub]]) -> Iterator[bytes]:
         cast("BinaryIO", parts), "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL
     ) as archive:
         for key, value in _entries(pubs):
-            entry = zipfile.ZipInfo(f"{key}.npy", _DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = _UNIX
-            entry.external_attr = _PERMISSIONS
-            with archive.open(entry, "w", force_zip64=len(value.data) >= _LARGE_BYTES) as stream:
+            # By its name alone an entry bears the first date that there is, not the time of today.
+            is_large = len(value.data) >= _LARGE_BYTES
+            with archive.open(f"{key}.npy", "w", force_zip64=is_large) as stream:
                 stream.write(value.npy_header())
                 data = memoryview(value.data)
                 for at in range(0, len(data), _PIECE_BYTES):
