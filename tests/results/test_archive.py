@@ -60,7 +60,8 @@ def test_estimates_keep_every_field() -> None:
     found = load(("j1", EstimatedPub([0.5], [0.1])), ("j2", pub))
     assert "job_id" not in found
     assert [found[f"{at}/job_id"].item() for at in range(2)] == ["j1", "j2"]
-    assert (found["0/evs"].shape, found["0/evs"]) == ((), 0.5)
+    assert found["0/evs"].shape == ()
+    assert found["0/evs"] == 0.5
     np.testing.assert_array_equal(found["1/evs"], np.array(evs).reshape(2, 3))
     assert found["1/stds"].tolist() == [[0.01] * 3] * 2
     assert found["1/fields/ensemble_standard_error"].tolist() == [[0, 1, 2], [3, 4, 5]]
