@@ -38,7 +38,8 @@ def _plot(pub: EstimatedPub, terminal: Terminal) -> str | None:
     lines = plot_lines(x, x_name, curves, terminal)
     if lines is None:
         return None
-    title = _name(pub, 0, terminal) if num_shown == 1 else "expectation values"
+    alone = cut(pub.observable(0), terminal.width, terminal) or _name(pub, 0, terminal)
+    title = alone if num_shown == 1 else "expectation values"
     lines.insert(0, terminal.paint(title, Style.STRONG))
     return _with_notes(lines, [*beside, *_notes(pub, num_shown, terminal)], terminal)
 
