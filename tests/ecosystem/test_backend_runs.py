@@ -168,7 +168,7 @@ def test_what_cannot_run_is_refused_before_it_is_sent(
 def test_a_session_must_be_open_and_of_the_backend(
     service: RuntimeService, backend: Backend, session: Session
 ) -> None:
-    other = service.backend("ibm_fez")
+    other = service.backend("ibmq_qasm_simulator")
     with pytest.raises(InvalidValueError, match="The session is on aer_simulator"):
         other.run(flipped(), session=session)
     with Session(service=service, backend=backend) as closed:
@@ -177,11 +177,19 @@ def test_a_session_must_be_open_and_of_the_backend(
         backend.run(flipped(), session=closed)
 
 
+@pytest.fixture(scope="module")
+def backends(service: RuntimeService, backend: Backend) -> dict[str, Backend]:
+    """Return backends by name, whose targets are built once."""
+    return {one.name: one for one in (backend, service.backend("ibm_fez"))}
+
+
 @pytest.mark.parametrize("name", ["aer_simulator", "ibm_fez"])
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
-def test_the_transpiler_takes_a_backend(service: RuntimeService, name: str, level: int) -> None:
+def test_the_transpiler_takes_a_backend(
+    backends: dict[str, Backend], name: str, level: int
+) -> None:
     """By both ways; what comes out is what the backend runs."""
-    backend = service.backend(name)
+    backend = backends[name]
     circuit = QuantumCircuit(3)
     circuit.h(0)
     circuit.cx(0, [1, 2])
