@@ -171,10 +171,7 @@ class Sampler(_Primitive, BaseSamplerV2):
             InvalidTypeError: A pub holds something of the wrong type.
             SessionClosedError: The session takes no more jobs.
         """
-        if shots is not None and (isinstance(shots, bool) or not isinstance(shots, Integral)):
-            raise InvalidTypeError(f"shots must be a whole number, not {shots!r}.")
-        if shots is not None and shots < 1:
-            raise InvalidValueError(f"shots is {shots}; it must be at least 1.")
+        shots = _checked_shots(shots)
         coerced = []
         for pub in _as_list(pubs):
             sampler_pub = _coerced(SamplerPub, pub, shots)
@@ -187,8 +184,7 @@ class Sampler(_Primitive, BaseSamplerV2):
                 SamplerPub(
                     self._fitted(sampler_pub.circuit, sampler_pub.parameter_values),
                     sampler_pub.parameter_values,
-                    # JSON knows no numbers of numpy's.
-                    shots=None if sampler_pub.shots is None else int(sampler_pub.shots),
+                    shots=_checked_shots(sampler_pub.shots),
                     validate=False,
                 )
             )
@@ -302,15 +298,28 @@ def _coerced(kind: Any, pub: Any, default: float | None) -> Any:
         ) from error
 
 
+def _checked_shots(shots: Any) -> int | None:
+    """Return shots as a plain number, which JSON knows; None where there are none."""
+    if shots is None:
+        return None
+    if isinstance(shots, bool) or not isinstance(shots, Integral):
+        raise InvalidTypeError(f"shots must be a whole number, not {shots!r}.")
+    found = int(shots)
+    if found < 1:
+        raise InvalidValueError(f"shots is {found}; it must be at least 1.")
+    return found
+
+
 def _checked_precision(precision: Any) -> float | None:
     """Return a precision as a plain number, None where there is none."""
     if precision is None:
         return None
     if isinstance(precision, bool) or not isinstance(precision, Real):
         raise InvalidTypeError(f"precision must be a number, not {precision!r}.")
-    if not 0 < precision < math.inf:
+    found = float(precision)
+    if not 0 < found < math.inf:
         raise InvalidValueError(
-            f"precision is {precision}; it must be above 0, and finite.",
+            f"precision is {found}; it must be above 0, and finite.",
             advice="It is the standard error that is wanted; an exact value takes endless shots.",
         )
-    return float(precision)
+    return found

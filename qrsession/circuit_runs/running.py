@@ -126,7 +126,7 @@ def _to_sample(circuit: QuantumCircuit) -> QuantumCircuit:
 
 
 def _check_whole(name: str, value: Any, low: int) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise InvalidTypeError(f"{name} must be a whole number, not {value!r}.")
-    if value < low:
+    if int(value) < low:
         raise InvalidValueError(f"{name} is {value}; it must be at least {low}.")
