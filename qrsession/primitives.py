@@ -311,10 +311,11 @@ def _checked_shots(shots: Any) -> int | None:
 
 
 def _checked_precision(precision: Any) -> float | None:
-    """Return a precision as a plain number, None where there is none."""
+    """Return a precision as a number that JSON knows, None where there is none."""
     if precision is None:
         return None
-    if isinstance(precision, bool) or not isinstance(precision, Real):
+    is_number = isinstance(precision, Real) and not isinstance(precision, bool)
+    if not is_number:
         raise InvalidTypeError(f"precision must be a number, not {precision!r}.")
     found = float(precision)
     if not 0 < found < math.inf:
@@ -322,4 +323,4 @@ def _checked_precision(precision: Any) -> float | None:
             f"precision is {found}; it must be above 0, and finite.",
             advice="It is the standard error that is wanted; an exact value takes endless shots.",
         )
-    return found
+    return precision if isinstance(precision, int | float) else found
