@@ -169,6 +169,7 @@ ESTIMATED: dict[str, Any] = {
     "nested": (one(), [["Z"], ["I"]]),
     "an array": (one(), ObservablesArray([["Z", "I"]])),
     "no values": (one(), "Z", []),
+    "points of no values": (one(), ["Z", "I"], np.empty((3, 2, 0))),
     "a pub": EstimatorPub.coerce((flips(), "ZZ", [0, PI], 0.1)),
     "precision": (one(), "Z", None, 0.1),
     "precision of numpy": (one(), "Z", None, np.float32(0.1)),
