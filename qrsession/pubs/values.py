@@ -7,7 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from qrsession.errors import InvalidValueError
 from qrsession.protocol.typed import Array
+
+# Numbers of a job's parameters at all of its points: 80 MB as they are sent.
+MOST_VALUES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,13 @@ class ParameterValues:
         return {name: column[point] for name, column in self.columns.items()}
 
     def of(self, names: Collection[str]) -> "ParameterValues":
-        """Return the values of the parameters that are among names."""
+        """Return the values of the parameters that are among names.
+
+        Without any there is a single point: a circuit that has none of a sweep's parameters is the
+        same everywhere.
+        """
         columns = {name: column for name, column in self.columns.items() if name in names}
-        return ParameterValues(columns, self.shape)
+        return ParameterValues(columns, self.shape if columns else ())
 
     def to_array(self, names: Sequence[str]) -> Array:
         """Return the values as a pub has them: float64 of shape ``(*shape, len(names))``."""
@@ -57,6 +65,43 @@ class ParameterValues:
     def nested(self, name: str) -> Any:
         """Return the values of one parameter in lists of the shape; a number for one point."""
         return nest(self.columns[name], self.shape)
+
+
+def check_size(shape: tuple[int, ...], num_parameters: int) -> None:
+    """Hold a sweep against its bounds, before there is room for its values.
+
+    Raises:
+        InvalidValueError: It has no point, or too many values.
+    """
+    num_points = math.prod(shape)
+    if num_points == 0:
+        raise InvalidValueError(
+            f"Values of the shape {shape} have no point.", advice="Give at least one value."
+        )
+    if num_points * max(num_parameters, 1) > MOST_VALUES:
+        raise InvalidValueError(
+            f"The sweep has {num_points} points with {num_parameters} values each; at most "
+            f"{MOST_VALUES} values are taken.",
+            advice="Give fewer points, or several runs.",
+        )
+
+
+def check_finite(values: ParameterValues, where: str) -> None:
+    """Refuse values that are no finite numbers.
+
+    Raises:
+        InvalidValueError: There is one; the message names the parameter and the point.
+    """
+    for name, column in values.columns.items():
+        # A sum is finite only where all its parts are, and takes a tenth of the time.
+        if math.isfinite(sum(column)):
+            continue
+        for point, value in enumerate(column):
+            if not math.isfinite(value):
+                at = f" at point {point}" if values.shape else ""
+                raise InvalidValueError(
+                    f"{where}: {name} is {value}{at}; it must be a finite number."
+                )
 
 
 def nest(numbers: Sequence[float], shape: tuple[int, ...]) -> Any:
