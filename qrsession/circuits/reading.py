@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Iterator
 from contextlib import redirect_stderr
 from dataclasses import replace
 from io import StringIO
@@ -25,24 +26,33 @@ _LINE = re.compile(r"(?:<input>:|^|L)(\d+)[,:]C?(\d+):?\s*")
 
 
 def prepare_source(
-    source: Source, backend: Backend, transpilation: Transpilation
+    source: Source, backend: Backend, transpilation: Transpilation, *, is_estimated: bool = False
 ) -> list[PreparedCircuit]:
     """Read the circuits of a source, and make them fit a backend.
+
+    For an estimator they lose the measurements at their end.
 
     Raises:
         CircuitError: One cannot be read, or does not fit the backend.
     """
     circuits = [
-        prepare_circuit(circuit, backend, transpilation, source.name)
+        prepare_circuit(circuit, backend, transpilation, source.name, is_estimated=is_estimated)
         for circuit in read_circuits(source)
     ]
     wire = wire_of_qpy(source) if transpilation.optimization_level is None else None
     # What goes as it is goes in the user's own bytes, where the service takes them.
-    return circuits if wire is None else [replace(circuit, wire=wire) for circuit in circuits]
+    if wire is None or any(circuit.lost_measurements for circuit in circuits):
+        return circuits
+    return [replace(circuit, wire=wire) for circuit in circuits]
 
 
 def prepare_circuit(
-    circuit: QuantumCircuit, backend: Backend, transpilation: Transpilation, name: str
+    circuit: QuantumCircuit,
+    backend: Backend,
+    transpilation: Transpilation,
+    name: str,
+    *,
+    is_estimated: bool = False,
 ) -> PreparedCircuit:
     """Transpile a circuit to a backend, or hold it against its instructions, and encode it.
 
@@ -50,6 +60,10 @@ def prepare_circuit(
         CircuitError: It is wider than the backend, cannot be transpiled to it, or is not to be
             transpiled and not made of its instructions.
     """
+    written = circuit
+    if is_estimated:
+        # Before it is transpiled, which drops what makes no difference to bits that are measured.
+        circuit = circuit.remove_final_measurements(inplace=False)
     fitted = circuit
     if transpilation.optimization_level is None:
         backend.instruction_set.check(circuit, name)
@@ -62,7 +76,24 @@ def prepare_circuit(
         has_measurement=measures(fitted),
         register_problem=register_problem(fitted),
         has_free_angles=has_free_angles(fitted) and backend.instruction_set.bounds_angles,
+        layouts=tuple(_layouts(circuit, fitted)),
+        num_wire_qubits=fitted.num_qubits,
+        lost_measurements=written.count_ops().get("measure", 0)
+        > circuit.count_ops().get("measure", 0),
     )
+
+
+def _layouts(circuit: QuantumCircuit, fitted: QuantumCircuit) -> Iterator[tuple[int, ...]]:
+    """Yield where qubits are in the end: those of the circuit as written, then the file's own.
+
+    The two differ where somebody laid the circuit out before it was written to its file.
+    """
+    places = tuple(range(circuit.num_qubits))
+    if fitted is not circuit and fitted.layout is not None:
+        places = tuple(fitted.layout.final_index_layout())
+    if circuit.layout is not None:
+        yield tuple(places[qubit] for qubit in circuit.layout.final_index_layout())
+    yield places
 
 
 def read_circuits(source: Source) -> list[QuantumCircuit]:
