@@ -95,10 +95,10 @@ def parse_observable(text: str) -> Observable:
         if not math.isfinite(factor):
             raise _wrong(text, f"{match['factor']} is too large a number")
         terms.append(Term(factor if match["sign"] in {"", "+"} else -factor, letters))
+        problem = check_terms([terms[0], terms[-1]])
+        if problem:
+            raise _wrong(text, problem)
         at = match.end()
-    problem = check_terms(terms)
-    if problem:
-        raise _wrong(text, problem)
     return Observable(text, tuple(terms))
 
 
