@@ -104,7 +104,10 @@ QISKIT_ROOMS = {
     *("codec", "backend", "primitives", "expecting.ideal"),
     *(
         f"circuits.{room}"
-        for room in ("reading", "transpilation", "target", "angles", "delays", "isa")
+        for room in (
+            *("reading", "transpilation", "target", "angles", "delays", "isa"),
+            "final_measurements",
+        )
     ),
     *DECODERS,
 }

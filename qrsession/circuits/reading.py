@@ -14,6 +14,7 @@ from qiskit.exceptions import QiskitError
 from qiskit.transpiler import Target
 
 from qrsession.backend import Backend
+from qrsession.circuits.final_measurements import without_final_measurements
 from qrsession.circuits.isa import has_free_angles, register_problem
 from qrsession.circuits.sources import PreparedCircuit, Source, SourceFormat, Transpilation
 from qrsession.circuits.transpilation import transpile
@@ -63,7 +64,7 @@ def prepare_circuit(
     written = circuit
     if is_estimated:
         # Before it is transpiled, which drops what makes no difference to bits that are measured.
-        circuit = circuit.remove_final_measurements(inplace=False)
+        circuit = without_final_measurements(circuit)
     fitted = circuit
     if transpilation.optimization_level is None:
         backend.instruction_set.check(circuit, name)
@@ -76,23 +77,24 @@ def prepare_circuit(
         has_measurement=measures(fitted),
         register_problem=register_problem(fitted),
         has_free_angles=has_free_angles(fitted) and backend.instruction_set.bounds_angles,
-        layouts=tuple(_layouts(circuit, fitted)),
+        layouts=tuple(_layouts(written, None if fitted is circuit else fitted)),
         num_wire_qubits=fitted.num_qubits,
-        lost_measurements=written.count_ops().get("measure", 0)
-        > circuit.count_ops().get("measure", 0),
+        lost_measurements=circuit is not written,
     )
 
 
-def _layouts(circuit: QuantumCircuit, fitted: QuantumCircuit) -> Iterator[tuple[int, ...]]:
+def _layouts(
+    written: QuantumCircuit, transpiled: QuantumCircuit | None
+) -> Iterator[tuple[int, ...]]:
     """Yield where qubits are in the end: those of the circuit as written, then the file's own.
 
     The two differ where somebody laid the circuit out before it was written to its file.
     """
-    places = tuple(range(circuit.num_qubits))
-    if fitted is not circuit and fitted.layout is not None:
-        places = tuple(fitted.layout.final_index_layout())
-    if circuit.layout is not None:
-        yield tuple(places[qubit] for qubit in circuit.layout.final_index_layout())
+    places = tuple(range(written.num_qubits))
+    if transpiled is not None and transpiled.layout is not None:
+        places = tuple(transpiled.layout.final_index_layout())
+    if written.layout is not None:
+        yield tuple(places[qubit] for qubit in written.layout.final_index_layout())
     yield places
 
 

@@ -47,11 +47,25 @@ class ParameterValues:
     def of(self, names: Collection[str]) -> "ParameterValues":
         """Return the values of the parameters that are among names.
 
-        Without any there is a single point: a circuit that has none of a sweep's parameters is the
-        same everywhere.
+        Axes along which only the others vary are left out: a circuit that has some of a sweep's
+        parameters is the same all along them. Without any there is a single point.
         """
         columns = {name: column for name, column in self.columns.items() if name in names}
-        return ParameterValues(columns, self.shape if columns else ())
+        if len(columns) == len(self.columns):
+            return self
+        shape = list(self.shape)
+        for axis in reversed(range(len(shape))):
+            others = (column for name, column in self.columns.items() if name not in columns)
+            if any(_varies(column, shape, axis) for column in columns.values()):
+                continue
+            if columns and not any(_varies(column, self.shape, axis) for column in others):
+                continue
+            inner = math.prod(shape[axis + 1 :])
+            columns = {
+                name: _first_along(column, inner, shape[axis]) for name, column in columns.items()
+            }
+            del shape[axis]
+        return ParameterValues(columns, tuple(shape))
 
     def to_array(self, names: Sequence[str]) -> Array:
         """Return the values as a pub has them: float64 of shape ``(*shape, len(names))``."""
@@ -65,6 +79,22 @@ class ParameterValues:
     def nested(self, name: str) -> Any:
         """Return the values of one parameter in lists of the shape; a number for one point."""
         return nest(self.columns[name], self.shape)
+
+
+def _varies(numbers: Sequence[float], shape: Sequence[int], axis: int) -> bool:
+    """Tell whether numbers in C order differ along an axis of their shape."""
+    inner = math.prod(shape[axis + 1 :])
+    return any(
+        numbers[at] != numbers[at + inner]
+        for start in range(0, len(numbers), inner * shape[axis])
+        for at in range(start, start + inner * (shape[axis] - 1))
+    )
+
+
+def _first_along(numbers: Sequence[float], inner: int, size: int) -> "array[float]":
+    """Return the numbers that are first along an axis, in C order."""
+    starts = range(0, len(numbers), inner * size)
+    return array("d", (numbers[at] for start in starts for at in range(start, start + inner)))
 
 
 def check_size(shape: tuple[int, ...], num_parameters: int) -> None:

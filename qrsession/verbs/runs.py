@@ -3,14 +3,13 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
 from qrsession.circuits.misfits import no_pauli
 from qrsession.circuits.prepared import Place, Preparation
 from qrsession.circuits.sources import PreparedCircuit, Source, Transpilation, circuit_names
-from qrsession.circuits.untranspiled import is_device
 from qrsession.errors import InvalidValueError, StorageError
 from qrsession.job import RuntimeJob
 from qrsession.options import Options
@@ -154,10 +153,14 @@ def check_letters(observables: WantedObservables, place: Place) -> None:
     Raises:
         CircuitError: One has a projector, and the backend is a device.
     """
-    for one in observables.items:
-        # A simulator measures projectors, too; only here do the backend's documents count.
-        if not one.is_pauli and is_device(json.loads(place.documents().configuration)):
-            raise no_pauli(one.text)
+    foreign = next((one for one in observables.items if not one.is_pauli), None)
+    if foreign is None:
+        return
+    # A simulator measures projectors, too. Few observables have one, and few jobs load this.
+    from qrsession.circuits.untranspiled import is_device  # noqa: PLC0415
+
+    if is_device(json.loads(place.documents().configuration)):
+        raise no_pauli(foreign.text)
 
 
 def tell_of_measurements(circuits: Iterable[PreparedCircuit], request: RunRequest) -> None:
@@ -178,8 +181,9 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
     # All circuits are prepared before the first job is sent: a mistake in the last file must not
     # leave the jobs of the others behind.
     circuits = [preparation.prepare_all(group) for group in groups]
+    check_names([*chain.from_iterable(circuits)], request.values)
     prepared = [
-        params_of(group, request, circuit_names(sources))
+        params_of(group, _with_own_values(request, group), circuit_names(sources))
         for sources, group in zip(groups, circuits, strict=True)
     ]
     tell_of_measurements(chain.from_iterable(circuits), request)
@@ -207,6 +211,14 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
             _keep_captions(service, created.job_id, _captions_of(group, circuits[at], request))
         request.tell(jobs[-1])
     return Submitted(jobs, preparation.outcome)
+
+
+def _with_own_values(request: RunRequest, circuits: Sequence[PreparedCircuit]) -> RunRequest:
+    """Leave out the values of parameters that only circuits of other jobs have."""
+    if any(circuit.parameters is None for circuit in circuits):
+        return request
+    known = {name for circuit in circuits for name in circuit.source_parameters}
+    return replace(request, values=request.values.of(known))
 
 
 def _captions_of(
