@@ -35,8 +35,8 @@ from qrsession.expecting.verdicts import (
 )
 from qrsession.expecting.wanted import Expectation, Kind, bound_of, parse_value_expectation
 from qrsession.protocol.options import DEFAULT_SHOTS
-from qrsession.pubs.observable_lists import WantedObservables
 from qrsession.pubs.observables import Observable
+from qrsession.pubs.wanted import WantedObservables
 from qrsession.render.estimates import flat_estimates
 from qrsession.render.verdicts import verdict_lines
 from qrsession.results.outcomes import Outcome, recall_outcome

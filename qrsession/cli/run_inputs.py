@@ -11,8 +11,8 @@ from qrsession.errors import InvalidValueError, UsageError
 if TYPE_CHECKING:
     from qrsession.cli.judging import Expected
     from qrsession.options import Options
-    from qrsession.pubs.observable_lists import WantedObservables
     from qrsession.pubs.values import ParameterValues
+    from qrsession.pubs.wanted import WantedObservables
     from qrsession.verbs.option_trees import OptionTree
 
 _ESTIMATOR = "estimator"
@@ -69,13 +69,12 @@ class Measuring:
             UsageError: There is nothing to estimate.
             InvalidValueError: An observable cannot be read.
         """
-        from qrsession.pubs.observable_lists import (  # noqa: PLC0415 - few runs estimate
-            WantedObservables,
-            read_observables,
-        )
+        from qrsession.pubs.wanted import WantedObservables  # noqa: PLC0415 - as below
 
         if not self.is_estimated:
             return WantedObservables()
+        from qrsession.pubs.observable_lists import read_observables  # noqa: PLC0415 - few estimate
+
         found = read_observables(self.observables)
         if expected is not None:
             found = found.with_also(expected.observables)

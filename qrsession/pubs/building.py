@@ -1,14 +1,16 @@
 """Pubs on the wire, of circuits that are on it already. No Qiskit here."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrsession.circuits.misfits import without_values
 from qrsession.circuits.sources import PreparedCircuit
 from qrsession.errors import CircuitError
-from qrsession.pubs.observable_lists import WantedObservables, observable_on_wire
-from qrsession.pubs.observables import Observable
 from qrsession.pubs.values import ParameterValues
+from qrsession.pubs.wanted import WantedObservables, observable_on_wire
+
+if TYPE_CHECKING:
+    from qrsession.pubs.observables import Observable
 
 
 def sampler_pub(circuit: PreparedCircuit, values: ParameterValues, shots: int | None) -> list[Any]:
@@ -49,7 +51,7 @@ def estimator_pub(
     return [circuit.wire, wire, values_of(circuit, values), precision]
 
 
-def _on_wire(observable: Observable, circuit: PreparedCircuit, name: str) -> dict[str, float]:
+def _on_wire(observable: "Observable", circuit: PreparedCircuit, name: str) -> dict[str, float]:
     for places in circuit.layouts:
         if len(places) == observable.num_qubits:
             return observable_on_wire(observable, places, circuit.num_wire_qubits)

@@ -1,4 +1,4 @@
-"""The observables of an estimator's job: from options and files, onto the wire. No Qiskit here.
+"""Observables from options and files. No Qiskit here.
 
 A file has one observable or a list of many, each as text (``"0.5*ZZ + 0.2*XI"``), as an object of
 coefficients (``{"ZZ": 0.5}``), or as a list of pairs (``[["ZZ", 0.5], ["XI", 0.2]]``).
@@ -6,48 +6,18 @@ coefficients (``{"ZZ": 0.5}``), or as a list of pairs (``[["ZZ", 0.5], ["XI", 0.
 
 import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from qrsession.errors import InvalidValueError
 from qrsession.pubs.observables import Observable, Term, check_terms, parse_observable
+from qrsession.pubs.wanted import WantedObservables
 
 FILE_PREFIX = "@"
 LARGEST_FILE_BYTES = 2**26
 _PAIR = 2
 _ADVICE = 'Give a list: ["ZZ", "0.5*XX - 0.5*YY", {"ZZ": 0.5, "XI": 0.2}, [["ZZ", 0.5]]].'
-
-
-@dataclass(frozen=True)
-class WantedObservables:
-    """What an estimator measures of each circuit.
-
-    Attributes:
-        items: The observables, in order.
-        has_axis: Whether they are an axis of the result, the first one; else there is one alone.
-    """
-
-    items: tuple[Observable, ...] = ()
-    has_axis: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.items)
-
-    def with_also(self, others: Iterable[Observable]) -> "WantedObservables":
-        """Return them with others at the end, save those that are among them."""
-        items = list(self.items)
-        known = {one.terms for one in items}
-        for other in others:
-            if other.terms not in known:
-                known.add(other.terms)
-                items.append(other)
-        return WantedObservables(tuple(items), self.has_axis or len(items) > 1)
-
-    def index_of(self, observable: Observable) -> int:
-        """Return where an observable is that is among them."""
-        return [one.terms for one in self.items].index(observable.terms)
 
 
 def read_observables(arguments: Sequence[str]) -> WantedObservables:
@@ -91,29 +61,6 @@ def parse_observable_file(data: bytes, name: str) -> WantedObservables:
         _refuse(name, "its list is empty")
     items = (_read(one, name, f"entry {at}") for at, one in enumerate(document))
     return WantedObservables(tuple(items), has_axis=True)
-
-
-def observable_on_wire(
-    observable: Observable, places: Sequence[int], num_qubits: int
-) -> dict[str, float]:
-    """Return an observable as a service takes it: coefficients by the labels of their terms.
-
-    Args:
-        observable: The observable, qubit 0 on the right.
-        places: For each of its qubits, which qubit of the circuit on the wire it is.
-        num_qubits: How many qubits that circuit has.
-    """
-    is_as_written = num_qubits == len(places) and all(at == to for at, to in enumerate(places))
-    found: dict[str, float] = {}
-    for term in observable.terms:
-        label = term.letters
-        if not is_as_written:
-            letters = ["I"] * num_qubits
-            for letter, place in zip(reversed(term.letters), places, strict=True):
-                letters[-1 - place] = letter
-            label = "".join(letters)
-        found[label] = found.get(label, 0.0) + term.coefficient
-    return found
 
 
 def _read(value: Any, name: str, where: str) -> Observable:

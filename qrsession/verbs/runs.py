@@ -15,8 +15,8 @@ from qrsession.job import RuntimeJob
 from qrsession.options import Options
 from qrsession.pubs.building import check_names, estimator_pub, sampler_pub, values_for
 from qrsession.pubs.captions import Caption, write_captions
-from qrsession.pubs.observable_lists import WantedObservables
 from qrsession.pubs.values import ParameterValues
+from qrsession.pubs.wanted import WantedObservables
 from qrsession.service import RuntimeService
 from qrsession.state.entries import SessionEntry
 from qrsession.submission.once import service_that_runs, tag_once

@@ -16,9 +16,9 @@ from qrsession.circuits.untranspiled import prepare_untranspiled
 from qrsession.codec import decode
 from qrsession.errors import CircuitError
 from qrsession.pubs.building import estimator_pub
-from qrsession.pubs.observable_lists import WantedObservables, observable_on_wire
 from qrsession.pubs.observables import Observable, Term, parse_observable
 from qrsession.pubs.values import ParameterValues
+from qrsession.pubs.wanted import WantedObservables, observable_on_wire
 from tests.documents import backend_of, parsed
 
 pytestmark = pytest.mark.fast
@@ -36,8 +36,9 @@ def sent(prepared: PreparedCircuit, observable: Observable) -> dict[str, float]:
     found = estimator_pub(
         prepared, "mine", WantedObservables((observable,)), ParameterValues(), None
     )
-    (wire, observables, _, precision) = found
+    wire, observables, _, precision = found
     assert (wire, precision) == (prepared.wire, None)
+    assert isinstance(observables, dict)
     return observables
 
 

@@ -71,7 +71,7 @@ def test_values_of_a_device_are_of_the_circuits_own_qubits(cli: Cli) -> None:
     assert {len(label) for one in pub[1] for label in one} == {156}
     done = cli.run(*device, "three.qasm", "--expect-value", "IIZ>=0", "--shots", "10", "-q")
     assert done.returncode == 11
-    assert "fails: IIZ -" in done.stderr
+    assert "does not hold: three.qasm: IIZ -" in done.stderr
 
 
 def test_counts_of_a_sweep_are_one_job_in_c_order(cli: Cli) -> None:

@@ -6,12 +6,9 @@ import pytest
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qrsession.errors import InvalidValueError
-from qrsession.pubs.observable_lists import (
-    observable_on_wire,
-    parse_observable_file,
-    read_observables,
-)
+from qrsession.pubs.observable_lists import parse_observable_file, read_observables
 from qrsession.pubs.observables import parse_observable
+from qrsession.pubs.wanted import observable_on_wire
 
 pytestmark = pytest.mark.fast
 

@@ -13,8 +13,9 @@ from qrsession.errors import CircuitError, InvalidValueError
 from qrsession.options import Options
 from qrsession.protocol.typed import Array
 from qrsession.pubs.assignments import parse_values
-from qrsession.pubs.observable_lists import WantedObservables, read_observables
+from qrsession.pubs.observable_lists import read_observables
 from qrsession.pubs.values import ParameterValues
+from qrsession.pubs.wanted import WantedObservables
 from qrsession.verbs.runs import MOST_SHOTS, RunRequest, check_shots, params_of
 
 pytestmark = pytest.mark.fast
