@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from collections.abc import Iterator
 from contextlib import redirect_stderr
 from dataclasses import replace
 from io import StringIO
@@ -77,25 +76,38 @@ def prepare_circuit(
         has_measurement=measures(fitted),
         register_problem=register_problem(fitted),
         has_free_angles=has_free_angles(fitted) and backend.instruction_set.bounds_angles,
-        layouts=tuple(_layouts(written, None if fitted is circuit else fitted)),
+        layouts=_layouts(written, None if fitted is circuit else fitted, name)
+        if is_estimated
+        else (),
         num_wire_qubits=fitted.num_qubits,
         lost_measurements=circuit is not written,
     )
 
 
 def _layouts(
-    written: QuantumCircuit, transpiled: QuantumCircuit | None
-) -> Iterator[tuple[int, ...]]:
-    """Yield where qubits are in the end: those of the circuit as written, then the file's own.
+    written: QuantumCircuit, transpiled: QuantumCircuit | None, name: str
+) -> tuple[tuple[int, ...], ...]:
+    """Return where qubits are in the end: those of the circuit as written, then the file's own.
 
     The two differ where somebody laid the circuit out before it was written to its file.
+
+    Raises:
+        CircuitError: The layout that the file has is none of its circuit.
     """
     places = tuple(range(written.num_qubits))
     if transpiled is not None and transpiled.layout is not None:
         places = tuple(transpiled.layout.final_index_layout())
-    if written.layout is not None:
-        yield tuple(places[qubit] for qubit in written.layout.final_index_layout())
-    yield places
+    if written.layout is None:
+        return (places,)
+    try:
+        laid_out = tuple(places[qubit] for qubit in written.layout.final_index_layout())
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CircuitError(
+            f"{name}: the layout in it does not fit the circuit.",
+            advice="Write the circuit again, or before it is transpiled.",
+            details={"path": name},
+        ) from error
+    return (laid_out, places)
 
 
 def read_circuits(source: Source) -> list[QuantumCircuit]:

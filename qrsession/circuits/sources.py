@@ -93,9 +93,10 @@ class PreparedCircuit:
         has_measurement: Whether the sampler has something to sample.
         register_problem: Why the sampler cannot name its results, "" if it can.
         has_free_angles: Whether an angle for which the backend has bounds depends on parameters.
-        layouts: For each width that an observable may have, which qubit of the circuit on the wire
-            each of its qubits is in the end. The first is that of the circuit as it was written; a
-            file that was laid out for a backend before has a second, that of its own qubits.
+        layouts: For an estimator: for each width that an observable may have, which qubit of the
+            circuit on the wire each of its qubits is in the end. The first is that of the circuit
+            as it was written; a file that was laid out for a backend before has a second, that of
+            its own qubits.
         num_wire_qubits: How many qubits the circuit on the wire has.
         lost_measurements: Whether measurements at its end were left out, as an estimator wants.
     """

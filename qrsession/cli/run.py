@@ -87,6 +87,7 @@ def command(
     asked = expecting.Asked(min_fidelity, max_tvd, reference, expect_value or (), junit)
     measuring = run_inputs.Measuring(primitive, shots, precision, observable or ())
     measuring.check()
+    run_inputs.check_stdin(circuits, params)
     expected = expecting.expected_of(
         asked,
         unseen=None if unseen is None else unseen.option,

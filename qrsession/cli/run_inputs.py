@@ -110,6 +110,19 @@ class Measuring:
         return Options(**found)
 
 
+def check_stdin(circuits: Sequence[str], params: str | None) -> None:
+    """Refuse to read two things from standard input.
+
+    Raises:
+        UsageError: A circuit and the values of parameters are to come from there.
+    """
+    if params == "-" and "-" in circuits:
+        raise UsageError(
+            "A circuit and --params cannot both come from standard input.",
+            advice="Give a file for one of them.",
+        )
+
+
 def values_of(param: Sequence[str], file: str | None, *, zipped: bool) -> "ParameterValues":
     """Return the values of parameters: those of a file, and over them those of the command line.
 

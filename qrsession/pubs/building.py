@@ -1,12 +1,12 @@
 """Pubs on the wire, of circuits that are on it already. No Qiskit here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qrsession.circuits.misfits import without_values
 from qrsession.circuits.sources import PreparedCircuit
 from qrsession.errors import CircuitError
-from qrsession.pubs.values import ParameterValues
+from qrsession.pubs.values import ParameterValues, nest
 from qrsession.pubs.wanted import WantedObservables, observable_on_wire
 
 if TYPE_CHECKING:
@@ -76,13 +76,13 @@ def values_of(circuit: PreparedCircuit, values: ParameterValues) -> dict[str, An
     """
     values = values_for(circuit, values)
     if circuit.parameters is None:
-        return {name: values.nested(name) for name in values.columns} or None
+        return _by_name(values, values.columns)
     missing = [name for name in circuit.parameters if name not in values.columns]
     if missing:
         raise without_values(missing)
     if isinstance(circuit.wire, str):
         # Text has no order of parameters that both ends would agree about.
-        return {name: values.nested(name) for name in circuit.parameters} or None
+        return _by_name(values, circuit.parameters)
     array = values.to_array(circuit.parameters)
     if circuit.has_free_angles:
         # Expressions of parameters take Qiskit to work out, and few circuits have one here.
@@ -90,6 +90,12 @@ def values_of(circuit: PreparedCircuit, values: ParameterValues) -> dict[str, An
 
         check_bound_angles(circuit.wire, array)
     return array.to_wire()
+
+
+def _by_name(values: ParameterValues, names: Iterable[str]) -> dict[str, Any] | None:
+    # Of numbers of one parameter, services take a last axis of length 1 for that of parameters.
+    shape = (*values.shape, 1) if values.shape[-1:] == (1,) else values.shape
+    return {name: nest(values.columns[name], shape) for name in names} or None
 
 
 def check_names(circuits: Sequence[PreparedCircuit], values: ParameterValues) -> None:

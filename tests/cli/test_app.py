@@ -248,6 +248,7 @@ USAGE_ERRORS = [
     (["run", "@bell", "--detach", "--format", "counts", "--json"], "run"),
     (["run", "@bell", "-O", "ZZ", "--json"], "run"),
     (["run", "@bell", "--precision", "0.1", "--json"], "run"),
+    (["run", "-", "--params", "-", "--json"], "run"),
     (["run", "@bell", "--primitive", "estimator", "--json"], "run"),
     (["run", "@bell", "--primitive", "estimator", "--max-tvd", "0.1", "--json"], "run"),
     (

@@ -113,8 +113,10 @@ def test_text_as_it_is_and_separate_jobs(cli: Cli) -> None:
     first, second = (job["pubs"][0]["counts"] for job in data["jobs"])
     assert first == {"0": 10, "1": 10}
     assert sum(second.values()) == 10
-    estimate = cli.data(*ESTIMATE, *wish[:1], "--no-transpile", "-O", "Z", "--param", "theta=pi")
-    assert estimate["pubs"][0]["evs"] == -1.0
+    estimate = cli.data(
+        *ESTIMATE, *wish[:1], "--no-transpile", "-O", "Z", "--params", "-", stdin="theta\npi\n"
+    )
+    assert estimate["pubs"][0]["evs"] == [-1.0]
     foreseen = cli.data(
         *ESTIMATE, "@rotation", "-O", "Z", "-O", "X", "--param", "theta=0:1:5", "--estimate"
     )

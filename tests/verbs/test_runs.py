@@ -1,11 +1,14 @@
 """What goes into a job: parameters, values, bounds. What comes out is tested end to end."""
 
+import math
 import struct
+from array import array
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qrsession.circuits.sources import PreparedCircuit
@@ -94,6 +97,18 @@ def test_text_has_the_values_of_a_sweep_by_name() -> None:
     text = replace(CIRCUIT, wire="OPENQASM 3.0;", parameters=("beta", "alpha"))
     ((_, values, _),) = params_of([text], RunRequest([], values=SWEEP))["pubs"]
     assert values == {"beta": SWEEP.nested("beta"), "alpha": SWEEP.nested("alpha")}
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 1), (1, 1), (1, 3)])
+def test_values_by_name_keep_the_shape_of_the_sweep(shape: tuple[int, ...]) -> None:
+    """As the service reads them: by Qiskit's own rules."""
+    column = array("d", range(math.prod(shape)))
+    text = replace(CIRCUIT, wire="OPENQASM 3.0;", parameters=("a",), source_parameters=("a",))
+    request = RunRequest([], values=ParameterValues({"a": column}, shape))
+    ((_, values, _),) = params_of([text], request)["pubs"]
+    found = BindingsArray(values)
+    assert found.shape == shape
+    assert found.as_array(["a"]).ravel().tolist() == list(column)
 
 
 def test_a_circuit_without_the_parameters_of_a_sweep_is_run_once() -> None:
