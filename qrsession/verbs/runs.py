@@ -166,9 +166,7 @@ def check_letters(observables: WantedObservables, place: Place) -> None:
 def tell_of_measurements(circuits: Iterable[PreparedCircuit], request: RunRequest) -> None:
     """Say once that circuits lost the measurements at their end, if they did."""
     if any(circuit.lost_measurements for circuit in circuits):
-        request.patience.say(
-            "The estimator measures by itself: measurements at the circuits' end are left out."
-        )
+        request.patience.say("The estimator measures by itself: final measurements are left out.")
 
 
 def _submit(place: Place, request: RunRequest, backend: str, session_id: str | None) -> Submitted:

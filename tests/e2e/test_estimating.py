@@ -36,7 +36,7 @@ def test_a_sweep_of_observables_has_their_axis_first(cli: Cli) -> None:
     wish = ("@rotation", "-O", "@wanted.json", "--param", "theta=0:2*pi:7", "--precision", "0.02")
     done = cli.run(*ESTIMATE, *wish, "--json", "--once", "sweep")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("measurements at the circuits' end are left out") == 1
+    assert done.stderr.count("final measurements are left out") == 1
     data = json.loads(done.stdout)["data"]
     (pub,) = data["pubs"]
     theta = np.linspace(0, 2 * math.pi, 7)
