@@ -17,6 +17,7 @@ def command(
     primitive: run_options.PrimitiveOption = run_options.Primitive.SAMPLER,
     shots: run_options.Shots = None,
     param: run_options.Param = None,
+    stdin_params: run_options.StdinParams = False,
     session: options.Session = None,
     backend: run_options.Backend = None,
     account: options.Account = None,
@@ -55,12 +56,14 @@ def command(
     With --min-fidelity, --max-tvd and --expect-value each circuit passes or fails: what was seen is
     shown with its statistical error, and the exit code is 11 where one did not hold.
 
+    With --stdin-params it reads values of the circuit's parameters from stdin, a line of JSON for
+    each job, and answers each line when its result is there: a program writes the next one then.
+
     Examples:
         qrsession exec --local -- qrsession run @bell --shots 1000
         qrsession run --local --backend aer_simulator @bell @ghz --format counts
     """
     # Imported here: its help needs none of it.
-    from qrsession.circuits.sources import read_sources  # noqa: PLC0415
     from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted  # noqa: PLC0415
     from qrsession.cli.telling import tell_submitted, telling  # noqa: PLC0415
     from qrsession.options import Options  # noqa: PLC0415
@@ -71,11 +74,12 @@ def command(
     from qrsession.waiting.single import Deadline  # noqa: PLC0415
     from qrsession.waiting.terms import Terms  # noqa: PLC0415
 
-    unseen = run_options.unseen_of(estimate=estimate, detach=detach)
+    unseen = run_options.unseen_of(estimate=estimate, detach=detach, stdin_params=stdin_params)
     if unseen is not None:
         given: dict[str, object] = {"--format": form, "--output": output}
         given |= {"--on-timeout": on_timeout, "--detach": detach, "--once": once}
-        given |= {"--timeout": timeout, "--events": events}
+        given |= {"--timeout": timeout, "--events": events, "--estimate": estimate}
+        given |= {"--separate": separate, "--json": context.output.mode.json and not events}
         unseen.refuse(given | {"--fail-fast": fail_fast, "--no-wait": no_wait})
     asked = expecting.Asked(min_fidelity, max_tvd, reference, expect_value or (), junit)
     expected = expecting.expected_of(asked, unseen=None if unseen is None else unseen.option)
@@ -84,7 +88,7 @@ def command(
     deadline = Deadline(options.seconds_of(timeout))
     terms = Terms(deadline, fail_fast=fail_fast, cancel_on_timeout=cancels)
     request = RunRequest(
-        sources=read_sources(circuits),
+        sources=run_options.sources_of(circuits, stdin_params=stdin_params),
         primitive=primitive,
         shots=check_shots(shots),
         values=parse_values(param or []),
@@ -111,6 +115,9 @@ def command(
     if estimate:
         _show_estimate(context, venue, request)
         return
+    if stdin_params:
+        _answer_lines(context, venue, request, deadline.timeout_s, cancels=cancels)
+        return
     judge = None if expected is None else expected.for_run(context, request)
     with expecting.reporting(judge):
         submitted = venue.submit(request)
@@ -135,3 +142,18 @@ def _show_estimate(context: Context, venue: "Venue", request: "RunRequest") -> N
 
     found = venue.estimate(request)
     context.show({"estimate": found.document()}, lambda terminal: estimate_text(found, terminal))
+
+
+def _answer_lines(
+    context: Context,
+    venue: "Venue",
+    request: "RunRequest",
+    timeout_s: float | None,
+    *,
+    cancels: bool,
+) -> None:
+    from qrsession.cli.streaming import answer_lines, line_terms  # noqa: PLC0415 - as above
+    from qrsession.verbs.loops import Loop  # noqa: PLC0415 - as above
+
+    terms = line_terms(context, timeout_s, cancels=cancels)
+    answer_lines(context, Loop(venue, request, terms))

@@ -1,6 +1,6 @@
 """The options of ``run``, and what those of them that belong together mean."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ from qrsession.cli.context import Context
 from qrsession.errors import UsageError
 
 if TYPE_CHECKING:
-    from qrsession.circuits.sources import Transpilation
+    from qrsession.circuits.sources import Source, Transpilation
     from qrsession.submission.patience import Patience
     from qrsession.waiting.single import Deadline
 
@@ -87,6 +87,13 @@ Once = Annotated[
         callback=options.not_empty,
     ),
 ]
+StdinParams = Annotated[
+    bool,
+    typer.Option(
+        "--stdin-params",
+        help="Run once for each line of JSON values on stdin; answer each by a line of JSON.",
+    ),
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Too many requests: give up, do not wait.")]
 
 
@@ -135,9 +142,41 @@ _DETACHED = Unseen(
 )
 
 
-def unseen_of(*, estimate: bool, detach: bool) -> Unseen | None:
-    """Return why nobody looks at the result, None where somebody does."""
+_ANSWERED = Unseen(
+    "--stdin-params",
+    "--stdin-params answers each line of values by a line of JSON, and takes no",
+    "Leave it out.",
+    frozenset(
+        (
+            *("--format", "--output", "--json", "--events", "--estimate", "--detach", "--once"),
+            *("--separate", "--fail-fast"),
+        )
+    ),
+)
+
+
+def unseen_of(*, estimate: bool, detach: bool, stdin_params: bool = False) -> Unseen | None:
+    """Return why nobody looks at the result as it is shown else, None where somebody does."""
+    if stdin_params:
+        return _ANSWERED
     return _ESTIMATED if estimate else _DETACHED if detach else None
+
+
+def sources_of(circuits: "Sequence[str]", *, stdin_params: bool) -> "list[Source]":
+    """Read the circuit files.
+
+    Raises:
+        UsageError: stdin is to give a circuit as well as values.
+        CircuitError: One cannot be read, is empty or too large, or holds something else.
+    """
+    from qrsession.circuits.sources import STANDARD_INPUT, read_sources  # noqa: PLC0415 - as above
+
+    if stdin_params and STANDARD_INPUT in circuits:
+        raise UsageError(
+            "stdin gives the values, so it cannot give the circuit.",
+            advice="Write the circuit to a file, and name that.",
+        )
+    return read_sources(circuits)
 
 
 def patience_of(context: Context, deadline: "Deadline", *, no_wait: bool) -> "Patience":
