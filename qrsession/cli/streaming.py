@@ -78,8 +78,9 @@ def _joint_error(failed: "Sequence[Failed]", num_answers: int) -> QrsessionError
     if failed[-1].is_last or num_answers == 1:
         return failed[-1].error
     first = failed[0].error
+    count = f"{len(failed)} of {num_answers} lines failed"
     return type(first)(
-        f"{len(failed)} of {num_answers} lines failed, first line {failed[0].line}: {first.message}",
+        f"{count}, first line {failed[0].line}: {first.message}",
         advice=first.advice,
         details=first.details,
     )
@@ -99,7 +100,11 @@ def _lines_for(context: Context, loop: "Loop") -> Iterator[bytes]:
         yield from _lines(stream, lambda: None)
         return
     context.output.say(_introduction(loop.order))
-    yield from _lines(stream, lambda: context.output.prompt(_PROMPT))
+    try:
+        yield from _lines(stream, lambda: context.output.prompt(_PROMPT))
+    except KeyboardInterrupt:
+        context.output.prompt("\n")
+        raise
     # The cursor stands behind the prompt, and what follows begins a line.
     context.output.prompt("\n")
 

@@ -117,9 +117,9 @@ def _listed(
     numbers, shape = _flat(document) if document else (array("d"), (0,))
     *points, width = shape
     if width != len(order):
-        wanted = f"one for each of {names_in_short(order)}" if order else "no values"
+        names = f", of {names_in_short(order)}" if order else ""
         raise InvalidValueError(
-            f"The line has lists of {width}, and a point takes {wanted}.",
+            f"A point takes {_counted(len(order))}{names}; the line has lists of {width}.",
             advice="Give as many in a list; of several points, a list of lists.",
         )
     columns = {name: numbers[place::width] for place, name in enumerate(order)}
@@ -207,6 +207,10 @@ def _checked(numbers: list[Any]) -> "array[float]":
     if not all(map(math.isfinite, found)):
         raise InvalidValueError("The line holds a number that is too large.", advice=_ADVICE)
     return found
+
+
+def _counted(number: int) -> str:
+    return {0: "no values", 1: "one value"}.get(number, f"{number} values")
 
 
 def _kind(value: Any) -> str:
