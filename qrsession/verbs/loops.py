@@ -21,7 +21,7 @@ from qrsession.errors import (
 )
 from qrsession.pubs.lines import read_values
 from qrsession.submission.submit import Sending
-from qrsession.verbs.runs import RunRequest, params_of, preparation_of, send
+from qrsession.verbs.runs import RunRequest, params_of, prepare, send
 from qrsession.waiting.events import ignore
 from qrsession.waiting.promptly import Watching, await_promptly
 from qrsession.waiting.single import Deadline
@@ -118,9 +118,7 @@ class Loop:
         self._request = request
         self._terms = terms or LineTerms()
         self._site = venue.site()
-        preparation = preparation_of(self._site, request)
-        self._circuits = preparation.prepare_all(request.sources)
-        self._circuit_cache = preparation.outcome
+        (self._circuits,), self._circuit_cache = prepare(self._site, request, [request.sources])
         self._num_sent = 0
 
     @property

@@ -129,9 +129,20 @@ def run_on_backend(service: RuntimeService, backend: str, request: RunRequest) -
     return _submit(Site.of_backend(service, backend), request)
 
 
-def preparation_of(site: Site, request: RunRequest) -> Preparation:
-    """Return what prepares the circuits of a request for a site."""
-    return Preparation(site.place, request.transpilation, keeps=_keeps(request))
+def prepare(
+    site: Site, request: RunRequest, groups: Sequence[Sequence[Source]]
+) -> tuple[list[list[PreparedCircuit]], str]:
+    """Prepare the circuits of groups of files for a site.
+
+    Returns:
+        The circuits of each group, and ``hit`` where all were in the cache, else ``miss``.
+
+    Raises:
+        CircuitError: A circuit cannot be read, or measures nothing.
+    """
+    preparation = Preparation(site.place, request.transpilation, keeps=_keeps(request))
+    circuits = [preparation.prepare_all(group) for group in groups]
+    return circuits, preparation.outcome
 
 
 def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[str, Any]:
@@ -188,11 +199,10 @@ def _keeps(request: RunRequest) -> bool:
 
 
 def _submit(site: Site, request: RunRequest) -> Submitted:
-    preparation = preparation_of(site, request)
     groups = [[source] for source in request.sources] if request.separate else [request.sources]
     # All circuits are prepared before the first job is sent: a mistake in the last file must not
     # leave the jobs of the others behind.
-    circuits = [preparation.prepare_all(group) for group in groups]
+    circuits, circuit_cache = prepare(site, request, groups)
     prepared = [params_of(group, request) for group in circuits]
     jobs: list[RuntimeJob] = []
     for at, (group, params) in enumerate(zip(groups, prepared, strict=True)):
@@ -210,7 +220,7 @@ def _submit(site: Site, request: RunRequest) -> Submitted:
                 ids = " ".join(job.job_id() for job in jobs)
                 request.patience.say(f"Submitted before, and going on: qrsession wait {ids}")
             raise
-    return Submitted(jobs, preparation.outcome)
+    return Submitted(jobs, circuit_cache)
 
 
 def _captions_of(
