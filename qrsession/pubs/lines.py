@@ -25,6 +25,7 @@ _MOST_NAMES_SHOWN = 6
 _ADVICE = 'Write a list of numbers, such as [0.1, 0.2], or an object, such as {"theta": 0.1}.'
 
 _Flat: TypeAlias = "tuple[array[float], tuple[int, ...]]"
+_Columns: TypeAlias = "tuple[dict[str, Sequence[float]], tuple[int, ...]]"
 
 
 def read_values(
@@ -105,9 +106,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _listed(
-    document: list[Any], order: Sequence[str] | None
-) -> tuple[dict[str, Sequence[float]], tuple[int, ...]]:
+def _listed(document: list[Any], order: Sequence[str] | None) -> _Columns:
     if order is None:
         raise InvalidValueError(
             "The parameters have no order that is known here, so a list cannot give their values.",
@@ -122,13 +121,13 @@ def _listed(
             f"A point takes {_counted(len(order))}{names}; the line has lists of {width}.",
             advice="Give as many in a list; of several points, a list of lists.",
         )
-    columns = {name: numbers[place::width] for place, name in enumerate(order)}
+    columns: dict[str, Sequence[float]] = {
+        name: numbers[place::width] for place, name in enumerate(order)
+    }
     return columns, tuple(points)
 
 
-def _named(
-    document: Mapping[str, Any], order: Sequence[str], fixed: ParameterValues
-) -> tuple[dict[str, Sequence[float]], tuple[int, ...]]:
+def _named(document: Mapping[str, Any], order: Sequence[str], fixed: ParameterValues) -> _Columns:
     found: dict[str, _Flat] = {}
     for name, value in document.items():
         elements = [one for one in order if one.startswith(f"{name}[")]
@@ -161,7 +160,7 @@ def _named(
         )
     (shape,) = shapes or {()}
     num_points = math.prod(shape)
-    columns = {
+    columns: dict[str, Sequence[float]] = {
         name: numbers if own else numbers * num_points for name, (numbers, own) in found.items()
     }
     return columns, shape

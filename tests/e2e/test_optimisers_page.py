@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.conftest import SCRIPTS, Cli
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(180)]
 PAGE = Path(__file__).parents[2] / "docs/howto/optimisers.md"
 # Of 2,000 shots near the lowest state an energy has a standard error of less than 0.01.
 LOWEST, AT_MOST = -1.5, -1.45
@@ -48,7 +48,6 @@ def test_the_shell_finds_the_lowest_energy(cli: Cli) -> None:
     assert not (cli.folder / "to").exists()
 
 
-@pytest.mark.deep
 def test_scipy_finds_the_lowest_energy(cli: Cli) -> None:
     (setup, _), (program,) = blocks_of("sh"), blocks_of("python")
     assert energy_printed_by(cli, "sh", "-e", program=f"{setup}\necho 0") == 0
