@@ -12,10 +12,12 @@ from benchmarks.ends import Home
 from benchmarks.timing import Limit, Pair, Row, in_turn
 
 LOOP_NAMES = ("stdin", "stdin-whole", "sweep-1000")
-PEER_NAMES = ("sweep-1000-loop",)
+PEER_NAMES = ("sweep-1000-loop-100",)
 BACKEND = "aer_simulator"
 NUM_STEPS = 100
 NUM_POINTS = 1000
+# As many jobs as points would take the peer minutes, each time.
+NUM_PEER_JOBS = 100
 SHOTS = 1024
 _FOLDER = Path(__file__).resolve().parent
 _LAYERS, _QUBITS = 2, 4
@@ -77,7 +79,7 @@ def peer_rows(home: Home, peer: Home) -> Iterator[list[Row]]:
         url = data["runtime"]["url"].removesuffix("/api/v1")
         by_peer = peer.having(variables(url, secret, used["usage"]["instance"]))
         file = _turn_file(home.folder)
-        script = ("python", "-P", _FOLDER / "sweep.py", "peer", file, str(NUM_POINTS))
+        script = ("python", "-P", _FOLDER / "sweep.py", "peer", file, str(NUM_PEER_JOBS))
 
         def take() -> Pair:
             return Pair(sweep_ms(home, file), by_peer.wall_ms(*script))
@@ -85,8 +87,9 @@ def peer_rows(home: Home, peer: Home) -> Iterator[list[Row]]:
         yield [
             Row(
                 PEER_NAMES[0],
-                f"a sweep of {NUM_POINTS} points by one run / as jobs of qiskit-ibm-runtime",
-                Limit(0.1),
+                f"a sweep of {NUM_POINTS} points by one run / {NUM_PEER_JOBS} jobs of "
+                "qiskit-ibm-runtime",
+                Limit(1.0),
                 take,
                 share=0.0,
             )
