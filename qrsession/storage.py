@@ -216,20 +216,23 @@ def move_file(path: Path, target: Path) -> None:
         _sync_folder(target.parent)
 
 
-def append_line(path: Path, line: bytes, *, timeout_s: float = LOCK_TIMEOUT_S) -> None:
+def append_line(
+    path: Path, line: bytes, *, timeout_s: float = LOCK_TIMEOUT_S, durable: bool = True
+) -> None:
     """Append one line to a file and wait until it is on the disk.
 
     Many processes may append at once. Half a line that a killed writer left is closed first, so
-    that it damages no other line.
+    that it damages no other line. Where it need not be ``durable``, a crash of the machine may
+    lose the line.
 
     Raises:
         StorageError: It is a symbolic link, cannot be written, or stays locked by another process.
     """
     if sys.platform == "win32":
         with locked(path, timeout_s=timeout_s):
-            _append(path, line, timeout_s)
+            _append(path, line, timeout_s, durable=durable)
     else:
-        _append(path, line, timeout_s)
+        _append(path, line, timeout_s, durable=durable)
 
 
 def open_log(path: Path) -> int:
@@ -265,7 +268,7 @@ def _check_plain(path: Path, status: os.stat_result) -> None:
         raise StorageError(f"{path} has another name too: it is a hard link.")
 
 
-def _append(path: Path, line: bytes, timeout_s: float) -> None:
+def _append(path: Path, line: bytes, timeout_s: float, *, durable: bool) -> None:
     with _mapped(path):
         # The file may be the first of its folder's kind to be written; its name must last too.
         is_new = not path.exists()
@@ -280,10 +283,11 @@ def _append(path: Path, line: bytes, timeout_s: float) -> None:
                 if os.read(descriptor, 1) != b"\n":
                     line = b"\n" + line
             _write_all(descriptor, line + b"\n")
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        if is_new:
+        if is_new and durable:
             _sync_folder(path.parent)
 
 

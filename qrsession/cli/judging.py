@@ -37,7 +37,6 @@ from qrsession.expecting.wanted import Expectation, Kind, bound_of, parse_value_
 from qrsession.protocol.options import DEFAULT_SHOTS
 from qrsession.pubs.observables import Observable
 from qrsession.pubs.wanted import WantedObservables
-from qrsession.render.estimates import flat_estimates
 from qrsession.render.verdicts import verdict_lines
 from qrsession.results.outcomes import Outcome, recall_outcome
 from qrsession.results.pubs import EstimatedPub, SampledPub
@@ -272,7 +271,7 @@ class Judge:
 
     def _estimates_of(self, pub: EstimatedPub) -> Iterator[tuple[Expectation, list[Measured]]]:
         """Yield the values of each observable of which something is expected, at all points."""
-        values = [Measured(ev, std) for _, ev, std in flat_estimates(pub.evs, pub.stds)]
+        values = [Measured(*one) for one in zip(pub.evs, pub.stds, strict=True)]
         num_points = len(values) // max(len(self.estimated.items), 1)
         for one in self.expected.expectations:
             if one.observable is not None and self.estimated:

@@ -23,6 +23,7 @@ def command(
     params: run_options.ParamsFile = None,
     options_file: run_options.OptionsFile = None,
     setting: run_options.Setting = None,
+    stdin_params: run_options.StdinParams = False,
     session: options.Session = None,
     backend: run_options.Backend = None,
     account: options.Account = None,
@@ -64,6 +65,9 @@ def command(
     With --min-fidelity, --max-tvd and --expect-value each circuit passes or fails: what was seen is
     shown with its statistical error, and the exit code is 11 where one did not hold.
 
+    With --stdin-params it reads values of the circuit's parameters from stdin, a line of JSON for
+    each job, and answers each line when its result is there: a program writes the next one then.
+
     Examples:
         qrsession exec --local -- qrsession run @rotation --param theta=0:pi:5
         qrsession run --local -b aer_simulator @bell --primitive estimator -O ZZ
@@ -78,16 +82,17 @@ def command(
     from qrsession.waiting.single import Deadline  # noqa: PLC0415
     from qrsession.waiting.terms import Terms  # noqa: PLC0415
 
-    unseen = run_options.unseen_of(estimate=estimate, detach=detach)
+    unseen = run_options.unseen_of(estimate=estimate, detach=detach, stdin_params=stdin_params)
     if unseen is not None:
         given: dict[str, object] = {"--format": form, "--output": output}
         given |= {"--on-timeout": on_timeout, "--detach": detach, "--once": once}
-        given |= {"--timeout": timeout, "--events": events}
+        given |= {"--timeout": timeout, "--events": events, "--estimate": estimate}
+        given |= {"--separate": separate, "--json": context.output.mode.json and not events}
         unseen.refuse(given | {"--fail-fast": fail_fast, "--no-wait": no_wait})
     asked = expecting.Asked(min_fidelity, max_tvd, reference, expect_value or (), junit)
     measuring = run_inputs.Measuring(primitive, shots, precision, observable or ())
     measuring.check()
-    run_inputs.check_stdin(circuits, params)
+    run_inputs.check_stdin(circuits, params, stdin_params=stdin_params)
     expected = expecting.expected_of(
         asked,
         unseen=None if unseen is None else unseen.option,
@@ -129,6 +134,9 @@ def command(
     if estimate:
         _show_estimate(context, venue, request)
         return
+    if stdin_params:
+        _answer_lines(context, venue, request, deadline.timeout_s, cancels=cancels)
+        return
     judge = None if expected is None else expected.for_run(context, request)
     with expecting.reporting(judge):
         submitted = venue.submit(request)
@@ -153,3 +161,18 @@ def _show_estimate(context: Context, venue: "Venue", request: "RunRequest") -> N
 
     found = venue.estimate(request)
     context.show({"estimate": found.document()}, lambda terminal: estimate_text(found, terminal))
+
+
+def _answer_lines(
+    context: Context,
+    venue: "Venue",
+    request: "RunRequest",
+    timeout_s: float | None,
+    *,
+    cancels: bool,
+) -> None:
+    from qrsession.cli.streaming import answer_lines, line_terms  # noqa: PLC0415 - as above
+    from qrsession.verbs.loops import Loop  # noqa: PLC0415 - as above
+
+    terms = line_terms(context, timeout_s, cancels=cancels)
+    answer_lines(context, Loop(venue, request, terms))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qrsession.verbs.option_trees import OptionTree
 
 _ESTIMATOR = "estimator"
+_STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,22 @@ class Measuring:
         return Options(**found)
 
 
-def check_stdin(circuits: Sequence[str], params: str | None) -> None:
+def check_stdin(circuits: Sequence[str], params: str | None, *, stdin_params: bool) -> None:
     """Refuse to read two things from standard input.
 
     Raises:
-        UsageError: A circuit and the values of parameters are to come from there.
+        UsageError: Two of a circuit, the values of parameters, and lines of them are to come from
+            there.
     """
-    if params == "-" and "-" in circuits:
+    wants = {
+        "a circuit": _STANDARD_INPUT in circuits,
+        "--params": params == _STANDARD_INPUT,
+        "--stdin-params": stdin_params,
+    }
+    readers = [name for name, is_wanted in wants.items() if is_wanted]
+    if len(readers) > 1:
         raise UsageError(
-            "A circuit and --params cannot both come from standard input.",
+            f"Standard input cannot give both {readers[0]} and {readers[1]}.",
             advice="Give a file for one of them.",
         )
 

@@ -133,6 +133,13 @@ Once = Annotated[
         callback=options.not_empty,
     ),
 ]
+StdinParams = Annotated[
+    bool,
+    typer.Option(
+        "--stdin-params",
+        help="Run once for each line of JSON values on stdin; answer each by a line of JSON.",
+    ),
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Too many requests: give up, do not wait.")]
 
 
@@ -181,8 +188,23 @@ _DETACHED = Unseen(
 )
 
 
-def unseen_of(*, estimate: bool, detach: bool) -> Unseen | None:
-    """Return why nobody looks at the result, None where somebody does."""
+_ANSWERED = Unseen(
+    "--stdin-params",
+    "--stdin-params answers each line of values by a line of JSON, and takes no",
+    "Leave it out.",
+    frozenset(
+        (
+            *("--format", "--output", "--json", "--events", "--estimate", "--detach", "--once"),
+            *("--separate", "--fail-fast"),
+        )
+    ),
+)
+
+
+def unseen_of(*, estimate: bool, detach: bool, stdin_params: bool = False) -> Unseen | None:
+    """Return why nobody looks at the result as it is shown else, None where somebody does."""
+    if stdin_params:
+        return _ANSWERED
     return _ESTIMATED if estimate else _DETACHED if detach else None
 
 

@@ -146,6 +146,13 @@ class Output:
         log.note("warning: %s", text)
         self._talk(self._labelled("warning:", Style.WARNING, text))
 
+    @staticmethod
+    def prompt(text: str) -> None:
+        """Show on stderr what a person is to type after, on the same line."""
+        with suppress(OSError, AttributeError, ValueError, RuntimeError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
     def show_before_asking(self, text: Callable[[Terminal], str]) -> None:
         """Show on stderr what a question is about, which must be seen even with ``--quiet``."""
         self._talk(text(self.error_terminal).rstrip("\n"))

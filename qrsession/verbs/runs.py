@@ -92,6 +92,37 @@ def check_shots(shots: int | None) -> int | None:
     return shots
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where jobs go.
+
+    Attributes:
+        place: What their circuits are prepared for.
+        backend: The device's name.
+        session_id: Their session; None: each is on its own.
+    """
+
+    place: Place
+    backend: str
+    session_id: str | None = None
+
+    @classmethod
+    def of_session(cls, service: RuntimeService, entry: SessionEntry) -> "Site":
+        """Return the site of the jobs of a session."""
+        backend = entry.backend or service.client.get_session(entry.session_id).backend or ""
+        place = Place.of_session(service, entry.session_id, backend)
+        return cls(place, backend, entry.session_id)
+
+    @classmethod
+    def of_backend(cls, service: RuntimeService, backend: str) -> "Site":
+        """Return the site of jobs without a session.
+
+        Raises:
+            BackendNotFoundError: There is no such backend.
+        """
+        return cls(Place.of_backend(service, backend), backend)
+
+
 def run_in_session(service: RuntimeService, entry: SessionEntry, request: RunRequest) -> Submitted:
     """Submit circuit files to a session.
 
@@ -99,9 +130,7 @@ def run_in_session(service: RuntimeService, entry: SessionEntry, request: RunReq
         CircuitError: A circuit cannot be read, measures nothing, or lacks a parameter's value.
         SessionClosedError: The session takes no more jobs.
     """
-    backend = entry.backend or service.client.get_session(entry.session_id).backend or ""
-    place = Place.of_session(service, entry.session_id, backend)
-    return _submit(place, request, backend, entry.session_id)
+    return _submit(Site.of_session(service, entry), request)
 
 
 def run_on_backend(service: RuntimeService, backend: str, request: RunRequest) -> Submitted:
@@ -111,7 +140,30 @@ def run_on_backend(service: RuntimeService, backend: str, request: RunRequest) -
         CircuitError: A circuit cannot be read, measures nothing, or lacks a parameter's value.
         BackendNotFoundError: There is no such backend.
     """
-    return _submit(Place.of_backend(service, backend), request, backend, None)
+    return _submit(Site.of_backend(service, backend), request)
+
+
+def prepare(
+    site: Site, request: RunRequest, groups: Sequence[Sequence[Source]]
+) -> tuple[list[list[PreparedCircuit]], str]:
+    """Prepare the circuits of groups of files for a site.
+
+    Returns:
+        The circuits of each group, and ``hit`` where all were in the cache, else ``miss``.
+
+    Raises:
+        CircuitError: A circuit cannot be read, or measures nothing.
+    """
+    check_letters(request.observables, site.place)
+    preparation = Preparation(
+        site.place,
+        request.transpilation,
+        keeps=_keeps(request),
+        is_estimated=request.is_estimated,
+    )
+    circuits = [preparation.prepare_all(group) for group in groups]
+    tell_of_measurements(chain.from_iterable(circuits), request)
+    return circuits, preparation.outcome
 
 
 def params_of(
@@ -169,46 +221,71 @@ def tell_of_measurements(circuits: Iterable[PreparedCircuit], request: RunReques
         request.patience.say("The estimator measures by itself: final measurements are left out.")
 
 
-def _submit(place: Place, request: RunRequest, backend: str, session_id: str | None) -> Submitted:
-    keeps = not request.options.environment["private"]
-    preparation = Preparation(
-        place, request.transpilation, keeps=keeps, is_estimated=request.is_estimated
+def send(
+    site: Site,
+    request: RunRequest,
+    circuits: Sequence[PreparedCircuit],
+    params: dict[str, Any],
+    sending: Sending,
+) -> RuntimeJob:
+    """Submit one job of circuits that are prepared, and tell of it.
+
+    Args:
+        site: Where it goes.
+        request: What is to be run. Its sources are those of this job.
+        circuits: Their circuits.
+        params: The parameters of the program, of `params_of`.
+        sending: What is said of the submission beside.
+
+    Raises:
+        SessionClosedError: The session takes no more jobs.
+    """
+    own = site.place.service
+    job_request = request.options.to_request(
+        request.primitive, params, backend=site.backend, session_id=site.session_id
     )
+    created = submit(own, job_request, sending)
+    # Only a job that is to exist once may have been submitted somewhere else, earlier.
+    service = own if sending.once is None else service_that_runs(created, own)
+    job = RuntimeJob.of_submission(service, job_request, created)
+    if _keeps(request):
+        captions = _captions_of(request.sources, circuits, request)
+        _keep_captions(service, created.job_id, captions)
+    request.tell(job)
+    return job
+
+
+def _keeps(request: RunRequest) -> bool:
+    return not request.options.environment["private"]
+
+
+def _submit(site: Site, request: RunRequest) -> Submitted:
     groups = [[source] for source in request.sources] if request.separate else [request.sources]
-    check_letters(request.observables, place)
     # All circuits are prepared before the first job is sent: a mistake in the last file must not
     # leave the jobs of the others behind.
-    circuits = [preparation.prepare_all(group) for group in groups]
+    circuits, circuit_cache = prepare(site, request, groups)
     check_names([*chain.from_iterable(circuits)], request.values)
     prepared = [
         params_of(group, _with_own_values(request, group), circuit_names(sources))
         for sources, group in zip(groups, circuits, strict=True)
     ]
-    tell_of_measurements(chain.from_iterable(circuits), request)
     jobs: list[RuntimeJob] = []
     for at, (group, params) in enumerate(zip(groups, prepared, strict=True)):
-        job_request = request.options.to_request(
-            request.primitive, params, backend=backend, session_id=session_id
-        )
         sending = Sending(
             files=tuple(source.name for source in group),
             detached=request.detached,
-            once=tag_once(request, groups[: at + 1], backend, place.service.instance),
+            once=tag_once(request, groups[: at + 1], site.backend, site.place.service.instance),
             patience=request.patience,
         )
         try:
-            created = submit(place.service, job_request, sending)
+            own = replace(request, sources=group)
+            jobs.append(send(site, own, circuits[at], params, sending))
         except BaseException:
             if jobs:
                 ids = " ".join(job.job_id() for job in jobs)
                 request.patience.say(f"Submitted before, and going on: qrsession wait {ids}")
             raise
-        service = service_that_runs(created, place.service)
-        jobs.append(RuntimeJob.of_submission(service, job_request, created))
-        if keeps:
-            _keep_captions(service, created.job_id, _captions_of(group, circuits[at], request))
-        request.tell(jobs[-1])
-    return Submitted(jobs, preparation.outcome)
+    return Submitted(jobs, circuit_cache)
 
 
 def _with_own_values(request: RunRequest, circuits: Sequence[PreparedCircuit]) -> RunRequest:
