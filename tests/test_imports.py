@@ -24,6 +24,7 @@ LIBRARY = (
     | CLIENT
     | {"cache", "codec", "tags", "examples", "__version__"}
     | {"service", "session", "session_arguments", "job", "primitives", "options", "backend"}
+    | {"option_tree", "option_spellings"}
     | {"accounts", "circuits", "pubs", "submission", "waiting", "results", "expecting"}
     | {"closing", "processes", "money", "verbs", "neighbours", "checkups"}
 )
@@ -40,7 +41,9 @@ ALLOWED = {
     "names": BASE,
     "cache": BASE | {"settings", "storage"},
     "tags": BASE | {"cache"},
-    "options": WIRE,
+    "options": WIRE | {"option_tree", "option_spellings"},
+    "option_tree": WIRE | {"options", "option_spellings"},
+    "option_spellings": BASE,
     "protocol": WIRE,
     "client": CLIENT | {"__version__"},
     "codec": WIRE | {"codec"},
