@@ -24,7 +24,7 @@ LIBRARY = (
     | CLIENT
     | {"cache", "codec", "tags", "examples", "__version__"}
     | {"service", "session", "session_arguments", "job", "primitives", "options", "backend"}
-    | {"option_tree", "option_spellings"}
+    | {"option_tree", "option_spellings", "job_details", "callbacks", "pub_forms"}
     | {"accounts", "circuits", "pubs", "submission", "waiting", "results", "expecting"}
     | {"closing", "processes", "money", "verbs", "neighbours", "checkups"}
 )
@@ -104,7 +104,7 @@ DECODERS = {"local.worker", "local.simulation"}
 # Modules that may be imported at the top of a file by these rooms alone. "None" needs a reason
 # where it is imported: each costs more than all of `import qrsession`.
 QISKIT_ROOMS = {
-    *("codec", "backend", "primitives", "expecting.ideal"),
+    *("codec", "backend", "primitives", "pub_forms", "expecting.ideal"),
     *(
         f"circuits.{room}"
         for room in ("reading", "transpilation", "target", "angles", "delays", "isa")
