@@ -113,6 +113,7 @@ def coerced(kind: Any, pub: Any, default: float | None) -> Any:
             f"A pub cannot be read: {str(error).rstrip('.')}.",
             advice=f"Write {FORM_OF[kind]}, with as many values as the circuit has parameters.",
         ) from error
+    _check_names(found)
     if kind is EstimatorPub and found.precision is not None:
         check_precision(found.precision)
     return found
@@ -150,6 +151,18 @@ def check_precision(precision: Any) -> float | None:
     if not (number > 0 and math.isfinite(number)):
         raise InvalidValueError(f"precision is {number:g}; it must be above 0.")
     return number
+
+
+def _check_names(pub: Any) -> None:
+    """Hold the names of values against those of parameters: Qiskit only counts them."""
+    named = {name for names in pub.parameter_values.data for name in names}
+    wanted = {parameter.name for parameter in pub.circuit.parameters}
+    if wanted - named:
+        raise CircuitError(
+            f"A pub has no value for the parameter {min(wanted - named)!r}, and has one for "
+            f"{min(named - wanted)!r}.",
+            advice=f"Write {FORM_OF[type(pub)]}, with the names of the circuit's parameters.",
+        )
 
 
 def _is_one_pub(pubs: Any) -> bool:

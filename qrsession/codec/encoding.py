@@ -84,12 +84,12 @@ def _encode_array(array: np.ndarray) -> dict[str, Any]:
 
 
 def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
-    return [encode(pub.circuit), encode(_values(pub)), pub.shots]
+    return [encode(pub.circuit), encode(_values(pub)), encode(pub.shots)]
 
 
 def _encode_estimator_pub(pub: EstimatorPub) -> list[Any]:
     observables = encode(pub.observables.tolist())
-    return [encode(pub.circuit), observables, encode(_values(pub)), pub.precision]
+    return [encode(pub.circuit), observables, encode(_values(pub)), encode(pub.precision)]
 
 
 def _values(pub: SamplerPub | EstimatorPub) -> np.ndarray:
