@@ -10,6 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from docs.library_page import public_classes
+from docs.options_page import older_options, option_tables
 from qrsession.cli.grammar import Command, Parameter, read_grammar
 from qrsession.cli.topics import (
     EXEC_CODES,
@@ -211,6 +213,9 @@ SECTIONS = {
     "events": events,
     "data": data_of_commands,
     "objects": objects,
+    "library": lambda: public_classes(_table),
+    "options": lambda: option_tables(_table),
+    "older-options": lambda: older_options(_table),
 }
 _SECTION = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -52,7 +52,7 @@ GONE: Mapping[Path, str] = {
         "Write session.run(..., callback=...), or wait for job.result() in a thread."
     ),
     ("simulator", "set_backend"): (
-        'Run on the twin of the device: Session(backend="ibm_fez") with the account "local".'
+        'Run on a twin: Session(service=RuntimeService("local"), backend="ibm_fez").'
     ),
     ("backend",): _OF_THE_SESSION,
     ("backend_name",): _OF_THE_SESSION,

@@ -1,7 +1,9 @@
 """Jobs, sessions and primitives of the library on the runtime, as programs of others use them."""
 
+import ast
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +35,7 @@ from tests.e2e.programs import wait_for
 
 pytestmark = pytest.mark.timeout(120)
 
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TWIN = "ibmq_manila"
 
 
@@ -78,6 +81,22 @@ def test_the_program_that_everyone_begins_with(home: Path) -> None:
         session.close()
     assert set(counts) == {"00", "11"}
     assert session.status() == "Closed"
+
+
+@pytest.mark.parametrize("page", ["library", "options"])
+def test_the_programs_of_the_pages_run(
+    home: Path, page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert home.is_dir()
+    text = (REFERENCE / f"{page}.md").read_text()
+    (program,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    names: dict[str, Any] = {}
+    exec(compile(program, page, "exec"), names)  # noqa: S102 - our own
+    if page == "library":
+        counts = ast.literal_eval(capsys.readouterr().out)
+        assert sum(counts.values()) == 100
+        assert set(counts) <= {"00", "11"}
+    assert names["Options"] is Options
 
 
 # Jobs
