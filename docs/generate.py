@@ -5,7 +5,7 @@ They stand between marks: ``<!-- generated: NAME -->`` and ``<!-- end -->``.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,7 @@ def _schema(name: str) -> dict[str, Any]:
     return found
 
 
-SECTIONS = {
+SECTIONS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "exit-codes": exit_codes,
     "exit-codes-of-exec": exit_codes_of_exec,

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qrsession.errors import QrsessionError
-from qrsession.redaction import redacted
 
 if TYPE_CHECKING:
     from qrsession.job import RuntimeJob
@@ -34,7 +33,9 @@ def call_back(job: "RuntimeJob", callback: Callback) -> threading.Thread:
 
 
 def _deliver(job: "RuntimeJob", callback: Callback) -> None:
-    import logging  # noqa: PLC0415 - a quarter of what a command needs to start
+    import logging  # noqa: PLC0415 - commands start without it
+
+    from qrsession.redaction import redacted  # noqa: PLC0415 - likewise
 
     logger = logging.getLogger(_LOGGER)
     try:

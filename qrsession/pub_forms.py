@@ -136,7 +136,7 @@ def check_shots(shots: Any) -> int | None:
     return number
 
 
-def check_precision(precision: Any) -> float | None:
+def check_precision(precision: Any) -> Any:
     """Hold the precision of a run against its form.
 
     Raises:
@@ -147,10 +147,10 @@ def check_precision(precision: Any) -> float | None:
         return None
     if isinstance(precision, bool) or not isinstance(precision, Real):
         raise InvalidTypeError(f"precision must be a number, not {precision!r}.")
-    number = float(precision)
-    if not (number > 0 and math.isfinite(number)):
-        raise InvalidValueError(f"precision is {number:g}; it must be above 0.")
-    return number
+    if not (precision > 0 and math.isfinite(precision)):
+        raise InvalidValueError(f"precision is {float(precision):g}; it must be above 0.")
+    # A whole number goes as it is: IBM's client sends it so.
+    return precision
 
 
 def _check_names(pub: Any) -> None:

@@ -235,13 +235,13 @@ def test_a_primitive_has_options_of_its_own_that_may_change(session: Session) ->
     cancelling.h(0)
     cancelling.h(0)
     cancelling.measure_all()
-    sent = []
+    jobs = []
     for level in (None, 0, 1):
         sampler.options.optimization_level = level
-        job = sampler.run([cancelling])
-        sent.append(job.inputs["pubs"][0][0].count_ops().get("h", 0))
+        jobs.append(sampler.run([cancelling]))
+    sent = [job.inputs["pubs"][0][0].count_ops().get("h", 0) for job in jobs]
     assert sent == [2, 2, 0]
-    assert job.result()[0].data.meas.num_shots == 6
+    assert jobs[-1].result()[0].data.meas.num_shots == 6
     sampler.options = given
     sampler.options.default_shots = 8
     assert given.default_shots == 5
@@ -262,7 +262,7 @@ def test_inside_of_a_session_no_mode_is_needed(session: Session) -> None:
 
 def test_a_mode_of_another_package_is_told_apart(session: Session) -> None:
     with pytest.raises(InvalidTypeError, match="mode='generic_backend_2q'"):
-        Sampler(mode=GenericBackendV2(2))  # type: ignore[arg-type]
+        Sampler(mode=GenericBackendV2(2))
     with pytest.raises(InvalidTypeError, match=r"Session\.from_id"):
         Sampler(mode=type("Theirs", (), {"session_id": "x"})())
     with pytest.raises(InvalidValueError, match="one of mode, session and backend"):
@@ -273,7 +273,7 @@ def test_a_mode_of_another_package_is_told_apart(session: Session) -> None:
         with pytest.raises(TypeError, match=rf'{kind.__name__}\(backend="\.\.\."\)'):
             kind("aer_simulator")  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=rf'{kind.__name__}\(backend="\.\.\."\)'):
-            kind(session.device())  # type: ignore[arg-type]
+            kind(session.device())
 
 
 # Sessions
