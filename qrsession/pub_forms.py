@@ -147,8 +147,9 @@ def check_precision(precision: Any) -> Any:
         return None
     if isinstance(precision, bool) or not isinstance(precision, Real):
         raise InvalidTypeError(f"precision must be a number, not {precision!r}.")
-    if not (precision > 0 and math.isfinite(precision)):
-        raise InvalidValueError(f"precision is {float(precision):g}; it must be above 0.")
+    number = float(precision)
+    if not (number > 0 and math.isfinite(number)):
+        raise InvalidValueError(f"precision is {number:g}; it must be above 0.")
     # A whole number goes as it is: IBM's client sends it so.
     return precision
 

@@ -24,7 +24,6 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qrsession import Batch, Estimator, Options, RuntimeService, Sampler, Session
 from qrsession.errors import (
-    BackendNotFoundError,
     InvalidTypeError,
     InvalidValueError,
     JobFailedError,
@@ -179,6 +178,7 @@ def test_a_decoder_may_be_a_function_an_object_or_several(session: Session) -> N
         job.result(decoder=wrong)
 
 
+@pytest.mark.deep
 def test_properties_are_those_of_a_device(home: Path) -> None:
     """As they were when the job ran."""
     assert home.is_dir()
@@ -267,8 +267,6 @@ def test_a_mode_of_another_package_is_told_apart(session: Session) -> None:
         Sampler(mode=type("Theirs", (), {"session_id": "x"})())
     with pytest.raises(InvalidValueError, match="one of mode, session and backend"):
         Sampler(session, session=session)
-    with pytest.raises(BackendNotFoundError):
-        Sampler("ibm_nowhere").run([bell()])
     for kind in (Session, Batch):
         with pytest.raises(TypeError, match=rf'{kind.__name__}\(backend="\.\.\."\)'):
             kind("aer_simulator")  # type: ignore[arg-type]
