@@ -223,6 +223,7 @@ class Sampler(_Primitive, BaseSamplerV2):
         Raises:
             CircuitError: A circuit measures nothing, or has parameters without values.
             InvalidValueError: Shots are out of range.
+            InvalidTypeError: A pub holds something of the wrong type.
             SessionClosedError: The session takes no more jobs.
         """
         self._check_open()
@@ -242,7 +243,7 @@ class Sampler(_Primitive, BaseSamplerV2):
                 SamplerPub(
                     self._fitted(sampler_pub.circuit, sampler_pub.parameter_values),
                     sampler_pub.parameter_values,
-                    shots=sampler_pub.shots,
+                    shots=check_shots(sampler_pub.shots),
                     validate=False,
                 )
             )
@@ -280,7 +281,8 @@ class Estimator(_Primitive, BaseEstimatorV2):
 
         Raises:
             CircuitError: A circuit has parameters without values, or observables do not fit it.
-            InvalidValueError: The precision is not above 0.
+            InvalidValueError: A precision is not above 0.
+            InvalidTypeError: A pub holds something of the wrong type.
             SessionClosedError: The session takes no more jobs.
         """
         self._check_open()
@@ -302,7 +304,7 @@ class Estimator(_Primitive, BaseEstimatorV2):
                     circuit,
                     observables,
                     estimator_pub.parameter_values,
-                    precision=estimator_pub.precision,
+                    precision=check_precision(estimator_pub.precision),
                     validate=False,
                 )
             )

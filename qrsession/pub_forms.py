@@ -95,8 +95,7 @@ def coerced(kind: Any, pub: Any, default: float | None) -> Any:
         default: The shots, or the precision, of pubs that name none.
 
     Raises:
-        InvalidTypeError: What stands for its circuit is none.
-        InvalidValueError: A pub's precision is not above 0.
+        InvalidTypeError: What stands for its circuit is none, or a value is of the wrong type.
         CircuitError: Values or observables do not fit the circuit.
     """
     # Else Qiskit trips over what it takes for a circuit, with an AttributeError.
@@ -109,13 +108,13 @@ def coerced(kind: Any, pub: Any, default: float | None) -> Any:
     try:
         found = kind.coerce(pub, default)
     except (TypeError, ValueError) as error:
-        raise CircuitError(
+        # Whoever catches what Qiskit's own primitives raise catches it here.
+        ours = InvalidTypeError if isinstance(error, TypeError) else CircuitError
+        raise ours(
             f"A pub cannot be read: {str(error).rstrip('.')}.",
             advice=f"Write {FORM_OF[kind]}, with as many values as the circuit has parameters.",
         ) from error
     _check_names(found)
-    if kind is EstimatorPub and found.precision is not None:
-        check_precision(found.precision)
     return found
 
 
@@ -136,7 +135,7 @@ def check_shots(shots: Any) -> int | None:
     return number
 
 
-def check_precision(precision: Any) -> Any:
+def check_precision(precision: Any) -> float | None:
     """Hold the precision of a run against its form.
 
     Raises:
@@ -149,9 +148,12 @@ def check_precision(precision: Any) -> Any:
         raise InvalidTypeError(f"precision must be a number, not {precision!r}.")
     number = float(precision)
     if not (number > 0 and math.isfinite(number)):
-        raise InvalidValueError(f"precision is {number:g}; it must be above 0.")
+        raise InvalidValueError(
+            f"precision is {number:g}; it must be above 0, and finite.",
+            advice="It is the standard error that is wanted; an exact value takes endless shots.",
+        )
     # A whole number goes as it is: IBM's client sends it so.
-    return precision
+    return precision if isinstance(precision, int | float) else number
 
 
 def _check_names(pub: Any) -> None:

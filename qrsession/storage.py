@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
@@ -154,12 +154,12 @@ def read_bytes(path: Path) -> bytes | None:
             return file.read()
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_atomically(path: Path, data: bytes | Iterable[bytes], *, durable: bool = True) -> None:
     """Replace a file as a whole: a reader finds what was there before or all of the new content.
 
     Args:
         path: The file, in a folder that exists.
-        data: Its new content.
+        data: Its new content, whole or in parts.
         durable: Whether to wait until the content is on the disk, so that it outlives a crash of
             the machine as well as of the process.
 
@@ -174,7 +174,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _CLOSE_ON_EXEC
             with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-                file.write(data)
+                file.writelines((data,) if isinstance(data, bytes) else data)
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())

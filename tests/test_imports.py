@@ -27,6 +27,7 @@ LIBRARY = (
     | {"option_tree", "option_spellings", "job_details", "callbacks", "pub_forms"}
     | {"accounts", "circuits", "pubs", "submission", "waiting", "results", "expecting"}
     | {"closing", "processes", "money", "verbs", "neighbours", "checkups"}
+    | {"circuit_runs"}
 )
 # A room by itself goes before the package that it is in.
 ALLOWED = {
@@ -104,7 +105,7 @@ DECODERS = {"local.worker", "local.simulation"}
 # Modules that may be imported at the top of a file by these rooms alone. "None" needs a reason
 # where it is imported: each costs more than all of `import qrsession`.
 QISKIT_ROOMS = {
-    *("codec", "backend", "primitives", "pub_forms", "expecting.ideal"),
+    *("codec", "backend", "primitives", "pub_forms", "circuit_runs", "expecting.ideal"),
     *(
         f"circuits.{room}"
         for room in ("reading", "transpilation", "target", "angles", "delays", "isa")
