@@ -144,7 +144,8 @@ def check_precision(precision: Any) -> float | None:
     """
     if precision is None:
         return None
-    if isinstance(precision, bool) or not isinstance(precision, Real):
+    is_number = isinstance(precision, Real) and not isinstance(precision, bool)
+    if not is_number:
         raise InvalidTypeError(f"precision must be a number, not {precision!r}.")
     number = float(precision)
     if not (number > 0 and math.isfinite(number)):
