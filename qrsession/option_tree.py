@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 OPTIMIZATION_LEVELS = (0, 1, 2, 3)
 LOG_LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
+ENVIRONMENT: Table = {
+    "job_tags": Field(str, many="list", nullable=True),
+    "private": Field(bool, nullable=True),
+    "log_level": Field(str, choices=LOG_LEVELS),
+}
 # What is about the job, whichever its primitive: it goes beside the primitive's own options.
 OWN: Table = {
     "optimization_level": Field(
@@ -42,11 +47,7 @@ OWN: Table = {
     ),
     "seed_transpiler": Field(int, low=0, high=2**63 - 1, nullable=True),
     "max_execution_time": Field(int, low=1, high=LONGEST_COST_S, nullable=True),
-    "environment": {
-        "job_tags": Field(str, many="list", nullable=True),
-        "private": Field(bool, nullable=True),
-        "log_level": Field(str, choices=LOG_LEVELS),
-    },
+    "environment": ENVIRONMENT,
 }
 
 

@@ -108,7 +108,10 @@ QISKIT_ROOMS = {
     *("codec", "backend", "primitives", "pub_forms", "circuit_runs", "expecting.ideal"),
     *(
         f"circuits.{room}"
-        for room in ("reading", "transpilation", "target", "angles", "delays", "isa")
+        for room in (
+            *("reading", "transpilation", "target", "angles", "delays", "isa"),
+            "final_measurements",
+        )
     ),
     *DECODERS,
 }
