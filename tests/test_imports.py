@@ -24,6 +24,7 @@ LIBRARY = (
     | CLIENT
     | {"cache", "codec", "tags", "examples", "__version__"}
     | {"service", "session", "session_arguments", "job", "primitives", "options", "backend"}
+    | {"option_tree", "option_spellings", "job_details", "callbacks", "pub_forms"}
     | {"accounts", "circuits", "pubs", "submission", "waiting", "results", "expecting"}
     | {"closing", "processes", "money", "verbs", "neighbours", "checkups"}
     | {"circuit_runs"}
@@ -41,7 +42,9 @@ ALLOWED = {
     "names": BASE,
     "cache": BASE | {"settings", "storage"},
     "tags": BASE | {"cache"},
-    "options": WIRE,
+    "options": WIRE | {"option_tree", "option_spellings"},
+    "option_tree": WIRE | {"options", "option_spellings"},
+    "option_spellings": BASE,
     "protocol": WIRE,
     "client": CLIENT | {"__version__"},
     "codec": WIRE | {"codec"},
@@ -102,7 +105,7 @@ DECODERS = {"local.worker", "local.simulation"}
 # Modules that may be imported at the top of a file by these rooms alone. "None" needs a reason
 # where it is imported: each costs more than all of `import qrsession`.
 QISKIT_ROOMS = {
-    *("codec", "backend", "primitives", "circuit_runs", "expecting.ideal"),
+    *("codec", "backend", "primitives", "pub_forms", "circuit_runs", "expecting.ideal"),
     *(
         f"circuits.{room}"
         for room in (

@@ -14,6 +14,7 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import PauliList, SparsePauliOp
 
 from qrsession.codec.qpy import circuits_from_qpy
+from qrsession.codec.spans import SPAN_READERS
 from qrsession.errors import WireFormatError
 from qrsession.protocol.fields import as_object, optional, required
 from qrsession.protocol.options import EXTRAPOLATORS
@@ -158,6 +159,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "PubResult": _decode_pub_result(PubResult),
     "EstimatorPubResult": _decode_pub_result(PubResult),
     "PrimitiveResult": _decode_result,
+    **SPAN_READERS,
     "complex": _decode_complex,
     "datetime": datetime.fromisoformat,
     "set": set,

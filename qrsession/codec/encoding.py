@@ -16,6 +16,7 @@ from qiskit.quantum_info import PauliList, SparsePauliOp
 from qiskit.transpiler import CouplingMap
 
 from qrsession.codec.qpy import circuits_to_qpy
+from qrsession.codec.spans import ExecutionSpan, ExecutionSpans
 from qrsession.errors import InvalidTypeError
 from qrsession.protocol.typed import DTYPES, Array, deflate
 
@@ -83,12 +84,12 @@ def _encode_array(array: np.ndarray) -> dict[str, Any]:
 
 
 def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
-    return [encode(pub.circuit), encode(_values(pub)), pub.shots]
+    return [encode(pub.circuit), encode(_values(pub)), encode(pub.shots)]
 
 
 def _encode_estimator_pub(pub: EstimatorPub) -> list[Any]:
     observables = encode(pub.observables.tolist())
-    return [encode(pub.circuit), observables, encode(_values(pub)), pub.precision]
+    return [encode(pub.circuit), observables, encode(_values(pub)), encode(pub.precision)]
 
 
 def _values(pub: SamplerPub | EstimatorPub) -> np.ndarray:
@@ -138,6 +139,12 @@ def _encode_settings(value: Any) -> dict[str, Any]:
     }
 
 
+def _encode_span(span: ExecutionSpan) -> Any:
+    wire = span.to_wire()
+    times = {"start": encode(span.start), "stop": encode(span.stop)}
+    return _typed(wire["kind"], {**times, "data_slices": wire["data_slices"]})
+
+
 _WRITERS: dict[type | tuple[type, ...], Callable[[Any], Any]] = {
     QuantumCircuit: _encode_circuit,
     np.ndarray: _encode_array,
@@ -156,6 +163,8 @@ _WRITERS: dict[type | tuple[type, ...], Callable[[Any], Any]] = {
     PubResult: _encode_pub_result,
     PrimitiveResult: _encode_result,
     (SparsePauliOp, PauliList): _encode_settings,
+    ExecutionSpan: _encode_span,
+    ExecutionSpans: lambda spans: _typed("ExecutionSpans", {"spans": [encode(s) for s in spans]}),
     CouplingMap: lambda coupling: [list(edge) for edge in coupling.get_edges()],
     complex: lambda number: _typed("complex", [number.real, number.imag]),
     date: lambda when: _typed("datetime", when.isoformat()),
