@@ -80,7 +80,7 @@ def _decode_array(typed: dict[str, Any]) -> np.ndarray | str:
         # The service puts the name of one where its figures have arrays.
         return str(typed["__value__"])
     array = Array.from_wire(typed)
-    return np.frombuffer(array.data, dtype=np.dtype(array.dtype)).reshape(array.shape).copy()
+    return np.frombuffer(array.data, dtype=np.dtype(array.dtype)).reshape(array.shape)
 
 
 def _decode_list(value: Any) -> np.ndarray:

@@ -79,7 +79,9 @@ def _encode_array(array: np.ndarray) -> dict[str, Any]:
             f"An array of type {array.dtype} cannot be sent to the service.",
             advice="Send arrays of numbers or of true and false.",
         )
-    return Array(array.tobytes(order="C"), array.shape, array.dtype.str).to_wire()
+    # Its own memory where that has the right order already, so that a large one is not copied.
+    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    return Array(data, array.shape, array.dtype.str).to_wire()
 
 
 def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
