@@ -20,6 +20,8 @@ from qrsession.protocol.options import EXTRAPOLATORS
 from qrsession.protocol.typed import Array, inflate
 
 _DEEPEST = 64
+# What holds nothing else stays as it is: tables of terms have tens of thousands of entries.
+_PLAIN = frozenset({str, float, int, bool, type(None)})
 # What a circuit's QPY may grow to when it is decompressed: far above IBM's 50 MB of input.
 _LARGEST_QPY_BYTES = 2**28
 
@@ -40,6 +42,8 @@ def _decode(value: Any, depth: int) -> Any:
     if depth > _DEEPEST:
         raise WireFormatError(f"The data is nested more than {_DEEPEST} levels deep.")
     if isinstance(value, list):
+        if _PLAIN.issuperset(map(type, value)):
+            return value
         return [_decode(entry, depth + 1) for entry in value]
     if not isinstance(value, dict):
         return value
@@ -50,7 +54,7 @@ def _decode(value: Any, depth: int) -> Any:
         return _decode_array(value)
     reader = _reader_of(value)
     if reader is None:
-        return {key: _decode(entry, depth + 1) for key, entry in value.items()}
+        return {key: e if type(e) in _PLAIN else _decode(e, depth + 1) for key, e in value.items()}
     content = _decode(value.get("__value__"), depth + 1)
     try:
         return reader(content)

@@ -15,6 +15,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import PauliList, SparsePauliOp
 from qiskit.transpiler import CouplingMap
 
+from qrsession.codec.observables import write_observables
 from qrsession.codec.qpy import circuits_to_qpy
 from qrsession.errors import InvalidTypeError
 from qrsession.protocol.typed import DTYPES, Array, deflate
@@ -89,7 +90,7 @@ def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
 
 
 def _encode_estimator_pub(pub: EstimatorPub) -> list[Any]:
-    observables = encode(pub.observables.tolist())
+    observables = write_observables(pub.observables)
     return [encode(pub.circuit), observables, encode(_values(pub)), pub.precision]
 
 
@@ -149,7 +150,7 @@ _WRITERS: dict[type | tuple[type, ...], Callable[[Any], Any]] = {
     np.complexfloating: lambda number: encode(complex(number)),
     SamplerPub: _encode_sampler_pub,
     EstimatorPub: _encode_estimator_pub,
-    ObservablesArray: lambda array: _typed("ObservablesArray", encode(array.tolist())),
+    ObservablesArray: lambda array: _typed("ObservablesArray", write_observables(array)),
     BindingsArray: _encode_bindings,
     BitArray: lambda bits: _typed(
         "BitArray", {"array": encode(bits.array), "num_bits": bits.num_bits}
