@@ -41,12 +41,10 @@ def decode(value: Any) -> Any:
 def _decode(value: Any, depth: int) -> Any:
     if depth > _DEEPEST:
         raise WireFormatError(f"The data is nested more than {_DEEPEST} levels deep.")
-    if isinstance(value, list):
-        if _PLAIN.issuperset(map(type, value)):
-            return value
-        return [_decode(entry, depth + 1) for entry in value]
-    if not isinstance(value, dict):
+    if not isinstance(value, list | dict) or _is_plain(value):
         return value
+    if isinstance(value, list):
+        return [_decode(entry, depth + 1) for entry in value]
     name = value.get("__type__")
     if name == "QuantumCircuit":
         return _decode_circuit(value)
@@ -63,6 +61,13 @@ def _decode(value: Any, depth: int) -> Any:
     except Exception as error:
         # What Qiskit's constructors raise on bad input is no part of their interface.
         raise WireFormatError(f"A value of type {name} is damaged: {error}") from error
+
+
+def _is_plain(value: list[Any] | dict[str, Any]) -> bool:
+    """Tell whether a list or an object has nothing in it that is to be decoded."""
+    if isinstance(value, list):
+        return _PLAIN.issuperset(map(type, value))
+    return "__type__" not in value and _PLAIN.issuperset(map(type, value.values()))
 
 
 def _reader_of(typed: dict[str, Any]) -> Callable[[Any], Any] | None:
