@@ -18,7 +18,7 @@ from pathlib import Path
 # Run as a file, this folder is on the path, and the one that its modules are named from is not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import capacity, device_rows, ends, noise, shell_rows, venvs
+from benchmarks import capacity, device_rows, ends, noise, shell_rows, sizes, venvs
 from benchmarks.circuit_files import new_circuit
 from benchmarks.ends import Home
 from benchmarks.timing import Limit, Pair, Row, in_turn, measure, table
@@ -36,6 +36,7 @@ NAMES = (
     *capacity.OWN_NAMES,
     *capacity.PEER_NAMES,
     noise.NAME,
+    *sizes.NAMES,
 )
 
 
@@ -147,6 +148,18 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _rows_of_two_homes(wanted: set[str], work: Path, stack: ExitStack) -> list[Row]:
+    """Return the rows that have a home on each side, and nothing else, of those that are wanted."""
+    if wanted.isdisjoint({noise.NAME, *sizes.NAMES}):
+        return []
+    both = [ends.new_home(venv) for venv in (venvs.own_venv(work), venvs.peer_venv(work))]
+    homes = [stack.enter_context(one) for one in both]
+    rows = [] if wanted.isdisjoint(sizes.NAMES) else sizes.size_rows(*homes)
+    if noise.NAME in wanted:
+        rows += stack.enter_context(noise.noise_row(*homes))
+    return rows
+
+
 def main() -> None:
     """Prepare, measure, and print the table."""
     arguments = _arguments()
@@ -177,10 +190,7 @@ def main() -> None:
             alone, peer = (stack.enter_context(one) for one in both)
             port = stack.enter_context(ends.emulator(peer, is_noisy=True))
             chosen.append(capacity.peer_row(alone, peer, port))
-        if noise.NAME in wanted:
-            both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
-            homes = [stack.enter_context(one) for one in both]
-            chosen += stack.enter_context(noise.noise_row(*homes))
+        chosen += _rows_of_two_homes(wanted, work, stack)
         measured = []
         for row in chosen:
             if row.name in wanted:
