@@ -32,6 +32,7 @@ _LEAST_GAIN = 100
 # What is packed and unpacked at once: of 4 letters of base64, and of 3 bytes.
 _PIECE_LETTERS = 2**14
 _PIECE_BYTES = 3 * 2**13
+_UNPACKED_BYTES = 2**16
 # Zlib shrinks nothing by more than 1032 to 1, so a claim beyond it is no reason to make room.
 _MOST_SHRUNK = 1100
 # So many samples of several bytes are counted by numpy sooner than without, its import included.
@@ -311,7 +312,7 @@ class _Stream:
             # Without more to take in there may yet be something that did not fit before.
             is_last = not self._compressed
             try:
-                piece = self._zlib.decompress(self._compressed, min(most_bytes, _PIECE_BYTES))
+                piece = self._zlib.decompress(self._compressed, min(most_bytes, _UNPACKED_BYTES))
             except zlib.error:
                 raise WireFormatError("Compressed data is damaged.") from None
             self._compressed = self._zlib.unconsumed_tail
