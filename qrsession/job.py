@@ -376,6 +376,8 @@ class RuntimeJob:
         from qrsession.codec import decode, decode_program_result  # noqa: PLC0415 - of Qiskit
 
         document = json.loads(text)
+        # It may be tens of megabytes, and so is what is made of it.
+        del text
         if is_program_result(document):
             return decode_program_result(document)
         return decode(document)

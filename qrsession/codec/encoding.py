@@ -15,6 +15,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import PauliList, SparsePauliOp
 from qiskit.transpiler import CouplingMap
 
+from qrsession.codec.observables import write_observables
 from qrsession.codec.qpy import circuits_to_qpy
 from qrsession.codec.spans import ExecutionSpan, ExecutionSpans
 from qrsession.errors import InvalidTypeError
@@ -80,7 +81,9 @@ def _encode_array(array: np.ndarray) -> dict[str, Any]:
             f"An array of type {array.dtype} cannot be sent to the service.",
             advice="Send arrays of numbers or of true and false.",
         )
-    return Array(array.tobytes(order="C"), array.shape, array.dtype.str).to_wire()
+    # Its own memory where that has the right order already, so that a large one is not copied.
+    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    return Array(data, array.shape, array.dtype.str).to_wire()
 
 
 def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
@@ -90,6 +93,8 @@ def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
 def _encode_estimator_pub(pub: EstimatorPub) -> list[Any]:
     observables = encode(pub.observables.tolist())
     return [encode(pub.circuit), observables, encode(_values(pub)), encode(pub.precision)]
+    observables = write_observables(pub.observables)
+    return [encode(pub.circuit), observables, encode(_values(pub)), pub.precision]
 
 
 def _values(pub: SamplerPub | EstimatorPub) -> np.ndarray:
@@ -154,7 +159,7 @@ _WRITERS: dict[type | tuple[type, ...], Callable[[Any], Any]] = {
     np.complexfloating: lambda number: encode(complex(number)),
     SamplerPub: _encode_sampler_pub,
     EstimatorPub: _encode_estimator_pub,
-    ObservablesArray: lambda array: _typed("ObservablesArray", encode(array.tolist())),
+    ObservablesArray: lambda array: _typed("ObservablesArray", write_observables(array)),
     BindingsArray: _encode_bindings,
     BitArray: lambda bits: _typed(
         "BitArray", {"array": encode(bits.array), "num_bits": bits.num_bits}
