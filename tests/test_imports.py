@@ -46,6 +46,7 @@ ALLOWED = {
     "codec": WIRE | {"codec"},
     "processes.machine": set[str](),
     "processes.liveness": set[str](),
+    "processes.limits": set[str](),
     "processes.mark": BASE | {"processes.machine", "processes.liveness"},
     # Its process loads nothing else of ours while it waits.
     "closing.watcher": {"processes.liveness"},
@@ -89,7 +90,9 @@ ALLOWED = {
     # It looks at the runtime's files from outside.
     "checkups": LIBRARY | {"local.process", "local.store"},
     "neighbours.unmodified": WIRE | {"settings", "local.process.daemon", "local.account.identity"},
-    "local": WIRE | {"settings", "storage", "processes.machine", "local", "codec", "__version__"},
+    "local": WIRE
+    | {"settings", "storage", "processes.machine", "processes.limits"}
+    | {"local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
     "testing": LIBRARY | {"lazy_names", "local", "testing"},
     "__main__": {"cli"},
@@ -104,8 +107,9 @@ QISKIT_ROOMS = {
     *("codec", "backend", "primitives", "expecting.ideal"),
     *(
         f"circuits.{room}"
-        for room in ("reading", "transpilation", "target", "angles", "delays", "isa")
+        for room in ("isolation", "parsing", "reading", "transpilation", "target")
     ),
+    *("circuits.angles", "circuits.delays", "circuits.isa"),
     *DECODERS,
 }
 # Loaded for `--engine` alone. The address is looked at by every runtime.
