@@ -25,14 +25,14 @@ from qiskit import QuantumCircuit
 
 from qrsession.circuits.parser_process import OUT_OF_MEMORY, Bounds, order_of, parse_and_leave
 from qrsession.circuits.parsing import load_parser, parse_circuits
-from qrsession.circuits.sources import Source, SourceFormat
+from qrsession.circuits.sources import LARGEST_FILE_BYTES, Source, SourceFormat
 from qrsession.codec import circuits_from_qpy
 from qrsession.diagnostics import Log
 from qrsession.errors import CircuitError
 from qrsession.processes.limits import physical_bytes
 
 # Beside what a file of its size takes: parsers, threads, and gates that are written out.
-_LEAST_MEMORY_BYTES = 2 * 2**30
+_LEAST_MEMORY_BYTES = 512 * 2**20
 # Several times what was measured, for plain and for composite gates.
 _MEMORY_PER_BYTE = {SourceFormat.QASM2: 128, SourceFormat.QASM3: 1024, SourceFormat.QPY: 64}
 _LEAST_CPU_S = 60
@@ -91,7 +91,8 @@ def read_circuits(source: Source) -> list[QuantumCircuit]:
 
 
 def _bounds_of(source: Source) -> Bounds:
-    size_bytes = len(source.data)
+    # What it includes counts as much, and has that bound.
+    size_bytes = len(source.data) if source.is_self_contained else LARGEST_FILE_BYTES
     memory_bytes = _LEAST_MEMORY_BYTES + size_bytes * _MEMORY_PER_BYTE[source.format]
     cpu_s = _LEAST_CPU_S + size_bytes // _BYTES_PER_CPU_S[source.format]
     return Bounds(min(memory_bytes, physical_bytes() or memory_bytes), cpu_s)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # The exit code where there was not even the memory for an answer.
 OUT_OF_MEMORY = 77
+# What Rust's collections say where a number in the file has them ask for too much.
+_OUT_OF_MEMORY_IN_RUST = "memory allocation failed"
 _LONGEST_WORDS = 200
 
 
@@ -128,8 +130,8 @@ def _parse(source: Source) -> tuple[bytes, bytes]:
         if source.format is SourceFormat.QASM3:
             circuits = _as_qpy(parsed)
     except CircuitError as error:
-        if isinstance(error.__cause__, MemoryError):
-            raise error.__cause__ from None
+        if isinstance(error.__cause__, MemoryError) or _OUT_OF_MEMORY_IN_RUST in error.message:
+            raise MemoryError from None
         said = {"message": error.message, "advice": error.advice, "details": error.details}
     except MemoryError:
         raise

@@ -45,6 +45,18 @@ def prepare_circuit(
         CircuitError: It is wider than the backend, cannot be transpiled to it, or is not to be
             transpiled and not made of its instructions.
     """
+    try:
+        return _prepare(circuit, backend, transpilation, name)
+    except RecursionError:
+        raise CircuitError(
+            f"{name}: the circuit's gates or blocks are nested too deeply.",
+            details={"path": name},
+        ) from None
+
+
+def _prepare(
+    circuit: QuantumCircuit, backend: Backend, transpilation: Transpilation, name: str
+) -> PreparedCircuit:
     fitted = circuit
     if transpilation.optimization_level is None:
         backend.instruction_set.check(circuit, name)
