@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from qrsession.processes.limits import leave_no_core, limit_address_space
 
@@ -72,7 +72,7 @@ class Sandbox:
         self._orders = -1
         self._answers = -1
 
-    def __enter__(self) -> "Sandbox":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
