@@ -107,9 +107,11 @@ QISKIT_ROOMS = {
     *("codec", "backend", "primitives", "expecting.ideal"),
     *(
         f"circuits.{room}"
-        for room in ("isolation", "parsing", "reading", "transpilation", "target")
+        for room in (
+            *("reading", "transpilation", "target", "angles", "delays", "isa"),
+            *("final_measurements", "isolation", "parsing"),
+        )
     ),
-    *("circuits.angles", "circuits.delays", "circuits.isa"),
     *DECODERS,
 }
 # Loaded for `--engine` alone. The address is looked at by every runtime.

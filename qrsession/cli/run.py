@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from qrsession.cli import expecting, options, run_options
+from qrsession.cli import expecting, options, run_inputs, run_options
 from qrsession.cli.context import Context
 
 if TYPE_CHECKING:
@@ -16,7 +16,13 @@ def command(
     *,
     primitive: run_options.PrimitiveOption = run_options.Primitive.SAMPLER,
     shots: run_options.Shots = None,
+    precision: run_options.Precision = None,
+    observable: run_options.ObservableOption = None,
     param: run_options.Param = None,
+    zipped: run_options.Zip = False,
+    params: run_options.ParamsFile = None,
+    options_file: run_options.OptionsFile = None,
+    setting: run_options.Setting = None,
     session: options.Session = None,
     backend: run_options.Backend = None,
     account: options.Account = None,
@@ -52,19 +58,20 @@ def command(
     declared first. Ctrl-C leaves the job running. With --estimate nothing is run: it prints the
     QPU seconds that IBM's formula gives, and where each number of it is from.
 
+    Several values of parameters make a sweep: one job with all points, the last --param fastest.
+    An estimate has an axis of its observables first, if there are several, then those of the sweep.
+
     With --min-fidelity, --max-tvd and --expect-value each circuit passes or fails: what was seen is
     shown with its statistical error, and the exit code is 11 where one did not hold.
 
     Examples:
-        qrsession exec --local -- qrsession run @bell --shots 1000
-        qrsession run --local --backend aer_simulator @bell @ghz --format counts
+        qrsession exec --local -- qrsession run @rotation --param theta=0:pi:5
+        qrsession run --local -b aer_simulator @bell --primitive estimator -O ZZ
     """
     # Imported here: its help needs none of it.
     from qrsession.circuits.sources import read_sources  # noqa: PLC0415
     from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted  # noqa: PLC0415
     from qrsession.cli.telling import tell_submitted, telling  # noqa: PLC0415
-    from qrsession.options import Options  # noqa: PLC0415
-    from qrsession.pubs.assignments import parse_values  # noqa: PLC0415
     from qrsession.verbs.runs import RunRequest, check_shots  # noqa: PLC0415
     from qrsession.verbs.venues import find_venue  # noqa: PLC0415
     from qrsession.waiting.awaiting import await_jobs  # noqa: PLC0415
@@ -78,7 +85,14 @@ def command(
         given |= {"--timeout": timeout, "--events": events}
         unseen.refuse(given | {"--fail-fast": fail_fast, "--no-wait": no_wait})
     asked = expecting.Asked(min_fidelity, max_tvd, reference, expect_value or (), junit)
-    expected = expecting.expected_of(asked, unseen=None if unseen is None else unseen.option)
+    measuring = run_inputs.Measuring(primitive, shots, precision, observable or ())
+    measuring.check()
+    expected = expecting.expected_of(
+        asked,
+        unseen=None if unseen is None else unseen.option,
+        is_estimated=measuring.is_estimated,
+    )
+    tree = run_inputs.tree_of(primitive, options_file, setting or (), as_is=no_transpile)
     cancels = options.cancels_on_timeout(on_timeout, timeout)
     result_form = ResultForm.of(form, output, context)
     deadline = Deadline(options.seconds_of(timeout))
@@ -86,17 +100,20 @@ def command(
     request = RunRequest(
         sources=read_sources(circuits),
         primitive=primitive,
-        shots=check_shots(shots),
-        values=parse_values(param or []),
+        shots=None if measuring.is_estimated else check_shots(shots),
+        values=run_inputs.values_of(param or (), params, zipped=zipped),
+        observables=measuring.wanted(expected),
+        precision=precision,
         transpilation=run_options.transpilation_of(
-            optimization_level,
-            seed_transpiler,
+            tree.chosen("optimization_level", optimization_level),
+            tree.chosen("seed_transpiler", seed_transpiler),
             fractional_gates=fractional_gates,
             as_is=no_transpile,
         ),
-        options=Options(
+        options=measuring.options(
+            tree,
             max_execution_time=max_execution_time,
-            environment={"job_tags": tag or [], "private": private},
+            environment=run_options.environment_of(tag, private=private),
         ),
         separate=separate,
         detached=detach,

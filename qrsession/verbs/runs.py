@@ -1,17 +1,21 @@
 """Running circuit files: what goes into a job, and the way there."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
+from qrsession.circuits.misfits import no_pauli
 from qrsession.circuits.prepared import Place, Preparation
 from qrsession.circuits.sources import PreparedCircuit, Source, Transpilation, circuit_names
 from qrsession.errors import InvalidValueError, StorageError
 from qrsession.job import RuntimeJob
 from qrsession.options import Options
-from qrsession.pubs.building import check_names, sampler_pub
+from qrsession.pubs.building import check_names, estimator_pub, sampler_pub, values_for
 from qrsession.pubs.captions import Caption, write_captions
+from qrsession.pubs.observable_lists import WantedObservables
 from qrsession.pubs.values import ParameterValues
 from qrsession.service import RuntimeService
 from qrsession.state.entries import SessionEntry
@@ -19,6 +23,7 @@ from qrsession.submission.once import service_that_runs, tag_once
 from qrsession.submission.patience import Patience
 from qrsession.submission.submit import Sending, submit
 
+ESTIMATOR = "estimator"
 PROGRAM_VERSION = 2
 # What IBM runs in one job of the sampler; a service may take fewer.
 MOST_SHOTS = 10_000_000
@@ -30,13 +35,15 @@ def _tell_nobody(_job: RuntimeJob) -> None:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What is to be sampled, and how.
+    """What is to be sampled or estimated, and how.
 
     Attributes:
         sources: The circuit files.
         primitive: The program that runs them.
         shots: Shots of each circuit; None: the service's default (4096).
         values: Values of parameters, for all circuits that have one of a name.
+        observables: What an estimator measures of each circuit.
+        precision: The standard error that it aims at; None: the service's default (0.015625).
         transpilation: How circuits are made to fit the backend.
         options: Options of the job.
         separate: Whether each file makes a job of its own, in place of one job for all.
@@ -50,6 +57,8 @@ class RunRequest:
     primitive: str = "sampler"
     shots: int | None = None
     values: ParameterValues = field(default_factory=ParameterValues)
+    observables: WantedObservables = field(default_factory=WantedObservables)
+    precision: float | None = None
     transpilation: Transpilation = field(default_factory=Transpilation)
     options: Options = field(default_factory=Options)
     separate: bool = False
@@ -57,6 +66,11 @@ class RunRequest:
     once: str | None = None
     patience: Patience = field(default_factory=Patience)
     tell: Callable[[RuntimeJob], None] = _tell_nobody
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether values are estimated of the circuits, in place of bits that are sampled."""
+        return self.primitive == ESTIMATOR
 
 
 @dataclass(frozen=True)
@@ -100,29 +114,79 @@ def run_on_backend(service: RuntimeService, backend: str, request: RunRequest) -
     return _submit(Place.of_backend(service, backend), request, backend, None)
 
 
-def params_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> dict[str, Any]:
-    """Build the parameters of the sampler for circuits.
+def params_of(
+    circuits: Sequence[PreparedCircuit], request: RunRequest, names: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Build the parameters of a primitive for circuits.
+
+    Args:
+        circuits: The circuits.
+        request: What is to be done with them.
+        names: What they are called, for messages; none: by number.
 
     Raises:
-        CircuitError: A circuit has a parameter without a value, or none has one of a name given.
+        CircuitError: A circuit has a parameter without a value, or none has one of a name given; or
+            an observable has another width than a circuit.
     """
     check_names(circuits, request.values)
-    return {
-        "pubs": [sampler_pub(circuit, request.values, request.shots) for circuit in circuits],
+    params = {
+        "pubs": [],
         "options": request.options.for_primitive(request.primitive),
         "version": PROGRAM_VERSION,
         "support_qiskit": True,
     }
+    if not request.is_estimated:
+        pubs = [sampler_pub(circuit, request.values, request.shots) for circuit in circuits]
+        return {**params, "pubs": pubs}
+    names = names or [f"circuit {at}" for at in range(len(circuits))]
+    pubs = [
+        estimator_pub(circuit, name, request.observables, request.values, request.precision)
+        for name, circuit in zip(names, circuits, strict=True)
+    ]
+    level = request.options.resilience_level
+    return {**params, "pubs": pubs, **({} if level is None else {"resilience_level": level})}
+
+
+def check_letters(observables: WantedObservables, place: Place) -> None:
+    """Refuse observables that the backend does not measure.
+
+    Raises:
+        CircuitError: One has a projector, and the backend is a device.
+    """
+    foreign = next((one for one in observables.items if not one.is_pauli), None)
+    if foreign is None:
+        return
+    # A simulator measures projectors, too. Few observables have one, and few jobs load this.
+    from qrsession.circuits.untranspiled import is_device  # noqa: PLC0415
+
+    if is_device(json.loads(place.documents().configuration)):
+        raise no_pauli(foreign.text)
+
+
+def tell_of_measurements(circuits: Iterable[PreparedCircuit], request: RunRequest) -> None:
+    """Say once that circuits lost the measurements at their end, if they did."""
+    if any(circuit.lost_measurements for circuit in circuits):
+        request.patience.say(
+            "The estimator measures by itself: measurements at the circuits' end are left out."
+        )
 
 
 def _submit(place: Place, request: RunRequest, backend: str, session_id: str | None) -> Submitted:
     keeps = not request.options.environment["private"]
-    preparation = Preparation(place, request.transpilation, keeps=keeps)
+    preparation = Preparation(
+        place, request.transpilation, keeps=keeps, is_estimated=request.is_estimated
+    )
     groups = [[source] for source in request.sources] if request.separate else [request.sources]
+    check_letters(request.observables, place)
     # All circuits are prepared before the first job is sent: a mistake in the last file must not
     # leave the jobs of the others behind.
     circuits = [preparation.prepare_all(group) for group in groups]
-    prepared = [params_of(group, request) for group in circuits]
+    check_names([*chain.from_iterable(circuits)], request.values)
+    prepared = [
+        params_of(group, _with_own_values(request, group), circuit_names(sources))
+        for sources, group in zip(groups, circuits, strict=True)
+    ]
+    tell_of_measurements(chain.from_iterable(circuits), request)
     jobs: list[RuntimeJob] = []
     for at, (group, params) in enumerate(zip(groups, prepared, strict=True)):
         job_request = request.options.to_request(
@@ -149,12 +213,25 @@ def _submit(place: Place, request: RunRequest, backend: str, session_id: str | N
     return Submitted(jobs, preparation.outcome)
 
 
+def _with_own_values(request: RunRequest, circuits: Sequence[PreparedCircuit]) -> RunRequest:
+    """Leave out the values of parameters that only circuits of other jobs have."""
+    if any(circuit.parameters is None for circuit in circuits):
+        return request
+    known = {name for circuit in circuits for name in circuit.source_parameters}
+    return replace(request, values=request.values.of(known))
+
+
 def _captions_of(
     sources: Sequence[Source], circuits: Sequence[PreparedCircuit], request: RunRequest
 ) -> list[Caption]:
     names = circuit_names(sources)
     return [
-        Caption(name, request.values.of(circuit.source_parameters))
+        Caption(
+            name,
+            values_for(circuit, request.values),
+            tuple(one.text for one in request.observables.items),
+            request.observables.has_axis,
+        )
         for name, circuit in zip(names, circuits, strict=True)
     ]
 
