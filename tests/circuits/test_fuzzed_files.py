@@ -6,20 +6,18 @@ What kills the parser's process is fine, since there it is alone; what gets by i
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from qiskit import QuantumCircuit, qasm2, qpy
 from qiskit.circuit import Parameter
 
 from qrsession.circuits import parser_process
 from qrsession.circuits.parsing import parse_circuits
 from qrsession.circuits.sources import (
-    Source,
     SourceFormat,
     circuit_names,
     list_examples,
@@ -61,17 +59,21 @@ def qpy_files() -> list[bytes]:
 QASM2 = [
     qasm2.dumps(QuantumCircuit(2, 2)).encode(),
     read_source("@bell-qasm2").data,
-    b'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\nopaque far a;\n'
-    b"gate own(x, y) a, b { U(x, sin(y)/2, -pi^2) a; CX a, b; barrier a; }\n"
-    b"own(0.5, 3*(1+2)) q[0], q[1];\nif (c == 1) reset q;\nmeasure q -> c;\n",
+    (
+        b'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\nopaque far a;\n'
+        b"gate own(x, y) a, b { U(x, sin(y)/2, -pi^2) a; CX a, b; barrier a; }\n"
+        b"own(0.5, 3*(1+2)) q[0], q[1];\nif (c == 1) reset q;\nmeasure q -> c;\n"
+    ),
 ]
 QASM3 = [
     *(read_source(f"@{name}").data for name in list_examples() if not name.endswith("qasm2")),
-    b'OPENQASM 3.0;\ninclude "stdgates.inc";\ninput float theta;\nconst int n = 2;\nqubit[n] q;\n'
-    b"bit[2] c; bit one;\ngate own(x) a, b { rx(x / 2) a; ctrl @ inv @ s a, b; }\n"
-    b"own(theta) q[0], q[1];\nfor int i in [0:2:6] { rz(i * pi) q[0]; }\ndelay[10ns] q[0];\n"
-    b"c = measure q;\nif (c == 3) { x q[0]; } else { reset q; }\nlet a = q[0:1];\nwhile (one) "
-    b"{ one = measure a[1]; }\nswitch (c) { case 1 { x q; } default { } }\nbarrier q;\n",
+    (
+        b'OPENQASM 3.0;\ninclude "stdgates.inc";\ninput float theta;\nconst int n = 2;\nqubit[n] q;\n'
+        b"bit[2] c; bit one;\ngate own(x) a, b { rx(x / 2) a; ctrl @ inv @ s a, b; }\n"
+        b"own(theta) q[0], q[1];\nfor int i in [0:2:6] { rz(i * pi) q[0]; }\ndelay[10ns] q[0];\n"
+        b"c = measure q;\nif (c == 3) { x q[0]; } else { reset q; }\nlet a = q[0:1];\nwhile (one) "
+        b"{ one = measure a[1]; }\nswitch (c) { case 1 { x q; } default { } }\nbarrier q;\n"
+    ),
 ]
 WORDS = [
     *("OPENQASM 3.0;", "OPENQASM 2.0;", 'include "qelib1.inc";', 'include "/dev/zero";', "gate"),
@@ -139,14 +141,24 @@ def test_a_file_as_it_was_written_is_read(sandbox: Sandbox, form: str) -> None:
         assert outcome.end is End.RETURNED, outcome.words
 
 
-FEW = settings(max_examples=int(os.environ.get("EX","40")), deadline=None, suppress_health_check=list(HealthCheck))
+def look_at(sandbox: Sandbox, form: str, examples: int) -> None:
+    words = () if form == "QPY" else WORDS
 
-
-@pytest.mark.parametrize("form", FORMATS)
-def test_damage_is_told(sandbox: Sandbox, form: str) -> None:
-    @FEW
-    @given(damaged(FORMATS[form], WORDS if form != "QPY" else ()))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(damaged(FORMATS[form], words))
     def look(data: bytes) -> None:
         check(sandbox, data)
 
     look()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_damage_is_told(sandbox: Sandbox, form: str) -> None:
+    look_at(sandbox, form, 25)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("form", FORMATS)
+def test_more_damage_is_told(sandbox: Sandbox, form: str) -> None:
+    look_at(sandbox, form, 3000)
