@@ -143,7 +143,7 @@ def _reap(child: int, *, ends_itself: bool) -> int:
 
 def _read(answer_fd: int, deadline_s: float) -> bytes | None:
     """Return all that comes, None where it has not ended by a time of the monotonic clock."""
-    pieces = []
+    pieces: list[bytes] = []
     waiting = select.poll()
     waiting.register(answer_fd, select.POLLIN)
     while (left_s := deadline_s - time.monotonic()) > 0:

@@ -187,9 +187,10 @@ def outline(circuit: QuantumCircuit) -> list[object]:
         *(
             (
                 item.operation.name,
-                item.params
-                if not item.is_control_flow()
-                else list(map(outline, item.operation.blocks)),
+                # Parameters of two texts have the same names, and are not the same.
+                list(map(outline, item.operation.blocks))
+                if item.is_control_flow()
+                else list(map(str, item.params)),
                 [circuit.find_bit(bit).index for bit in (*item.qubits, *item.clbits)],
                 None if item.operation.definition is None else outline(item.operation.definition),
             )
