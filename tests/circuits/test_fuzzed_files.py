@@ -72,7 +72,8 @@ QASM3 = [
         b"qubit[2] q;\n"
         b"bit[2] c; bit one;\ngate own(x) a, b { rx(x / 2) a; ctrl @ inv @ s a, b; }\n"
         b"own(theta) q[0], q[1];\nfor int i in [0:2:6] { rz(i * pi) q[0]; }\ndelay[10ns] q[0];\n"
-        b"c = measure q;\nif (c == 3) { x q[0]; } else { reset q; }\nlet a = q[0:1];\nwhile (c == 1) "
+        b"c = measure q;\nif (c == 3) { x q[0]; } else { reset q; }\n"
+        b"let a = q[0:1];\nwhile (c == 1) "
         b"{ one = measure a[1]; }\nbarrier q;\n"
     ),
 ]
