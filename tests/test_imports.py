@@ -50,6 +50,7 @@ ALLOWED = {
     "codec": WIRE | {"codec"},
     "processes.machine": set[str](),
     "processes.liveness": set[str](),
+    "processes.limits": set[str](),
     "processes.mark": BASE | {"processes.machine", "processes.liveness"},
     # Its process loads nothing else of ours while it waits.
     "closing.watcher": {"processes.liveness"},
@@ -93,7 +94,9 @@ ALLOWED = {
     # It looks at the runtime's files from outside.
     "checkups": LIBRARY | {"local.process", "local.store"},
     "neighbours.unmodified": WIRE | {"settings", "local.process.daemon", "local.account.identity"},
-    "local": WIRE | {"settings", "storage", "processes.machine", "local", "codec", "__version__"},
+    "local": WIRE
+    | {"settings", "storage", "processes.machine", "processes.limits"}
+    | {"local", "codec", "__version__"},
     "cli": LIBRARY | {"cli", "render", "local"},
     "testing": LIBRARY | {"lazy_names", "local", "testing"},
     "__main__": {"cli"},
@@ -110,7 +113,7 @@ QISKIT_ROOMS = {
         f"circuits.{room}"
         for room in (
             *("reading", "transpilation", "target", "angles", "delays", "isa"),
-            "final_measurements",
+            *("final_measurements", "isolation", "parsing"),
         )
     ),
     *DECODERS,
