@@ -8,7 +8,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit_aer import AerSimulator
 
-from qrsession.circuits.reading import read_circuits
+from qrsession.circuits.isolation import read_circuits
 from qrsession.circuits.sources import Transpilation, list_examples, read_source
 from qrsession.circuits.transpilation import transpile
 

@@ -91,10 +91,8 @@ def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
 
 
 def _encode_estimator_pub(pub: EstimatorPub) -> list[Any]:
-    observables = encode(pub.observables.tolist())
-    return [encode(pub.circuit), observables, encode(_values(pub)), encode(pub.precision)]
     observables = write_observables(pub.observables)
-    return [encode(pub.circuit), observables, encode(_values(pub)), pub.precision]
+    return [encode(pub.circuit), observables, encode(_values(pub)), encode(pub.precision)]
 
 
 def _values(pub: SamplerPub | EstimatorPub) -> np.ndarray:

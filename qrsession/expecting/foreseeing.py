@@ -74,7 +74,7 @@ class Foresight:
         return self.cache.get(key) or b""
 
     def _work_out(self, source: Source) -> list[Ground]:
-        from qrsession.circuits.reading import read_circuits  # noqa: PLC0415 - the room of Qiskit
+        from qrsession.circuits.isolation import read_circuits  # noqa: PLC0415 - the room of Qiskit
 
         return [self._ground(circuit, source.name) for circuit in read_circuits(source)]
 

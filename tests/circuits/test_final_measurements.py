@@ -6,7 +6,7 @@ from qiskit.circuit import Parameter
 from qiskit.circuit.classical import expr
 
 from qrsession.circuits.final_measurements import without_final_measurements
-from qrsession.circuits.reading import read_circuits
+from qrsession.circuits.isolation import read_circuits
 from qrsession.circuits.sources import read_source
 
 pytestmark = pytest.mark.fast

@@ -22,7 +22,7 @@ from qrsession.circuits.isa import (
     is_dynamic,
     register_problem,
 )
-from qrsession.circuits.reading import read_circuits
+from qrsession.circuits.isolation import read_circuits
 from qrsession.circuits.sources import Transpilation, read_source
 from qrsession.circuits.target import build_target
 from qrsession.circuits.transpilation import transpile

@@ -11,7 +11,8 @@ from qiskit.circuit import Clbit, Parameter
 from qiskit.quantum_info import Operator
 
 from qrsession.backend import Backend
-from qrsession.circuits.reading import measures, prepare_source, read_circuits
+from qrsession.circuits.isolation import read_circuits
+from qrsession.circuits.reading import measures, prepare_source
 from qrsession.circuits.sources import Source, Transpilation, read_source
 from qrsession.codec import decode
 from qrsession.errors import CircuitError

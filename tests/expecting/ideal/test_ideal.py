@@ -13,7 +13,7 @@ from qiskit.quantum_info import Statevector
 from qiskit.quantum_info.random import random_unitary
 from qiskit_aer import AerSimulator
 
-from qrsession.circuits.reading import read_circuits
+from qrsession.circuits.isolation import read_circuits
 from qrsession.circuits.sources import read_source
 from qrsession.errors import CircuitError
 from qrsession.expecting.ideal import branching, ideal_distribution
