@@ -1,6 +1,5 @@
 """`RuntimeJob`: a job at the service."""
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +19,7 @@ from qrsession.protocol import faults
 from qrsession.protocol.models import JobCreated, JobMetrics, JobRecord, JobRequest
 from qrsession.protocol.routes import LONGEST_HOLD_S
 from qrsession.protocol.status import FINAL_JOB_STATUSES, RAN_TOO_LONG_STATUS, JobStatus
-from qrsession.protocol.typed import is_program_result
+from qrsession.protocol.typed import is_program_result, parse_result
 from qrsession.service import RuntimeService
 from qrsession.state.entries import JobEntry
 from qrsession.tags import is_own_tag, without_own_tag
@@ -272,7 +271,7 @@ class RuntimeJob:
             return decoder(text)
         from qrsession.codec import decode, decode_program_result  # noqa: PLC0415 - of Qiskit
 
-        document = json.loads(text)
+        document = parse_result(text)
         if is_program_result(document):
             return decode_program_result(document)
         return decode(document)

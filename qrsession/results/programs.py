@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice, repeat
 from typing import Any
 
 from qrsession.errors import UsageError, WireFormatError
@@ -80,47 +81,57 @@ def _count(results: Mapping[str, Any], *, is_compressed: bool) -> ItemCounts:
             advice="Read its data in Python: RuntimeService().job(JOB).result()",
         )
     joint: Counter[_Rows] = Counter()
-    for flips, rows in _points(registers, tensors):
-        for row, count in Counter(rows).items():
-            joint[tuple(map(_flipped, row, flips))] += count
+    num_samples = _num_samples(registers)
+    if not num_samples:
+        return ItemCounts({}, {name: {} for name in registers})
+    if any(tensor.shape[-1] for tensor in registers.values()):
+        for flips, rows in _points(registers, tensors):
+            for row, count in Counter(rows).items():
+                joint[tuple(map(_flipped, row, flips))] += count
+    else:
+        # They take no space, so there may be more than anybody could look at.
+        joint[("",) * len(registers)] = num_samples
     names = list(registers)
     alone = {name: _summed(joint, (index,)) for index, name in enumerate(names)}
     joined = alone[names[0]] if len(names) == 1 else _summed(joint, range(len(names))[::-1])
     return ItemCounts(joined, alone)
 
 
+def _num_samples(registers: Mapping[str, Tensor]) -> int:
+    shapes = {tensor.shape[:-1] for tensor in registers.values()}
+    if len(shapes) > 1 or () in shapes:
+        raise WireFormatError("The registers of an item hold different numbers of samples.")
+    return math.prod(shapes.pop())
+
+
 def _points(
     registers: Mapping[str, Tensor], tensors: Mapping[str, Tensor]
 ) -> Iterator[tuple[_Rows, Iterator[_Rows]]]:
     """Yield, for each point, the flips of each register and the rows of each shot."""
-    shapes = {tensor.shape[:-1] for tensor in registers.values()}
-    (shape, *others) = shapes
-    if others or not shape:
-        raise WireFormatError("The registers of an item hold different numbers of samples.")
+    shape = next(iter(registers.values())).shape[:-1]
     shots, points = shape[-1], math.prod(shape[:-1])
     columns = [_rows(tensor) for tensor in registers.values()]
-    flips = []
+    flips: list[Iterator[str]] = []
     for name, tensor in registers.items():
         own = tensors.get(_FLIPS + name)
         if own is None:
-            flips.append(["0" * tensor.shape[-1]] * points)
+            flips.append(repeat("0" * tensor.shape[-1], points))
         elif own.dtype == "bool" and own.shape == (*shape[:-1], 1, tensor.shape[-1]):
             flips.append(_rows(own))
         else:
             raise WireFormatError("The flips of a register do not have its shape.")
-    for point in range(points):
-        shots_of_point = slice(point * shots, (point + 1) * shots)
-        rows = zip(*(column[shots_of_point] for column in columns), strict=True)
-        yield tuple(flip[point] for flip in flips), rows
+    for flips_of_point in zip(*flips, strict=True):
+        rows = zip(*(islice(column, shots) for column in columns), strict=True)
+        yield flips_of_point, rows
 
 
-def _rows(tensor: Tensor) -> list[str]:
-    """Return the rows along the last axis as bitstrings, bit 0 on the right."""
-    width = tensor.shape[-1]
-    text = tensor.bits().translate(_TO_DIGITS).decode()
+def _rows(tensor: Tensor) -> Iterator[str]:
+    """Yield the rows along the last axis as bitstrings, bit 0 on the right."""
+    width, number = tensor.shape[-1], math.prod(tensor.shape[:-1])
     if not width:
-        return [""] * math.prod(tensor.shape[:-1])
-    return [text[at : at + width][::-1] for at in range(0, len(text), width)]
+        return repeat("", number)
+    text = tensor.bits().translate(_TO_DIGITS)
+    return (text[at : at + width][::-1].decode() for at in range(0, number * width, width))
 
 
 def _flipped(row: str, flips: str) -> str:

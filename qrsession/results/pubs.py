@@ -4,25 +4,31 @@ A program that prints counts needs neither numpy nor Qiskit. Source: "PrimitiveR
 and "BitArray" in Qiskit's API reference; the typed JSON of qiskit-ibm-runtime.
 """
 
-import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 from qrsession.errors import WireFormatError
+from qrsession.protocol.claims import check_claims
 from qrsession.protocol.fields import as_object, required
 from qrsession.protocol.typed import (
     Array,
     BitSamples,
     is_program_result,
     join_counts,
+    parse_result,
     typed_value,
 )
 
 Nested: TypeAlias = "float | list[Nested]"
 
 _FLOATS = {"<f8": "d", "<f4": "f"}
+# As many as an array of numpy has.
+_MOST_DIMENSIONS = 64
+_MOST_EMPTY_LISTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,8 @@ def read_pubs(text: str, job_id: str = "JOB") -> list[Pub]:
         WireFormatError: It is neither.
         UsageError: It is raw data that is not meant to be read here.
     """
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise WireFormatError("The result is no JSON.") from None
+    document = parse_result(text)
+    check_claims(document, len(text))
     if is_program_result(document):
         # Imported here because few jobs are another client's.
         from qrsession.results.programs import read_items  # noqa: PLC0415
@@ -89,12 +93,10 @@ def _read_pub(typed: Any) -> Pub:
     pub = as_object(as_object(typed, "A pub's result").get("__value__"), "A pub's result")
     data = as_object(typed_value(pub.get("data"), "DataBin"), "The data of a pub")
     fields = as_object(data.get("fields"), "The data of a pub")
-    if "evs" in fields:
+    if "evs" in fields and not _is_register(fields["evs"]):
         return EstimatedPub(_read_numbers(fields["evs"]), _read_numbers(fields.get("stds")))
     samples = {
-        name: BitSamples.from_wire(value)
-        for name, value in fields.items()
-        if as_object(value, "A register").get("__type__") == "BitArray"
+        name: BitSamples.from_wire(value) for name, value in fields.items() if _is_register(value)
     }
     if not samples:
         raise WireFormatError("A pub's result holds neither samples nor expectation values.")
@@ -106,18 +108,31 @@ def _read_pub(typed: Any) -> Pub:
     return SampledPub(sum(joined.values()), joined, registers)
 
 
-def _read_numbers(value: Any) -> Nested:
+def _is_register(value: Any) -> bool:
+    # A register of a circuit may have the name of an estimator's field.
+    return isinstance(value, dict) and value.get("__type__") == "BitArray"
+
+
+def _read_numbers(value: Any, depth: int = 0) -> Nested:
     """Read an array of floats as nested lists, or a plain number, or a list of them."""
     if isinstance(value, int | float):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise WireFormatError("An expectation value is beyond all numbers.") from None
     if isinstance(value, list):
-        return [_read_numbers(entry) for entry in value]
+        if depth > _MOST_DIMENSIONS:
+            raise WireFormatError("Expectation values are nested too deeply.")
+        return [_read_numbers(entry, depth + 1) for entry in value]
     array = Array.from_wire(value)
     code = _FLOATS.get(array.dtype)
     if code is None:
         raise WireFormatError(f"Expectation values of type {array.dtype!r} are not taken.")
     width = struct.calcsize(f"<{code}")
     numbers = struct.unpack(f"<{len(array.data) // width}{code}", array.data)
+    if not numbers and math.prod(takewhile(bool, array.shape)) > _MOST_EMPTY_LISTS:
+        # Lists without an entry take room, which an array without one does not.
+        raise WireFormatError("Expectation values are lists that hold nothing, and too many.")
     return _nest(list(numbers), array.shape)
 
 
