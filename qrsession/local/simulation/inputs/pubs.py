@@ -249,7 +249,7 @@ def _precision_and_shots(
             "Give the standard error that is wanted; an exact value would take endless shots.",
         )
     # Rounded first, so that 0.015625, which is exact, asks for 4096 shots and never for 4097.
-    # One shot gives whatever is coarser than 1; less than 1e-9 is beyond all bounds, and no divisor.
+    # What is coarser than 1 takes one shot; the square of less than 1e-9 may be no divisor.
     wanted = math.inf if precision < _FINEST else round(1 / min(precision, 1) ** 2, 6)
     if wanted > MAX_SHOTS:
         raise failed(
