@@ -44,6 +44,10 @@ _WIDTH_OF_DTYPE = {
     "<c16": 16,
 }
 DTYPES = frozenset(_WIDTH_OF_DTYPE)
+# Numbers of a machine with the other order of bytes, which `numpy.save` writes as they are.
+_WIDTH_OF_DTYPE |= {
+    dtype.replace("<", ">"): width for dtype, width in _WIDTH_OF_DTYPE.items() if width > 1
+}
 _CODE_OF_WIDTH = {array(code).itemsize: code for code in "BHIQ"}
 # numpy's own bound, before its version 2.
 _MOST_DIMENSIONS = 32
@@ -86,6 +90,8 @@ class Array:
             raise WireFormatError("An array does not hold as much as its header says.")
         if is_fortran and len(shape) > 1:
             data = _in_c_order(data, shape, width)
+        if dtype.startswith(">"):
+            data, dtype = _turned_round(data, dtype), f"<{dtype[1:]}"
         return cls(data, shape, dtype)
 
 
@@ -129,6 +135,15 @@ def _read_npy_header(stream: "_Stream") -> tuple[str, bool, tuple[int, ...]]:
     ):
         raise WireFormatError("An array has no shape that an array can have.")
     return dtype, bool(is_fortran), shape
+
+
+def _turned_round(data: bytes, dtype: str) -> bytes:
+    """Return big-endian numbers as little-endian ones."""
+    width = _WIDTH_OF_DTYPE[dtype]
+    # A complex number is two, and each is turned round by itself.
+    items = array(_CODE_OF_WIDTH[width // 2 if dtype[1] == "c" else width], data)
+    items.byteswap()
+    return items.tobytes()
 
 
 def _in_c_order(data: bytes, shape: tuple[int, ...], width: int) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qrsession.errors import QrsessionError, WireFormatError
@@ -126,19 +126,22 @@ def test_what_is_mangled_is_built_on_a_record(name: str) -> None:
     assert read(document) is not None
 
 
-@given(mangled([[name, document] for name, (_, document) in RECORDS.items()]))
-def test_a_record_that_was_mangled_is_read_or_is_one_kind_of_error(example: Any) -> None:
-    name, document = example if isinstance(example, list) and len(example) == 2 else ("", None)
-    read = RECORDS[name if isinstance(name, str) and name in RECORDS else "job"][0]
-    try:
-        record = read(document)
-    except WireFormatError as error:
-        assert len(error.message) < 500  # noqa: PT017 - that nothing else is raised is shown
-    else:
-        # What was read can be told: no field holds what a message or a file chokes on.
-        repr(record)
+@pytest.mark.parametrize("examples", [150, pytest.param(10_000, marks=pytest.mark.deep)])
+def test_a_record_that_was_mangled_is_read_or_is_one_kind_of_error(examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(mangled([[name, document] for name, (_, document) in RECORDS.items()]))
+    def look(example: Any) -> None:
+        name, document = example if isinstance(example, list) and len(example) == 2 else ("", None)
+        read = RECORDS[name if isinstance(name, str) and name in RECORDS else "job"][0]
+        try:
+            repr(read(document))
+        except WireFormatError as error:
+            assert len(error.message) < 500  # noqa: PT017 - that nothing else is raised is shown
+
+    look()
 
 
+@settings(max_examples=50)
 @given(st.sampled_from([read for read, _ in RECORDS.values()]), ANY_JSON)
 def test_whatever_json_says_is_read_or_is_one_kind_of_error(
     read: Callable[[Any], Any], document: Any
@@ -149,6 +152,7 @@ def test_whatever_json_says_is_read_or_is_one_kind_of_error(
         assert isinstance(error, WireFormatError)  # noqa: PT017 - as above
 
 
+@settings(max_examples=50)
 @given(st.binary(max_size=300) | mangled([{"errors": [{"code": 1, "message": "a"}], "trace": "b"}]))
 def test_an_error_reply_is_always_read(body: Any) -> None:
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else json.dumps(body)
