@@ -44,7 +44,7 @@ TENSORS = {
 
 @pytest.mark.parametrize("examples", [60, pytest.param(5000, marks=pytest.mark.deep)])
 def test_a_mangled_tree_is_read_or_is_one_kind_of_error(examples: int) -> None:
-    @settings(max_examples=examples)
+    @settings(max_examples=examples, deadline=None)
     @given(mangled(TREES) | ANY_JSON)
     def look(document: Any) -> None:
         with suppress(WireFormatError, CircuitError):
@@ -53,7 +53,7 @@ def test_a_mangled_tree_is_read_or_is_one_kind_of_error(examples: int) -> None:
     look()
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(mangled([TENSORS]))
 def test_a_mangled_program_is_read_or_is_one_kind_of_error(document: Any) -> None:
     if not isinstance(document, dict):

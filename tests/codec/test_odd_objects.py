@@ -42,7 +42,7 @@ def sent(value: Any) -> str:
     return json.dumps(encode(value))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(
     names=st.lists(NAMES, min_size=1, max_size=3, unique=True),
     sizes=st.lists(st.integers(0, 9), min_size=3, max_size=3),
@@ -80,7 +80,7 @@ def views(draw: Any) -> np.ndarray:
     return part.transpose(draw(st.permutations(range(part.ndim))))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(views())
 def test_arrays_come_back_whatever_their_order(array: np.ndarray) -> None:
     ours, ibms = sent(array), json.dumps(array, cls=RuntimeEncoder)
@@ -95,7 +95,7 @@ def test_arrays_come_back_whatever_their_order(array: np.ndarray) -> None:
             np.testing.assert_array_equal(read, array)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     shape=st_numpy.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
     shots=st.integers(0, 4),
@@ -124,7 +124,7 @@ LETTERS = st.text("IXYZ01+-rl", min_size=2, max_size=2)
 OBSERVABLES = st.dictionaries(LETTERS, st.floats(0.5, 1e6), min_size=1, max_size=4)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(OBSERVABLES, min_size=2, max_size=2), max_size=3))
 def test_observables_come_back(rows: list[list[dict[str, float]]]) -> None:
     observables = ObservablesArray(rows)

@@ -128,7 +128,7 @@ def test_what_is_mangled_is_built_on_a_record(name: str) -> None:
 
 @pytest.mark.parametrize("examples", [150, pytest.param(10_000, marks=pytest.mark.deep)])
 def test_a_record_that_was_mangled_is_read_or_is_one_kind_of_error(examples: int) -> None:
-    @settings(max_examples=examples)
+    @settings(max_examples=examples, deadline=None)
     @given(mangled([[name, document] for name, (_, document) in RECORDS.items()]))
     def look(example: Any) -> None:
         name, document = example if isinstance(example, list) and len(example) == 2 else ("", None)
@@ -141,7 +141,7 @@ def test_a_record_that_was_mangled_is_read_or_is_one_kind_of_error(examples: int
     look()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from([read for read, _ in RECORDS.values()]), ANY_JSON)
 def test_whatever_json_says_is_read_or_is_one_kind_of_error(
     read: Callable[[Any], Any], document: Any
@@ -152,7 +152,7 @@ def test_whatever_json_says_is_read_or_is_one_kind_of_error(
         assert isinstance(error, WireFormatError)  # noqa: PT017 - as above
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=300) | mangled([{"errors": [{"code": 1, "message": "a"}], "trace": "b"}]))
 def test_an_error_reply_is_always_read(body: Any) -> None:
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else json.dumps(body)

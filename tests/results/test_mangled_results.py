@@ -77,7 +77,7 @@ def reader() -> Iterator[Limited]:
 
 @pytest.mark.parametrize("examples", [80, pytest.param(5000, marks=pytest.mark.deep)])
 def test_a_mangled_result_is_read_or_is_one_kind_of_error(reader: Limited, examples: int) -> None:
-    @settings(max_examples=examples)
+    @settings(max_examples=examples, deadline=None)
     @given(mangled(VALID) | ANY_JSON)
     def look(document: Any) -> None:
         assert reader.outcome(json.dumps(document)) in OUTCOMES
@@ -85,7 +85,7 @@ def test_a_mangled_result_is_read_or_is_one_kind_of_error(reader: Limited, examp
     look()
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=40) | st.sampled_from([json.dumps(one) for one in VALID]), st.integers())
 def test_text_that_is_cut_off_is_one_kind_of_error(reader: Limited, text: str, at: int) -> None:
     assert reader.outcome(text[: at % (len(text) + 1)]) in OUTCOMES
