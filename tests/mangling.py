@@ -92,14 +92,14 @@ def _change(draw: Callable[..., Any], container: Any, key: Any) -> None:
 def _other_text(draw: Callable[..., Any], text: str) -> str:
     """Draw a text that was cut off or changed, or whose packed bytes were."""
     if not text:
-        return draw(st.sampled_from(ODD_TEXTS))
+        return str(draw(st.sampled_from(ODD_TEXTS)))
     if draw(st.booleans()):
-        return text[: draw(st.integers(0, len(text) - 1))]
+        return str(text[: draw(st.integers(0, len(text) - 1))])
     try:
         data = bytearray(zlib.decompress(base64.b64decode(text)))
     except (ValueError, zlib.error):
         at = draw(st.integers(0, len(text) - 1))
-        return text[:at] + draw(st.characters()) + text[at + 1 :]
+        return f"{text[:at]}{draw(st.characters())}{text[at + 1 :]}"
     for _ in range(draw(st.integers(1, 4))):
         if not data:
             break

@@ -48,7 +48,11 @@ def identifier(record: Mapping[str, Any], name: str) -> str:
 
 
 def optional(record: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
-    """Return a field that may be absent or null. Numbers are finite, integers of 64 bits."""
+    """Return a field that may be absent or null.
+
+    Numbers are finite, integers have 64 bits, and half of a character in a text is a question mark:
+    JSON can write one, and no file or stream takes it.
+    """
     value = record.get(name)
     if value is None:
         return None
@@ -63,7 +67,13 @@ def optional(record: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
         isinstance(value, int) and abs(value) >= _BEYOND_ALL_INTEGERS
     ):
         raise WireFormatError(f"The field {name!r} is beyond all numbers.", details={"field": name})
+    if isinstance(value, str) and not value.isascii():
+        return kind(_whole(value))  # type: ignore[call-arg] - it is `str`
     return value
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _as_float(value: int) -> float:
@@ -78,7 +88,7 @@ def strings(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
     values = optional(record, name, list) or []
     if not all(isinstance(value, str) for value in values):
         raise WireFormatError(f"The field {name!r} must hold strings.", details={"field": name})
-    return tuple(values)
+    return tuple(value if value.isascii() else _whole(value) for value in values)
 
 
 def objects(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -82,6 +82,7 @@ def test_a_mangled_circuit_is_read_or_is_one_kind_of_error() -> None:
     reader = Limited("qrsession.codec:decode", 1024)
     seen: set[str] = set()
 
+    @settings(max_examples=300, deadline=None)
     @given(mangled([encode(circuit())], times=6))
     def look(document: Any) -> None:
         seen.add(reader.outcome(document))

@@ -47,9 +47,10 @@ class Raw:
     def end_of(self, job_id: str) -> dict[str, Any]:
         """Wait for a job's end, and return its state."""
         deadline = time.monotonic() + LIMIT_S
+        state: dict[str, Any] = {}
         while time.monotonic() < deadline:
             reply = self.send("GET", f"/jobs/{job_id}", headers={"Prefer": "wait=5"})
-            state: dict[str, Any] = reply.json()["state"]
+            state = reply.json()["state"]
             if state["status"] in {"Completed", "Failed", "Cancelled"}:
                 return state
         raise AssertionError(f"{job_id} does not end: {state}")

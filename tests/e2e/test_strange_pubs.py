@@ -146,7 +146,7 @@ def test_a_name_that_no_result_can_have_is_refused_before_it_is_sent(
 
 def test_names_of_registers_from_the_shell(cli: Cli) -> None:
     """As QPY by Qiskit, as OpenQASM 3 by its words; what can be a name runs and is counted."""
-    for name in ("class", "keys", "evs"):
+    for name in ("keys", "evs"):
         words = NAMES[name]
         file = cli.folder / "named.qpy"
         file.write_bytes(dumped(measured(name)))

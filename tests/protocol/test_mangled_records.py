@@ -195,6 +195,15 @@ def test_a_number_that_is_none(number: str) -> None:
         models.InstanceUsage.from_wire(document)
 
 
+def test_half_a_character_is_a_question_mark() -> None:
+    """JSON can write one; the ledger, a terminal and a pipe would choke on it."""
+    half = json.loads('"a\\ud800b"')
+    record = models.JobRecord.from_wire(
+        {"id": "a", "backend": half, "tags": [half, "é"], "state": {"status": "x", "reason": half}}
+    )
+    assert (record.backend, record.tags, record.reason) == ("a?b", ("a?b", "é"), "a?b")
+
+
 def test_a_link_to_the_next_page_that_is_no_url() -> None:
     with pytest.raises(WireFormatError, match="link to the next page"):
         models.WorkloadPage.from_wire({"workloads": [], "next": {"href": "http://["}})
