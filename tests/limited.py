@@ -31,7 +31,7 @@ class Limited:
 
     def outcome(self, argument: Any) -> str:
         """Return ``value``, the code of an error of ours, what else was raised, or ``died``."""
-        if self._child is None or self._child.poll() is not None:
+        if self._child is None:
             self._child = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -43,7 +43,10 @@ class Limited:
         assert self._child.stdout is not None
         self._child.stdin.write(json.dumps(argument) + "\n")
         self._child.stdin.flush()
-        return self._child.stdout.readline().strip() or "died"
+        answer = self._child.stdout.readline().strip()
+        if not answer:
+            self.close()
+        return answer or "died"
 
     def close(self) -> None:
         """End the child."""

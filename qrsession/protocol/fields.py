@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from qrsession.errors import WireFormatError
 
@@ -68,7 +68,7 @@ def optional(record: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
     ):
         raise WireFormatError(f"The field {name!r} is beyond all numbers.", details={"field": name})
     if isinstance(value, str) and not value.isascii():
-        return kind(_whole(value))  # type: ignore[call-arg] - it is `str`
+        return cast("T", _whole(value))
     return value
 
 
