@@ -17,7 +17,7 @@ from ibm_quantum_schemas.executor.version_2_0 import (
     QuantumProgramModel,
 )
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
-from qiskit.circuit import Parameter
+from qiskit.circuit import Gate, Parameter
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import SparsePauliOp
@@ -79,6 +79,16 @@ def program(circuit: QuantumCircuit, values: Any, shape: list[int]) -> dict[str,
     params = ParamsModel(quantum_program=made, options=OptionsModel())
     document: dict[str, Any] = params.model_dump(mode="json")
     return document
+
+
+def misdefined() -> QuantumCircuit:
+    gate = Gate("two", 2, [])
+    gate.definition = QuantumCircuit(1)
+    gate.definition.x(0)
+    circuit = QuantumCircuit(2, 1)
+    circuit.append(gate, [0, 1])
+    circuit.measure(0, 0)
+    return circuit
 
 
 def renamed(circuit: QuantumCircuit, old: str, new: str) -> dict[str, Any]:
@@ -229,6 +239,11 @@ WRONG: dict[str, tuple[Any, int, str]] = {
         sampler([renamed(rotated("aaaa", "bbbb"), "bbbb", "aaaa")]),
         3211,
         "cannot be read",
+    ),
+    "a gate that is defined for other qubits": (
+        sampler([encode(misdefined())]),
+        3211,
+        "defined for another number of qubits",
     ),
     "values in lists without an end": (
         sampler([ROTATED, json.loads(nested(300))]),
