@@ -18,7 +18,7 @@ from pathlib import Path
 # Run as a file, this folder is on the path, and the one that its modules are named from is not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import capacity, device_rows, ends, noise, shell_rows, venvs
+from benchmarks import capacity, device_rows, ends, iterations, noise, shell_rows, venvs
 from benchmarks.circuit_files import new_circuit
 from benchmarks.ends import Home
 from benchmarks.timing import Limit, Pair, Row, in_turn, measure, table
@@ -36,6 +36,8 @@ NAMES = (
     *capacity.OWN_NAMES,
     *capacity.PEER_NAMES,
     noise.NAME,
+    *iterations.LOOP_NAMES,
+    *iterations.PEER_NAMES,
 )
 
 
@@ -147,6 +149,19 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _iteration_rows(stack: ExitStack, own: Path, work: Path, wanted: set[str]) -> list[Row]:
+    """Return the rows of optimisers and sweeps that are wanted, with what they need up."""
+    chosen: list[Row] = []
+    if not wanted.isdisjoint(iterations.LOOP_NAMES):
+        alone = stack.enter_context(ends.new_home(own))
+        chosen += stack.enter_context(iterations.loop_rows(alone))
+    if not wanted.isdisjoint(iterations.PEER_NAMES):
+        both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
+        alone, peer = (stack.enter_context(one) for one in both)
+        chosen += stack.enter_context(iterations.peer_rows(alone, peer))
+    return chosen
+
+
 def main() -> None:
     """Prepare, measure, and print the table."""
     arguments = _arguments()
@@ -181,6 +196,7 @@ def main() -> None:
             both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
             homes = [stack.enter_context(one) for one in both]
             chosen += stack.enter_context(noise.noise_row(*homes))
+        chosen += _iteration_rows(stack, own, work, wanted)
         measured = []
         for row in chosen:
             if row.name in wanted:

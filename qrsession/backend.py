@@ -17,14 +17,17 @@ from qiskit.transpiler import Target
 
 from qrsession.circuits.isa import InstructionSet
 from qrsession.circuits.target import build_target, has_fractional_gates
-from qrsession.errors import InvalidValueError, UsageError
+from qrsession.errors import InvalidValueError
 from qrsession.protocol.fields import optional, required
 from qrsession.service import BackendDocuments
 
 if TYPE_CHECKING:
+    from qrsession.circuit_runs.jobs import CircuitJob
     from qrsession.service import RuntimeService
 
 _NS = 1e-9
+# Of `Backend.run`: as many as Qiskit's own simulators take.
+_DEFAULT_SHOTS = 1024
 
 
 class Backend(BackendV2):
@@ -156,18 +159,42 @@ class Backend(BackendV2):
 
     @classmethod
     def _default_options(cls) -> RunOptions:
-        return RunOptions()
+        return RunOptions(
+            shots=_DEFAULT_SHOTS,
+            memory=False,
+            seed_simulator=None,
+            meas_level=2,
+            session=None,
+            sampler_options=None,
+        )
 
-    def run(self, run_input: Any, **options: Any) -> Any:  # noqa: ARG002 - Qiskit's signature
-        """Refuse: a runtime runs primitives.
+    def run(self, run_input: Any, **options: Any) -> "CircuitJob":
+        """Run circuits with the sampler, for programs that know no primitives.
+
+        New programs use `Sampler`, whose parameter arrays take one job for many points.
+
+        Args:
+            run_input: A circuit, or several: they make one job. Each is made of the backend's
+                instructions, and measures.
+            **options: ``shots`` (1024); ``memory``, whether the result has each shot
+                (False); ``seed_simulator``, where the backend simulates; ``session``, a
+                `Session` or `Batch` on this backend that the job runs in, else it stands alone;
+                ``sampler_options``, a dict of all that `Options` takes; ``meas_level``, which is
+                2. ``set_options`` sets them for all runs to come.
+
+        Returns:
+            A job of Qiskit's (``JobV1``), whose result is a ``qiskit.result.Result``.
 
         Raises:
-            UsageError: Always.
+            InvalidTypeError: What is to be run is no circuit, or an option is unknown or of the
+                wrong type.
+            InvalidValueError: An option is out of its range, or the session is on another backend.
+            CircuitError: A circuit measures nothing, or is not made of the backend's instructions.
+            SessionClosedError: The session takes no more jobs.
         """
-        raise UsageError(
-            f"{self.name} runs primitives, not bare circuits.",
-            advice="Use Sampler(mode=backend), or open a Session with this backend.",
-        )
+        from qrsession.circuit_runs.running import run_circuits  # noqa: PLC0415 - it imports this
+
+        return run_circuits(self, run_input, options)
 
 
 def _date(text: str | None) -> datetime | None:

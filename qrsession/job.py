@@ -262,7 +262,7 @@ class RuntimeJob:
             WaitTimeoutError: The time ran out; the job goes on.
         """
         began_s = time.monotonic()
-        text = self._held_result(timeout)
+        text = self.held_result_text(timeout)
         if text is None:
             spent_s = time.monotonic() - began_s
             text = self.await_result_text(None if timeout is None else max(timeout - spent_s, 0.0))
@@ -276,18 +276,24 @@ class RuntimeJob:
             return decode_program_result(document)
         return decode(document)
 
-    def _held_result(self, timeout: float | None) -> str | None:
+    def held_result_text(self, timeout: float | None = None) -> str | None:
         """Ask for the result straight away, of a service that holds the request until it is there.
 
         That saves a short job one request of three. A service that does not hold has said so at
-        the cost of one request.
+        the cost of one request, once.
+
+        Args:
+            timeout: The longest to wait, in seconds.
+
+        Returns:
+            The result as the service sends it, JSON text; None: to be waited for otherwise.
         """
-        is_final = self._record.status in FINAL_JOB_STATUSES
-        if is_final or (timeout is not None and timeout <= LONGEST_HOLD_S):
+        hold_s = LONGEST_HOLD_S if timeout is None else int(min(timeout, LONGEST_HOLD_S))
+        if self._record.status in FINAL_JOB_STATUSES or hold_s < 1:
             return None
         with suppress(ServiceUnavailableError, LimitReachedError):
             # Waiting has more patience.
-            return self._service.client.await_job_results(self.job_id())
+            return self._service.client.await_job_results(self.job_id(), hold_s)
         return None
 
     def result_text(self) -> str:

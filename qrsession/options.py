@@ -25,7 +25,7 @@ _IMAGE = re.compile(r"[a-zA-Z0-9]+([/._-][a-zA-Z0-9]+)*:[a-zA-Z0-9]+([._-][a-zA-
 # One of the service's eight is this package's own: the tag by which a lost reply is looked up.
 MOST_USER_TAGS = MOST_TAGS - 1
 
-_ENVIRONMENT: Table = {
+ENVIRONMENT: Table = {
     "job_tags": Field(str, many="list", nullable=True),
     "private": Field(bool, nullable=True),
     "log_level": Field(str, choices=("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")),
@@ -192,7 +192,7 @@ def _check_field(name: str, value: Any) -> None:
 
 
 def _checked_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
-    check_options(environment, _ENVIRONMENT, "environment")
+    check_options(environment, ENVIRONMENT, "environment")
     checked = {"log_level": "WARNING", "private": False, **environment}
     checked["job_tags"] = check_tags(environment.get("job_tags") or ())
     checked["private"] = bool(checked["private"])

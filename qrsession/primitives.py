@@ -4,8 +4,10 @@ Source: ``qiskit.primitives.BaseSamplerV2`` and ``BaseEstimatorV2``; "Get starte
 in IBM's guides.
 """
 
+import math
 import threading
 from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 from qiskit import QuantumCircuit
@@ -31,6 +33,11 @@ from qrsession.submission.submit import submit
 
 _PROGRAM_VERSION = 2
 _NAME = "the circuit"
+_FORMS = {
+    SamplerPub: "A pub is (circuit, parameter values, shots); the last two may be left out.",
+    EstimatorPub: "A pub is (circuit, observables, parameter values, precision); the last two may "
+    "be left out.",
+}
 
 
 class _Primitive:
@@ -161,12 +168,10 @@ class Sampler(_Primitive, BaseSamplerV2):
         Raises:
             CircuitError: A circuit measures nothing, or has parameters without values.
             InvalidValueError: Shots are out of range.
+            InvalidTypeError: A pub holds something of the wrong type.
             SessionClosedError: The session takes no more jobs.
         """
-        if shots is not None and (isinstance(shots, bool) or not isinstance(shots, int)):
-            raise InvalidTypeError(f"shots must be a whole number, not {shots!r}.")
-        if shots is not None and shots < 1:
-            raise InvalidValueError(f"shots is {shots}; it must be at least 1.")
+        shots = _checked_shots(shots)
         coerced = []
         for pub in _as_list(pubs):
             sampler_pub = _coerced(SamplerPub, pub, shots)
@@ -179,7 +184,7 @@ class Sampler(_Primitive, BaseSamplerV2):
                 SamplerPub(
                     self._fitted(sampler_pub.circuit, sampler_pub.parameter_values),
                     sampler_pub.parameter_values,
-                    shots=sampler_pub.shots,
+                    shots=_checked_shots(sampler_pub.shots),
                     validate=False,
                 )
             )
@@ -205,11 +210,11 @@ class Estimator(_Primitive, BaseEstimatorV2):
 
         Raises:
             CircuitError: A circuit has parameters without values, or observables do not fit it.
-            InvalidValueError: The precision is not above 0.
+            InvalidValueError: A precision is not above 0.
+            InvalidTypeError: A pub holds something of the wrong type.
             SessionClosedError: The session takes no more jobs.
         """
-        if precision is not None and not precision > 0:
-            raise InvalidValueError(f"precision is {precision}; it must be above 0.")
+        precision = _checked_precision(precision)
         coerced = []
         for pub in _as_list(pubs):
             estimator_pub = _coerced(EstimatorPub, pub, precision)
@@ -224,7 +229,7 @@ class Estimator(_Primitive, BaseEstimatorV2):
                     circuit,
                     observables,
                     estimator_pub.parameter_values,
-                    precision=estimator_pub.precision,
+                    precision=_checked_precision(estimator_pub.precision),
                     validate=False,
                 )
             )
@@ -286,7 +291,36 @@ def _coerced(kind: Any, pub: Any, default: float | None) -> Any:
     try:
         return kind.coerce(pub, default)
     except (TypeError, ValueError) as error:
-        raise CircuitError(
-            f"A pub cannot be read: {str(error).rstrip('.')}.",
-            advice="Give (circuit, …) with as many values as the circuit has parameters.",
+        # Whoever catches what Qiskit's own primitives raise catches it here.
+        ours = InvalidTypeError if isinstance(error, TypeError) else CircuitError
+        raise ours(
+            f"A pub cannot be read: {str(error).rstrip('.')}.", advice=_FORMS[kind]
         ) from error
+
+
+def _checked_shots(shots: Any) -> int | None:
+    """Return shots as a plain number, which JSON knows; None where there are none."""
+    if shots is None:
+        return None
+    if isinstance(shots, bool) or not isinstance(shots, Integral):
+        raise InvalidTypeError(f"shots must be a whole number, not {shots!r}.")
+    found = int(shots)
+    if found < 1:
+        raise InvalidValueError(f"shots is {found}; it must be at least 1.")
+    return found
+
+
+def _checked_precision(precision: Any) -> float | None:
+    """Return a precision as a number that JSON knows, None where there is none."""
+    if precision is None:
+        return None
+    is_number = isinstance(precision, Real) and not isinstance(precision, bool)
+    if not is_number:
+        raise InvalidTypeError(f"precision must be a number, not {precision!r}.")
+    found = float(precision)
+    if not 0 < found < math.inf:
+        raise InvalidValueError(
+            f"precision is {found}; it must be above 0, and finite.",
+            advice="It is the standard error that is wanted; an exact value takes endless shots.",
+        )
+    return precision if isinstance(precision, int | float) else found

@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
@@ -154,12 +154,12 @@ def read_bytes(path: Path) -> bytes | None:
             return file.read()
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_atomically(path: Path, data: bytes | Iterable[bytes], *, durable: bool = True) -> None:
     """Replace a file as a whole: a reader finds what was there before or all of the new content.
 
     Args:
         path: The file, in a folder that exists.
-        data: Its new content.
+        data: Its new content, whole or in parts.
         durable: Whether to wait until the content is on the disk, so that it outlives a crash of
             the machine as well as of the process.
 
@@ -174,7 +174,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _CLOSE_ON_EXEC
             with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-                file.write(data)
+                file.writelines((data,) if isinstance(data, bytes) else data)
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
@@ -216,20 +216,23 @@ def move_file(path: Path, target: Path) -> None:
         _sync_folder(target.parent)
 
 
-def append_line(path: Path, line: bytes, *, timeout_s: float = LOCK_TIMEOUT_S) -> None:
+def append_line(
+    path: Path, line: bytes, *, timeout_s: float = LOCK_TIMEOUT_S, durable: bool = True
+) -> None:
     """Append one line to a file and wait until it is on the disk.
 
     Many processes may append at once. Half a line that a killed writer left is closed first, so
-    that it damages no other line.
+    that it damages no other line. Where it need not be ``durable``, a crash of the machine may
+    lose the line.
 
     Raises:
         StorageError: It is a symbolic link, cannot be written, or stays locked by another process.
     """
     if sys.platform == "win32":
         with locked(path, timeout_s=timeout_s):
-            _append(path, line, timeout_s)
+            _append(path, line, timeout_s, durable=durable)
     else:
-        _append(path, line, timeout_s)
+        _append(path, line, timeout_s, durable=durable)
 
 
 def open_log(path: Path) -> int:
@@ -265,7 +268,7 @@ def _check_plain(path: Path, status: os.stat_result) -> None:
         raise StorageError(f"{path} has another name too: it is a hard link.")
 
 
-def _append(path: Path, line: bytes, timeout_s: float) -> None:
+def _append(path: Path, line: bytes, timeout_s: float, *, durable: bool) -> None:
     with _mapped(path):
         # The file may be the first of its folder's kind to be written; its name must last too.
         is_new = not path.exists()
@@ -280,10 +283,11 @@ def _append(path: Path, line: bytes, timeout_s: float) -> None:
                 if os.read(descriptor, 1) != b"\n":
                     line = b"\n" + line
             _write_all(descriptor, line + b"\n")
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        if is_new:
+        if is_new and durable:
             _sync_folder(path.parent)
 
 

@@ -6,7 +6,6 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 from qiskit_ibm_runtime.models import BackendProperties
 from qiskit_ibm_runtime.utils.backend_converter import convert_to_target
@@ -14,7 +13,7 @@ from qiskit_ibm_runtime.utils.backend_decoder import configuration_from_server_d
 
 from qrsession.backend import Backend
 from qrsession.circuits.target import build_target
-from qrsession.errors import InvalidValueError, UsageError, WireFormatError
+from qrsession.errors import InvalidValueError, WireFormatError
 from qrsession.service import BackendDocuments
 from tests.documents import SNAPSHOTS, Document, parsed
 
@@ -346,8 +345,6 @@ def test_a_backend_is_known_by_its_documents() -> None:
         True,
         {},
     )
-    with pytest.raises(UsageError, match="runs primitives"):
-        backend.run(QuantumCircuit(1))
     with pytest.raises(WireFormatError):
         Backend({"n_qubits": 5})
 

@@ -63,6 +63,10 @@ def product_of_cosines(counts: Counts) -> bool:
     return counts == {"00": SHOTS}
 
 
+def not_turned(counts: Counts) -> bool:
+    return counts == {"0": SHOTS}
+
+
 SAID = {
     "bell": always_agrees("00", "11"),
     "bell-qasm2": always_agrees("00", "11"),
@@ -71,6 +75,7 @@ SAID = {
     "grover": found_by_grover,
     "teleportation": arrived_in_a_quarter,
     "ansatz": product_of_cosines,
+    "rotation": not_turned,
 }
 
 
@@ -94,6 +99,15 @@ def test_the_ansatz_takes_the_values_that_its_comment_names() -> None:
     assert [parameter.name for parameter in circuit.parameters] == ["alpha", "beta"]
     counts = counts_of(circuit.assign_parameters({"alpha": math.pi, "beta": 0.0}), 1)
     assert counts == {"11": SHOTS}
+
+
+def test_the_rotation_turns_by_its_angle() -> None:
+    circuit = load("rotation")
+    (theta,) = circuit.parameters
+    assert theta.name == "theta"
+    assert counts_of(circuit.assign_parameters({theta: math.pi}), 1) == {"1": SHOTS}
+    share = counts_of(circuit.assign_parameters({theta: 1.0}), 1)["1"] / SHOTS
+    assert is_near(share, math.sin(0.5) ** 2)
 
 
 @pytest.mark.parametrize("name", SAID)

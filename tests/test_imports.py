@@ -26,6 +26,7 @@ LIBRARY = (
     | {"service", "session", "session_arguments", "job", "primitives", "options", "backend"}
     | {"accounts", "circuits", "pubs", "submission", "waiting", "results", "expecting"}
     | {"closing", "processes", "money", "verbs", "neighbours", "checkups"}
+    | {"circuit_runs"}
 )
 # A room by itself goes before the package that it is in.
 ALLOWED = {
@@ -101,10 +102,13 @@ DECODERS = {"local.worker", "local.simulation"}
 # Modules that may be imported at the top of a file by these rooms alone. "None" needs a reason
 # where it is imported: each costs more than all of `import qrsession`.
 QISKIT_ROOMS = {
-    *("codec", "backend", "primitives", "expecting.ideal"),
+    *("codec", "backend", "primitives", "circuit_runs", "expecting.ideal"),
     *(
         f"circuits.{room}"
-        for room in ("reading", "transpilation", "target", "angles", "delays", "isa")
+        for room in (
+            *("reading", "transpilation", "target", "angles", "delays", "isa"),
+            "final_measurements",
+        )
     ),
     *DECODERS,
 }

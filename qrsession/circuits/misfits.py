@@ -30,6 +30,15 @@ def without_values(parameters: Sequence[str]) -> CircuitError:
     )
 
 
+def no_pauli(observable: str) -> CircuitError:
+    """Return the error for an observable that devices do not measure: one with projectors."""
+    return CircuitError(
+        f"{observable!r} has letters other than I, X, Y and Z, which devices do not measure.",
+        advice="Write projectors as sums of Paulis: 0.5*I + 0.5*Z for 0, 0.5*I - 0.5*Z for 1.",
+        details={"observable": observable},
+    )
+
+
 def unfit_register(name: str, problem: str) -> CircuitError:
     """Return the error for a circuit whose results cannot be named by its registers."""
     return CircuitError(

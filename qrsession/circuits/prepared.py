@@ -66,6 +66,7 @@ class Preparation:
         transpilation: How they are made to fit.
         keeps: Whether they are put into the cache; private ones are not.
         build: Gives the backend, where somebody has built it; None: from the place's documents.
+        is_estimated: Whether they go to an estimator, without the measurements at their end.
     """
 
     def __init__(
@@ -75,10 +76,12 @@ class Preparation:
         *,
         keeps: bool = True,
         build: "Callable[[], Backend] | None" = None,
+        is_estimated: bool = False,
     ) -> None:
         self._place = place
         self._transpilation = transpilation
         self._keeps = keeps
+        self._is_estimated = is_estimated
         self._build = build or self._build_backend
         self._backend: Backend | None = None
         self.misses = 0
@@ -89,17 +92,18 @@ class Preparation:
         return "miss" if self.misses else "hit"
 
     def prepare_all(self, sources: Iterable[Source]) -> list[PreparedCircuit]:
-        """Return the circuits of sources for the sampler, in order.
+        """Return the circuits of sources, in order.
 
         Raises:
-            CircuitError: A circuit cannot be read, measures nothing, or does not fit.
+            CircuitError: A circuit cannot be read or does not fit; or it is for the sampler, and
+                measures nothing.
         """
         prepared = []
         for source in sources:
             for circuit in self.prepare(source):
-                if not circuit.has_measurement:
+                if not circuit.has_measurement and not self._is_estimated:
                     raise no_measurement(source.name)
-                if circuit.register_problem:
+                if circuit.register_problem and not self._is_estimated:
                     raise unfit_register(source.name, circuit.register_problem)
                 prepared.append(circuit)
         return prepared
@@ -112,7 +116,12 @@ class Preparation:
         Raises:
             CircuitError: A circuit cannot be read, or does not fit.
         """
-        key = circuit_key(source, self._place.fingerprint, self._transpilation)
+        key = circuit_key(
+            source,
+            self._place.fingerprint,
+            self._transpilation,
+            is_estimated=self._is_estimated,
+        )
         if source.is_self_contained:
             found = _read(self._place.service, key)
             if found is not None:
@@ -127,7 +136,9 @@ class Preparation:
 
             if self._backend is None:
                 self._backend = self._build()
-            circuits = prepare_source(source, self._backend, self._transpilation)
+            circuits = prepare_source(
+                source, self._backend, self._transpilation, is_estimated=self._is_estimated
+            )
         if source.is_self_contained and self._keeps:
             data = json.dumps([asdict(circuit) for circuit in circuits]).encode()
             self._place.service.keep(key, data)
@@ -143,13 +154,18 @@ class Preparation:
         if (
             self._transpilation.optimization_level is not None
             or source.format is SourceFormat.QASM2
+            # Only a parser can tell what QPY measures at its end, and how it was laid out.
+            or (self._is_estimated and source.format is SourceFormat.QPY)
         ):
             return None
         from qrsession.circuits.untranspiled import prepare_untranspiled  # noqa: PLC0415 - seldom needed
 
         documents = self._place.documents()
         circuit = prepare_untranspiled(
-            source, json.loads(documents.configuration), json.loads(documents.properties)
+            source,
+            json.loads(documents.configuration),
+            json.loads(documents.properties),
+            is_estimated=self._is_estimated,
         )
         return None if circuit is None else [circuit]
 
@@ -180,6 +196,9 @@ def _read(service: RuntimeService, key: str) -> list[PreparedCircuit] | None:
                 has_measurement=record["has_measurement"],
                 register_problem=record["register_problem"],
                 has_free_angles=record["has_free_angles"],
+                layouts=tuple(map(tuple, record["layouts"])),
+                num_wire_qubits=record["num_wire_qubits"],
+                lost_measurements=record["lost_measurements"],
             )
             for record in records
         ]

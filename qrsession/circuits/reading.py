@@ -13,6 +13,7 @@ from qiskit.exceptions import QiskitError
 from qiskit.transpiler import Target
 
 from qrsession.backend import Backend
+from qrsession.circuits.final_measurements import without_final_measurements
 from qrsession.circuits.isa import has_free_angles, register_problem
 from qrsession.circuits.sources import PreparedCircuit, Source, SourceFormat, Transpilation
 from qrsession.circuits.transpilation import transpile
@@ -25,24 +26,33 @@ _LINE = re.compile(r"(?:<input>:|^|L)(\d+)[,:]C?(\d+):?\s*")
 
 
 def prepare_source(
-    source: Source, backend: Backend, transpilation: Transpilation
+    source: Source, backend: Backend, transpilation: Transpilation, *, is_estimated: bool = False
 ) -> list[PreparedCircuit]:
     """Read the circuits of a source, and make them fit a backend.
+
+    For an estimator they lose the measurements at their end.
 
     Raises:
         CircuitError: One cannot be read, or does not fit the backend.
     """
     circuits = [
-        prepare_circuit(circuit, backend, transpilation, source.name)
+        prepare_circuit(circuit, backend, transpilation, source.name, is_estimated=is_estimated)
         for circuit in read_circuits(source)
     ]
     wire = wire_of_qpy(source) if transpilation.optimization_level is None else None
     # What goes as it is goes in the user's own bytes, where the service takes them.
-    return circuits if wire is None else [replace(circuit, wire=wire) for circuit in circuits]
+    if wire is None or any(circuit.lost_measurements for circuit in circuits):
+        return circuits
+    return [replace(circuit, wire=wire) for circuit in circuits]
 
 
 def prepare_circuit(
-    circuit: QuantumCircuit, backend: Backend, transpilation: Transpilation, name: str
+    circuit: QuantumCircuit,
+    backend: Backend,
+    transpilation: Transpilation,
+    name: str,
+    *,
+    is_estimated: bool = False,
 ) -> PreparedCircuit:
     """Transpile a circuit to a backend, or hold it against its instructions, and encode it.
 
@@ -50,6 +60,10 @@ def prepare_circuit(
         CircuitError: It is wider than the backend, cannot be transpiled to it, or is not to be
             transpiled and not made of its instructions.
     """
+    written = circuit
+    if is_estimated:
+        # Before it is transpiled, which drops what makes no difference to bits that are measured.
+        circuit = without_final_measurements(circuit)
     fitted = circuit
     if transpilation.optimization_level is None:
         backend.instruction_set.check(circuit, name)
@@ -62,7 +76,38 @@ def prepare_circuit(
         has_measurement=measures(fitted),
         register_problem=register_problem(fitted),
         has_free_angles=has_free_angles(fitted) and backend.instruction_set.bounds_angles,
+        layouts=_layouts(written, None if fitted is circuit else fitted, name)
+        if is_estimated
+        else (),
+        num_wire_qubits=fitted.num_qubits,
+        lost_measurements=circuit is not written,
     )
+
+
+def _layouts(
+    written: QuantumCircuit, transpiled: QuantumCircuit | None, name: str
+) -> tuple[tuple[int, ...], ...]:
+    """Return where qubits are in the end: those of the circuit as written, then the file's own.
+
+    The two differ where somebody laid the circuit out before it was written to its file.
+
+    Raises:
+        CircuitError: The layout that the file has is none of its circuit.
+    """
+    places = tuple(range(written.num_qubits))
+    if transpiled is not None and transpiled.layout is not None:
+        places = tuple(transpiled.layout.final_index_layout())
+    if written.layout is None:
+        return (places,)
+    try:
+        laid_out = tuple(places[qubit] for qubit in written.layout.final_index_layout())
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CircuitError(
+            f"{name}: the layout in it does not fit the circuit.",
+            advice="Write the circuit again, or before it is transpiled.",
+            details={"path": name},
+        ) from error
+    return (laid_out, places)
 
 
 def read_circuits(source: Source) -> list[QuantumCircuit]:

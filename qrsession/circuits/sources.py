@@ -93,6 +93,12 @@ class PreparedCircuit:
         has_measurement: Whether the sampler has something to sample.
         register_problem: Why the sampler cannot name its results, "" if it can.
         has_free_angles: Whether an angle for which the backend has bounds depends on parameters.
+        layouts: For an estimator: for each width that an observable may have, which qubit of the
+            circuit on the wire each of its qubits is in the end. The first is that of the circuit
+            as it was written; a file that was laid out for a backend before has a second, that of
+            its own qubits.
+        num_wire_qubits: How many qubits the circuit on the wire has.
+        lost_measurements: Whether measurements at its end were left out, as an estimator wants.
     """
 
     wire: dict[str, Any] | str
@@ -101,6 +107,9 @@ class PreparedCircuit:
     has_measurement: bool
     register_problem: str = ""
     has_free_angles: bool = False
+    layouts: tuple[tuple[int, ...], ...] = ()
+    num_wire_qubits: int = 0
+    lost_measurements: bool = False
 
 
 def read_sources(arguments: Iterable[str]) -> list[Source]:
@@ -140,11 +149,14 @@ def list_examples() -> list[str]:
     return sorted({path.stem for path in EXAMPLES_FOLDER.iterdir() if path.suffix == ".qasm"})
 
 
-def circuit_key(source: Source, fingerprint: str, transpilation: Transpilation) -> str:
+def circuit_key(
+    source: Source, fingerprint: str, transpilation: Transpilation, *, is_estimated: bool = False
+) -> str:
     """Return the content key of a source's wire form.
 
     Two circuits share a key only where everything is equal that the wire form depends upon: the
-    file's bytes, the backend's target, Qiskit's version, how it is transpiled, and this codec.
+    file's bytes, the backend's target, Qiskit's version, how it is transpiled, this codec, and
+    whether it goes to an estimator, which measures by itself.
     """
     return content_key(
         "circuit",
@@ -154,6 +166,7 @@ def circuit_key(source: Source, fingerprint: str, transpilation: Transpilation) 
         qiskit_version(),
         repr(transpilation),
         str(TYPED_JSON_VERSION),
+        *(["estimated"] if is_estimated else []),
     )
 
 

@@ -9,6 +9,7 @@ it once, and the cache remembers. Source: "Primitives with REST API" in IBM's gu
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from qrsession.circuits.misfits import TRANSPILE, too_wide, why_misplaced
@@ -31,6 +32,9 @@ _QUBITS = re.compile(
 _BITS = re.compile(rf"\b(?:bit\b\s*+{_SIZE}|creg\s++)(\w++)")
 _DEFINED = re.compile(r"\b(?:gate|def|defcal|extern)\s++(\w++)")
 _MEASURE = re.compile(r"\bmeasure\b")
+# Whole statements: `c = measure q;`, `measure q -> c;`, `bit[2] c = measure q;`.
+_MEASUREMENT = re.compile(r"\s*+(?:[^=;{}()]*+=\s*+)?+measure\b[^;{}]*+;")
+_BARRIER = re.compile(r"\s*+barrier\b[^;{}]*+;")
 _STRING = re.compile(r'"[^"\n]*+"')
 # A call of a gate: its name, its angles in at most three levels of brackets, its qubits.
 _INNER = r"\([^()]*+\)"
@@ -56,7 +60,11 @@ _NO_GATES = frozenset(
 
 
 def prepare_untranspiled(
-    source: Source, configuration: Mapping[str, Any], properties: Mapping[str, Any]
+    source: Source,
+    configuration: Mapping[str, Any],
+    properties: Mapping[str, Any],
+    *,
+    is_estimated: bool = False,
 ) -> PreparedCircuit | None:
     """Return the wire form of a circuit that goes as it is; None where that takes Qiskit.
 
@@ -64,12 +72,14 @@ def prepare_untranspiled(
         source: The circuit file.
         configuration: The configuration of the backend that it goes to.
         properties: The backend's properties; empty where it has none.
+        is_estimated: Whether it goes to an estimator, without the measurements at its end.
 
     Raises:
         CircuitError: It cannot run on the backend.
     """
     if source.format is SourceFormat.QASM3:
-        return _prepare_text(source, configuration, properties)
+        circuit = _prepare_text(source, configuration, properties)
+        return _without_final_measurements(circuit) if is_estimated else circuit
     if source.format is SourceFormat.QPY and not is_device(configuration):
         return _prepare_qpy(source, required(configuration, "n_qubits", int))
     return None
@@ -123,6 +133,8 @@ def _prepare_qpy(source: Source, num_qubits: int) -> PreparedCircuit | None:
         parameters=None,
         source_parameters=(),
         has_measurement=header.num_clbits > 0,
+        layouts=(tuple(range(header.num_qubits)),),
+        num_wire_qubits=header.num_qubits,
     )
 
 
@@ -143,7 +155,24 @@ def _prepare_text(
         source_parameters=parameters,
         has_measurement=bool(_MEASURE.search(code) and _BITS.search(code)),
         register_problem=text.register_problem(),
+        layouts=(tuple(range(text.num_qubits())),),
+        num_wire_qubits=text.num_qubits(),
     )
+
+
+def _without_final_measurements(circuit: PreparedCircuit) -> PreparedCircuit:
+    """Return a circuit of text without the measurements that its program ends with."""
+    code = without_comments(str(circuit.wire)).rstrip()
+    end, lost = len(code), False
+    while code.endswith(";", 0, end):
+        # A statement begins after the one before it, or after the end of a block.
+        start = max(code.rfind(";", 0, end - 1), code.rfind("}", 0, end)) + 1
+        measurement = _MEASUREMENT.fullmatch(code, start, end)
+        if measurement is None and _BARRIER.fullmatch(code, start, end) is None:
+            break
+        lost |= measurement is not None
+        end = len(code[:start].rstrip())
+    return replace(circuit, wire=f"{code[:end]}\n", lost_measurements=True) if lost else circuit
 
 
 class _Wiring:
@@ -202,6 +231,11 @@ class _Text:
                     f"there is no physical qubit ${match[1]}; the backend has {num_qubits}",
                     "Choose a wider backend: `qrsession backends`.",
                 )
+
+    def num_qubits(self) -> int:
+        """Return how many qubits it is about: importers number physical ones from 0 on."""
+        physical = (int(number) + 1 for number in _PHYSICAL.findall(self._code))
+        return max(self._num_virtual, *physical, 0)
 
     def check_calls(self, wiring: _Wiring) -> None:
         """Hold gates against those that a device has, where they are called for named qubits."""

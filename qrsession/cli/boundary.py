@@ -95,10 +95,16 @@ def _fail(call: Call, error: BaseException) -> int:
     return ours.exit_code
 
 
-def _as_ours(error: BaseException, call: Call) -> QrsessionError:
+def of_signal(error: QrsessionError) -> QrsessionError:
+    """Return an error as it is told: who waits treats both signals alike, and says what goes on."""
     if isinstance(error, InterruptedCommandError) and isinstance(error.__context__, Terminated):
-        # Who waits treats both signals alike, and says what goes on.
         return TerminatedCommandError(error.message, advice=error.advice, details=error.details)
+    return error
+
+
+def _as_ours(error: BaseException, call: Call) -> QrsessionError:
+    if isinstance(error, InterruptedCommandError):
+        return of_signal(error)
     if isinstance(error, QrsessionError):
         if error.advice == UsageError.default_advice and call.command:
             error.advice = f"See `{_PROGRAM} {call.command} --help`."

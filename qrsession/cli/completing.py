@@ -162,6 +162,10 @@ def _levels(_line: Line, _settings: Settings) -> Offers:
     return Offers.of("0", "1", "2", "3")
 
 
+def _job_options(line: Line, _settings: Settings) -> Offers:
+    return offers.settings_of_jobs(line.value("--primitive") or "sampler")
+
+
 def _pages(_line: Line, _settings: Settings) -> Offers:
     from qrsession.cli.topics import TOPICS  # noqa: PLC0415 - few lines name a page
 
@@ -183,6 +187,7 @@ BY_OPTION: dict[str, Completer] = {
     "--format": _forms,
     "--plan": _plans,
     "--optimization-level": _levels,
+    "--set": _job_options,
 }
 # Of verbs whose argument is a plain NAME, or more than a noun says.
 BY_VERB: dict[str, Completer] = {

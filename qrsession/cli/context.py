@@ -1,7 +1,7 @@
 """What a command is given: settings, streams, and the rooms of the library, made when used."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,8 @@ class Context:
         ledger = Ledger(self.settings, warn=self.output.warn)
         return ledger.choose(explicit, self.settings.session, interactive=self.is_interactive)
 
-    def show(self, data: Mapping[str, Any], text: Callable[[Terminal], str]) -> None:
+    def show(
+        self, data: Mapping[str, Any], text: Callable[[Terminal], str | Iterable[str]]
+    ) -> None:
         """Print what the command came to: ``data`` for ``--json``, else the text."""
         self.output.result(self.command, data, text)

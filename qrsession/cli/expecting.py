@@ -90,12 +90,15 @@ class Asked:
         return not self.expect_value and all(one is None for one in (*bounds, *paths))
 
 
-def expected_of(asked: Asked, *, unseen: str | None = None) -> "Expected | None":
+def expected_of(
+    asked: Asked, *, unseen: str | None = None, is_estimated: bool = False
+) -> "Expected | None":
     """Read the options, None where none of them is given.
 
     Args:
         asked: What they say.
         unseen: The option that says that nobody looks at the result, if one does.
+        is_estimated: Whether the result has values of observables, in place of counts.
 
     Raises:
         UsageError: They do not go together.
@@ -105,7 +108,7 @@ def expected_of(asked: Asked, *, unseen: str | None = None) -> "Expected | None"
         return None
     from qrsession.cli.judging import Expected  # noqa: PLC0415 - few runs expect anything
 
-    return Expected.of(asked, unseen=unseen)
+    return Expected.of(asked, unseen=unseen, is_estimated=is_estimated)
 
 
 def expected_of_result(asked: Asked) -> "Expected | None":

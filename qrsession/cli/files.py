@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from qrsession.errors import InvalidValueError, StorageError
@@ -33,8 +34,12 @@ def check_target(file: Path) -> None:
         raise _unusable(file, "permission denied")
 
 
-def write_target(file: Path, text: str) -> None:
+def write_target(file: Path, text: str | Iterable[bytes]) -> None:
     """Write a file whole or not at all; a device or a pipe is written into, never replaced.
+
+    Args:
+        file: The file.
+        text: A text, which is ended by a newline; or bytes in parts, which stay as they are.
 
     Raises:
         StorageError: It cannot be written.
@@ -42,13 +47,13 @@ def write_target(file: Path, text: str) -> None:
     target = file.absolute()
     if _is_planted(target):
         raise StorageError(f"{file} cannot be written: another user has put it there.")
-    data = f"{text.rstrip()}\n".encode()
+    data = [f"{text.rstrip()}\n".encode()] if isinstance(text, str) else text
     if not _is_special(target):
         write_atomically(target.resolve(), data)
         return
     try:
         with target.open("wb") as stream:
-            stream.write(data)
+            stream.writelines(data)
     except OSError as error:
         raise StorageError(f"{file} cannot be written: {error.strerror}.") from error
 

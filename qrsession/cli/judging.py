@@ -21,7 +21,7 @@ from qrsession.errors import (
     UsageError,
     WaitInterruptedError,
 )
-from qrsession.expecting.agreement import Distribution
+from qrsession.expecting.agreement import Distribution, Measured
 from qrsession.expecting.references import read_reference, references_for
 from qrsession.expecting.verdicts import (
     Ground,
@@ -30,13 +30,16 @@ from qrsession.expecting.verdicts import (
     failure_of,
     ground_of_counts,
     judge,
+    judge_values,
     perfect_of,
 )
 from qrsession.expecting.wanted import Expectation, Kind, bound_of, parse_value_expectation
 from qrsession.protocol.options import DEFAULT_SHOTS
+from qrsession.pubs.observables import Observable
+from qrsession.pubs.wanted import WantedObservables
 from qrsession.render.verdicts import verdict_lines
 from qrsession.results.outcomes import Outcome, recall_outcome
-from qrsession.results.pubs import SampledPub
+from qrsession.results.pubs import EstimatedPub, SampledPub
 from qrsession.verbs.reports import JobReport
 
 if TYPE_CHECKING:
@@ -76,8 +79,18 @@ class Expected:
     junit: Path | None = None
 
     @classmethod
-    def of(cls, asked: Asked, *, unseen: str | None = None) -> "Expected":
+    def of(
+        cls, asked: Asked, *, unseen: str | None = None, is_estimated: bool = False
+    ) -> "Expected":
         """Read the options; arguments and errors are those of `expecting.expected_of`."""
+        if is_estimated and any(
+            one is not None for one in (asked.min_fidelity, asked.max_tvd, asked.reference)
+        ):
+            raise UsageError(
+                "--min-fidelity, --max-tvd and --reference compare counts, and an estimator has "
+                "none.",
+                advice='Expect a value: --expect-value "ZZ>=0.9"',
+            )
         bounds = ((Kind.FIDELITY, asked.min_fidelity), (Kind.TOTAL_VARIATION, asked.max_tvd))
         expectations = [bound_of(kind, bound) for kind, bound in bounds if bound is not None]
         if asked.reference is not None and not expectations:
@@ -85,7 +98,9 @@ class Expected:
                 "--reference is for a comparison, and none is asked for.",
                 advice="Add --min-fidelity 0.9 or --max-tvd 0.1.",
             )
-        expectations += [parse_value_expectation(text) for text in asked.expect_value]
+        expectations += [
+            parse_value_expectation(text, is_estimated=is_estimated) for text in asked.expect_value
+        ]
         if unseen is not None and (expectations or asked.junit is not None):
             what = "what is expected of it" if expectations else "--junit"
             raise UsageError(f"{unseen} waits for no result, so {what} would never be looked at.")
@@ -94,23 +109,44 @@ class Expected:
         references = [] if asked.reference is None else read_reference(asked.reference)
         return cls(tuple(expectations), asked.reference, references, asked.junit)
 
+    @property
+    def observables(self) -> list[Observable]:
+        """The observables of which something is expected."""
+        found = (one.observable for one in self.expectations)
+        return [observable for observable in found if observable is not None]
+
     def for_run(self, context: Context, request: "RunRequest") -> "Judge":
         """Look at the circuits of a run, before anything is paid for.
 
         Raises:
+            UsageError: Counts are taken at several points.
             CircuitError: What is expected of one cannot be told from its result, or what should
                 come out of it is not known.
             InvalidValueError: The reference does not fit them.
         """
         from qrsession.circuits.sources import circuit_names  # noqa: PLC0415 - a kept result needs none
 
+        is_sweep = request.values.num_points > 1
+        if self.expectations and is_sweep and not request.is_estimated:
+            raise UsageError(
+                f"The sweep has {request.values.num_points} points, and counts are held against "
+                "what is expected at one.",
+                advice="Give one point; or add --primitive estimator, for values at each point.",
+            )
         is_kept = not request.options.environment["private"]
         circuits = [
             Circuit(ground.circuit, ground)
             for ground in self._grounds_of(context, request, is_kept=is_kept)
         ] or [Circuit(name) for name in circuit_names(request.sources)]
-        found = Judge(context, self, _by_job(circuits, request), is_kept=is_kept)
-        found.warn_of_noise(request.shots or DEFAULT_SHOTS)
+        found = Judge(
+            context,
+            self,
+            _by_job(circuits, request),
+            is_kept=is_kept,
+            estimated=request.observables,
+        )
+        own_shots = request.options.fields.get("default_shots")
+        found.warn_of_noise(request.shots or own_shots or DEFAULT_SHOTS)
         return found
 
     def for_job(self, context: Context, job_id: str) -> "Judge":
@@ -148,7 +184,7 @@ class Expected:
     def _grounds_of(
         self, context: Context, request: "RunRequest", *, is_kept: bool
     ) -> list[Ground]:
-        if not self.expectations:
+        if not self.expectations or request.is_estimated:
             return []
         from qrsession.expecting.foreseeing import Foresight  # noqa: PLC0415 - as above
 
@@ -192,12 +228,14 @@ class Judge:
         expected: What is expected.
         circuits: The circuits of each job, in order.
         is_kept: Whether results can be looked at again.
+        estimated: What an estimator measures of each circuit.
     """
 
     context: Context
     expected: Expected
     circuits: Sequence[Sequence[Circuit]]
     is_kept: bool = True
+    estimated: WantedObservables = field(default_factory=WantedObservables)
     _watch: Stopwatch = field(default_factory=Stopwatch)
 
     def warn_of_noise(self, shots: int) -> None:
@@ -219,14 +257,27 @@ class Judge:
         """Return what was seen of each expectation, circuit by circuit."""
         pubs = [(outcome.job.job_id, pub) for outcome in outcomes for pub in outcome.pubs]
         circuits = chain.from_iterable(self.circuits)
-        return [
-            verdict
-            for at, ((job_id, pub), circuit) in enumerate(zip(pubs, circuits, strict=False))
-            if circuit.ground is not None and isinstance(pub, SampledPub)
-            for verdict in judge(
-                self.expected.expectations, circuit.ground, pub.counts, pub=at, job_id=job_id
-            )
-        ]
+        verdicts: list[Verdict] = []
+        expectations = self.expected.expectations
+        for at, ((job_id, pub), circuit) in enumerate(zip(pubs, circuits, strict=False)):
+            if circuit.ground is not None and isinstance(pub, SampledPub):
+                verdicts += judge(expectations, circuit.ground, pub.counts, pub=at, job_id=job_id)
+            elif isinstance(pub, EstimatedPub):
+                verdicts += [
+                    judge_values(one, circuit.name, values, pub=at, job_id=job_id)
+                    for one, values in self._estimates_of(pub)
+                ]
+        return verdicts
+
+    def _estimates_of(self, pub: EstimatedPub) -> Iterator[tuple[Expectation, list[Measured]]]:
+        """Yield the values of each observable of which something is expected, at all points."""
+        values = [Measured(*one) for one in zip(pub.evs, pub.stds, strict=True)]
+        num_points = len(values) // max(len(self.estimated.items), 1)
+        for one in self.expected.expectations:
+            if one.observable is not None and self.estimated:
+                # The axis of the observables is the first one.
+                first = self.estimated.index_of(one.observable) * num_points
+                yield one, values[first : first + num_points]
 
     def failure_of(
         self, verdicts: Sequence[Verdict], details: Mapping[str, Any]

@@ -124,6 +124,24 @@ def circuits(incomplete: str) -> Offers:
     return Offers(tuple(examples), Files.NONE if incomplete else Files.ANY)
 
 
+def settings_of_jobs(primitive: str) -> Offers:
+    """Offer the options of a primitive, with their values where those are words."""
+    from qrsession.protocol.options import AUTO  # noqa: PLC0415 - few lines set an option
+    from qrsession.verbs.option_trees import paths_of, table_of  # noqa: PLC0415 - as above
+
+    found: list[Offer] = []
+    for path, allowed in paths_of(table_of(primitive)):
+        if allowed.many or allowed.kind not in {bool, str}:
+            found.append(Offer(f"{path}=", allowed.expected()))
+        else:
+            # Whole, for a shell puts a space after a word, and no value would follow that.
+            words = allowed.choices or (("true", "false") if allowed.kind is bool else ("",))
+            found += [Offer(f"{path}={word}") for word in words]
+        if allowed.auto:
+            found.append(Offer(f"{path}={AUTO}"))
+    return Offers(tuple(found))
+
+
 def fitting(offers: Iterable[Offer], incomplete: str, taken: Sequence[str] = ()) -> list[Offer]:
     """Return what begins as typed, can be shown as it is, and was not given before."""
     return [

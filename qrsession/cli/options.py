@@ -145,13 +145,17 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="counts, histogram or json. On a terminal a histogram by default, else counts.",
+        help="counts, histogram, json, csv or npz. On a terminal a histogram or plot by default, "
+        "else counts.",
     ),
 ]
 OutputFile = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="Write the result to a file, by default as JSON."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the result to a file; its ending says how: .csv, .npz, .txt, else JSON.",
     ),
 ]
 

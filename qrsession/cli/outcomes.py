@@ -1,19 +1,22 @@
 """How results are shown: in the form that the user, the terminal or the pipe asks for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qrsession.cli.context import Context
 from qrsession.cli.files import check_target, write_target
-from qrsession.errors import InvalidValueError
-from qrsession.render.counts import counts_text
+from qrsession.errors import InvalidValueError, QrsessionError, UsageError
+from qrsession.render.counts import counts_lines
 from qrsession.render.envelope import to_json
-from qrsession.render.estimates import estimates_table, estimates_text
-from qrsession.render.histogram import histogram_text
+from qrsession.render.output import in_batches
+from qrsession.render.samples import samples_view
 from qrsession.render.terminal import Terminal
+from qrsession.results.captioning import with_names
 from qrsession.results.outcomes import Outcome, result_command
 from qrsession.results.pubs import EstimatedPub, Pub, SampledPub
 from qrsession.verbs.reports import JobReport
@@ -29,6 +32,13 @@ class Form(StrEnum):
     COUNTS = "counts"
     HISTOGRAM = "histogram"
     JSON = "json"
+    CSV = "csv"
+    NPZ = "npz"
+
+
+_FORM_OF_SUFFIX = {".csv": Form.CSV, ".npz": Form.NPZ, ".txt": Form.COUNTS}
+# They have the names of circuits in them.
+_NAMING_FORMS = {Form.CSV, Form.NPZ}
 
 
 @dataclass(frozen=True)
@@ -41,23 +51,39 @@ class ResultForm:
 
     @classmethod
     def of(cls, name: str | None, file: Path | None, context: Context) -> "ResultForm":
-        """Choose the forms.
+        """Choose the forms: what is asked for, else what suits the file's ending and stdout.
 
         Raises:
             InvalidValueError: There is no such form, or the file cannot be written, which is found
                 out before a job is paid for.
+            UsageError: What is binary would go to a terminal, or into an envelope.
         """
         if file is not None:
             check_target(file)
+        is_seen = context.output.terminal.is_terminal
+        usual = Form.HISTOGRAM if is_seen else Form.COUNTS
         if name is None:
-            on_terminal = context.output.terminal.is_terminal
-            return cls(Form.HISTOGRAM if on_terminal else Form.COUNTS, Form.JSON, file)
+            suffix = "" if file is None else file.suffix.lower()
+            return cls(usual, _FORM_OF_SUFFIX.get(suffix, Form.JSON), file)
         try:
             form = Form(name)
         except ValueError:
             known = ", ".join(Form)
             raise InvalidValueError(f"--format is {name!r}; it must be one of {known}.") from None
-        return cls(form, form, file)
+        if form is not Form.NPZ:
+            return cls(form, form, file)
+        if file is None and (is_seen or context.output.mode.json):
+            why = "--json prints text" if context.output.mode.json else "stdout is a terminal"
+            raise UsageError(
+                f"--format npz is binary, and {why}.",
+                advice="Write it to a file: --output result.npz",
+            )
+        return cls(form if file is None else usual, form, file)
+
+    @property
+    def names_circuits(self) -> bool:
+        """Whether the names of circuits are shown."""
+        return not _NAMING_FORMS.isdisjoint({self.on_stdout, self.in_file})
 
 
 def show_submitted(context: Context, submitted: "Submitted") -> None:
@@ -83,26 +109,30 @@ def show_outcomes(
     Raises:
         ExpectationError: They were not as expected. With ``--json`` it has all that is known.
     """
-    data = _data(outcomes, is_many=is_many)
-    if circuit_cache is not None:
-        data["circuit_cache"] = circuit_cache
+    if form.names_circuits:
+        outcomes = [_named(context, outcome) for outcome in outcomes]
     verdicts = judge.verdicts_of(outcomes) if judge is not None else []
+    is_json = context.output.mode.json
+    extra: dict[str, Any] = {} if circuit_cache is None else {"circuit_cache": circuit_cache}
     if verdicts:
-        data["expectations"] = [verdict.document() for verdict in verdicts]
-    pubs = [pub for outcome in outcomes for pub in outcome.pubs]
+        extra["expectations"] = [verdict.document() for verdict in verdicts]
+    shown = _Shown(outcomes, is_many, extra)
     if form.file is not None:
         # Whole or not at all, and before anything is printed.
-        text = _text(pubs, form.in_file, Terminal(), data)
-        write_target(form.file, text)
+        write_target(form.file, shown.parts(form.in_file))
         context.output.say(f"Wrote {form.file}.")
     if judge is not None:
         judge.keep(outcomes, verdicts)
         judge.report(outcomes, verdicts)
-    is_json = context.output.mode.json
-    failure = None if judge is None else judge.failure_of(verdicts, data if is_json else {})
+    # What nobody reads is not made: counting, and writing it out, takes time.
+    data = shown.data if is_json else {}
+    failure = None if judge is None else judge.failure_of(verdicts, data)
     if failure is None or not is_json:
         # There is one envelope, and of a failure that is the error's.
-        context.show(data, lambda terminal: _text(pubs, form.on_stdout, terminal, data))
+        if form.on_stdout is Form.NPZ and not is_json:
+            context.output.binary(shown.parts(Form.NPZ))
+        else:
+            context.show(data, lambda terminal: shown.text(form.on_stdout, terminal))
     if judge is not None:
         context.output.flush()
         judge.tell(verdicts)
@@ -110,23 +140,76 @@ def show_outcomes(
         raise failure
 
 
-def _data(outcomes: Sequence[Outcome], *, is_many: bool) -> dict[str, Any]:
-    documents = [
-        (outcome.job.document(), [pub.document() for pub in outcome.pubs]) for outcome in outcomes
-    ]
-    if is_many:
-        return {"jobs": [{**job, "pubs": pubs} for job, pubs in documents]}
-    job, pubs = documents[0]
-    return {"job": job, "pubs": pubs}
+def _named(context: Context, outcome: Outcome) -> Outcome:
+    """Return the result of a job with the names of its circuits, where this machine knows them."""
+    files: Sequence[str] = ()
+    if all(pub.caption is None for pub in outcome.pubs):
+        with suppress(QrsessionError):
+            files = context.workspace.records.find_job(outcome.job.job_id).files
+    return replace(outcome, pubs=with_names(outcome.pubs, files))
 
 
-def _text(pubs: Sequence[Pub], form: Form, terminal: Terminal, data: dict[str, Any]) -> str:
-    if form is Form.JSON:
-        return to_json(data)
-    estimated = [pub for pub in pubs if isinstance(pub, EstimatedPub)]
-    if estimated:
-        values = [(pub.evs, pub.stds) for pub in estimated]
-        is_table = form is Form.HISTOGRAM
-        return estimates_table(values, terminal) if is_table else estimates_text(values)
-    counts = [pub.counts for pub in pubs if isinstance(pub, SampledPub)]
-    return histogram_text(counts, terminal) if form is Form.HISTOGRAM else counts_text(counts)
+@dataclass(frozen=True)
+class _Shown:
+    """Results in whatever form is asked for; made then, and not before.
+
+    Attributes:
+        outcomes: The results.
+        is_many: Whether they are shown as several jobs, even if it is one.
+        extra: What else is said of them in JSON.
+    """
+
+    outcomes: Sequence[Outcome]
+    is_many: bool
+    extra: Mapping[str, Any]
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The results as an envelope has them."""
+        documents = [
+            (outcome.job.document(), [pub.document() for pub in outcome.pubs])
+            for outcome in self.outcomes
+        ]
+        if self.is_many:
+            jobs = [{**job, "pubs": pubs} for job, pubs in documents]
+            return {"jobs": jobs, **self.extra}
+        job, pubs = documents[0]
+        return {"job": job, "pubs": pubs, **self.extra}
+
+    @property
+    def pubs(self) -> list[Pub]:
+        """The pubs of all jobs."""
+        return [pub for outcome in self.outcomes for pub in outcome.pubs]
+
+    def parts(self, form: Form) -> Iterable[bytes]:
+        """Yield the results as a file has them."""
+        if form is Form.NPZ:
+            from qrsession.results.archive import npz_parts  # noqa: PLC0415 - seldom wanted
+
+            jobs = [(one.job.job_id, pub) for one in self.outcomes for pub in one.pubs]
+            yield from npz_parts(jobs)
+            return
+        text = self.text(form, Terminal())
+        for part in (f"{text}\n",) if isinstance(text, str) else in_batches(text):
+            yield part.encode("utf-8", "backslashreplace")
+
+    def text(self, form: Form, terminal: Terminal) -> str | Iterable[str]:
+        """Return the results as text, or its lines."""
+        if form is Form.JSON:
+            return to_json(self.data)
+        if form is Form.CSV:
+            from qrsession.render.comma_separated import csv_lines  # noqa: PLC0415 - seldom wanted
+
+            return csv_lines(self.pubs)
+        sampled = [pub for pub in self.pubs if isinstance(pub, SampledPub)]
+        if sampled:
+            if form is Form.HISTOGRAM:
+                return samples_view(sampled, terminal).rstrip("\n")
+            return counts_lines(sampled)
+        # Imported here because most results are counts.
+        from qrsession.render import estimates  # noqa: PLC0415
+
+        estimated = [pub for pub in self.pubs if isinstance(pub, EstimatedPub)]
+        if form is Form.HISTOGRAM:
+            return estimates.estimates_view(estimated, terminal).rstrip("\n")
+        return estimates.estimates_lines(estimated)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from qrsession.cli import expecting, options, run_options
+from qrsession.cli import expecting, options, run_inputs, run_options
 from qrsession.cli.context import Context
 
 if TYPE_CHECKING:
@@ -16,7 +16,14 @@ def command(
     *,
     primitive: run_options.PrimitiveOption = run_options.Primitive.SAMPLER,
     shots: run_options.Shots = None,
+    precision: run_options.Precision = None,
+    observable: run_options.ObservableOption = None,
     param: run_options.Param = None,
+    zipped: run_options.Zip = False,
+    params: run_options.ParamsFile = None,
+    options_file: run_options.OptionsFile = None,
+    setting: run_options.Setting = None,
+    stdin_params: run_options.StdinParams = False,
     session: options.Session = None,
     backend: run_options.Backend = None,
     account: options.Account = None,
@@ -52,33 +59,46 @@ def command(
     declared first. Ctrl-C leaves the job running. With --estimate nothing is run: it prints the
     QPU seconds that IBM's formula gives, and where each number of it is from.
 
+    Several values of parameters make a sweep: one job with all points, the last --param fastest.
+    An estimate has an axis of its observables first, if there are several, then those of the sweep.
+
     With --min-fidelity, --max-tvd and --expect-value each circuit passes or fails: what was seen is
     shown with its statistical error, and the exit code is 11 where one did not hold.
 
+    With --stdin-params it reads values of the circuit's parameters from stdin, a line of JSON for
+    each job, and answers each line when its result is there: a program writes the next one then.
+
     Examples:
-        qrsession exec --local -- qrsession run @bell --shots 1000
-        qrsession run --local --backend aer_simulator @bell @ghz --format counts
+        qrsession exec --local -- qrsession run @rotation --param theta=0:pi:5
+        qrsession run --local -b aer_simulator @bell --primitive estimator -O ZZ
     """
     # Imported here: its help needs none of it.
     from qrsession.circuits.sources import read_sources  # noqa: PLC0415
     from qrsession.cli.outcomes import ResultForm, show_outcomes, show_submitted  # noqa: PLC0415
     from qrsession.cli.telling import tell_submitted, telling  # noqa: PLC0415
-    from qrsession.options import Options  # noqa: PLC0415
-    from qrsession.pubs.assignments import parse_values  # noqa: PLC0415
     from qrsession.verbs.runs import RunRequest, check_shots  # noqa: PLC0415
     from qrsession.verbs.venues import find_venue  # noqa: PLC0415
     from qrsession.waiting.awaiting import await_jobs  # noqa: PLC0415
     from qrsession.waiting.single import Deadline  # noqa: PLC0415
     from qrsession.waiting.terms import Terms  # noqa: PLC0415
 
-    unseen = run_options.unseen_of(estimate=estimate, detach=detach)
+    unseen = run_options.unseen_of(estimate=estimate, detach=detach, stdin_params=stdin_params)
     if unseen is not None:
         given: dict[str, object] = {"--format": form, "--output": output}
         given |= {"--on-timeout": on_timeout, "--detach": detach, "--once": once}
-        given |= {"--timeout": timeout, "--events": events}
+        given |= {"--timeout": timeout, "--events": events, "--estimate": estimate}
+        given |= {"--separate": separate, "--json": context.output.mode.json and not events}
         unseen.refuse(given | {"--fail-fast": fail_fast, "--no-wait": no_wait})
     asked = expecting.Asked(min_fidelity, max_tvd, reference, expect_value or (), junit)
-    expected = expecting.expected_of(asked, unseen=None if unseen is None else unseen.option)
+    measuring = run_inputs.Measuring(primitive, shots, precision, observable or ())
+    measuring.check()
+    run_inputs.check_stdin(circuits, params, stdin_params=stdin_params)
+    expected = expecting.expected_of(
+        asked,
+        unseen=None if unseen is None else unseen.option,
+        is_estimated=measuring.is_estimated,
+    )
+    tree = run_inputs.tree_of(primitive, options_file, setting or (), as_is=no_transpile)
     cancels = options.cancels_on_timeout(on_timeout, timeout)
     result_form = ResultForm.of(form, output, context)
     deadline = Deadline(options.seconds_of(timeout))
@@ -86,17 +106,20 @@ def command(
     request = RunRequest(
         sources=read_sources(circuits),
         primitive=primitive,
-        shots=check_shots(shots),
-        values=parse_values(param or []),
+        shots=None if measuring.is_estimated else check_shots(shots),
+        values=run_inputs.values_of(param or (), params, zipped=zipped),
+        observables=measuring.wanted(expected),
+        precision=precision,
         transpilation=run_options.transpilation_of(
-            optimization_level,
-            seed_transpiler,
+            tree.chosen("optimization_level", optimization_level),
+            tree.chosen("seed_transpiler", seed_transpiler),
             fractional_gates=fractional_gates,
             as_is=no_transpile,
         ),
-        options=Options(
+        options=measuring.options(
+            tree,
             max_execution_time=max_execution_time,
-            environment={"job_tags": tag or [], "private": private},
+            environment=run_options.environment_of(tag, private=private),
         ),
         separate=separate,
         detached=detach,
@@ -110,6 +133,9 @@ def command(
     )
     if estimate:
         _show_estimate(context, venue, request)
+        return
+    if stdin_params:
+        _answer_lines(context, venue, request, deadline.timeout_s, cancels=cancels)
         return
     judge = None if expected is None else expected.for_run(context, request)
     with expecting.reporting(judge):
@@ -135,3 +161,18 @@ def _show_estimate(context: Context, venue: "Venue", request: "RunRequest") -> N
 
     found = venue.estimate(request)
     context.show({"estimate": found.document()}, lambda terminal: estimate_text(found, terminal))
+
+
+def _answer_lines(
+    context: Context,
+    venue: "Venue",
+    request: "RunRequest",
+    timeout_s: float | None,
+    *,
+    cancels: bool,
+) -> None:
+    from qrsession.cli.streaming import answer_lines, line_terms  # noqa: PLC0415 - as above
+    from qrsession.verbs.loops import Loop  # noqa: PLC0415 - as above
+
+    terms = line_terms(context, timeout_s, cancels=cancels)
+    answer_lines(context, Loop(venue, request, terms))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,7 @@ class Primitive(StrEnum):
     """The primitives that circuits can be run with from the shell."""
 
     SAMPLER = "sampler"
+    ESTIMATOR = "estimator"
 
 
 Circuits = Annotated[
@@ -36,9 +38,53 @@ Shots = Annotated[
     int | None,
     typer.Option("--shots", metavar="N", help="Shots of each circuit; 4096 by default."),
 ]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        "--precision",
+        metavar="X",
+        help="The standard error that the estimator aims at; 0.015625 by default.",
+    ),
+]
+ObservableOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--observable",
+        "-O",
+        metavar="EXPR",
+        help='What to estimate: "ZZ", "0.5*ZZ + 0.2*XI", @file.json; repeatable. '
+        "Qubit 0 is on the right.",
+    ),
+]
 Param = Annotated[
     list[str] | None,
-    typer.Option("--param", metavar="NAME=VALUE", help="A parameter's value; repeatable."),
+    typer.Option(
+        "--param",
+        metavar="NAME=VALUE",
+        help="A parameter's value, a list theta=0,0.5,1, or a sweep theta=0:pi:50 of 50 points, "
+        "ends included; repeatable.",
+    ),
+]
+Zip = Annotated[
+    bool, typer.Option("--zip", help="Sweeps go along with each other: no product of them.")
+]
+ParamsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--params", metavar="FILE", help="Values of parameters at many points: JSON, CSV or NPZ."
+    ),
+]
+OptionsFile = Annotated[
+    Path | None,
+    typer.Option("--options", metavar="FILE", help="Options of the job, in TOML."),
+]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="One of them: resilience.zne_mitigation=true; repeatable, over those of the file.",
+    ),
 ]
 Backend = Annotated[
     str | None,
@@ -85,6 +131,13 @@ Once = Annotated[
         metavar="KEY",
         help="Find the job of the same key and content; never submit it twice.",
         callback=options.not_empty,
+    ),
+]
+StdinParams = Annotated[
+    bool,
+    typer.Option(
+        "--stdin-params",
+        help="Run once for each line of JSON values on stdin; answer each by a line of JSON.",
     ),
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Too many requests: give up, do not wait.")]
@@ -135,8 +188,23 @@ _DETACHED = Unseen(
 )
 
 
-def unseen_of(*, estimate: bool, detach: bool) -> Unseen | None:
-    """Return why nobody looks at the result, None where somebody does."""
+_ANSWERED = Unseen(
+    "--stdin-params",
+    "--stdin-params answers each line of values by a line of JSON, and takes no",
+    "Leave it out.",
+    frozenset(
+        (
+            *("--format", "--output", "--json", "--events", "--estimate", "--detach", "--once"),
+            *("--separate", "--fail-fast"),
+        )
+    ),
+)
+
+
+def unseen_of(*, estimate: bool, detach: bool, stdin_params: bool = False) -> Unseen | None:
+    """Return why nobody looks at the result as it is shown else, None where somebody does."""
+    if stdin_params:
+        return _ANSWERED
     return _ESTIMATED if estimate else _DETACHED if detach else None
 
 
@@ -155,6 +223,11 @@ def patience_of(context: Context, deadline: "Deadline", *, no_wait: bool) -> "Pa
         left_s=lambda: deadline.left_s,
         say=say_and_tell(context.output),
     )
+
+
+def environment_of(tags: list[str] | None, *, private: bool) -> dict[str, object]:
+    """Return what is said of a job's surroundings, as far as something is."""
+    return {**({"job_tags": tags} if tags else {}), **({"private": True} if private else {})}
 
 
 def transpilation_of(

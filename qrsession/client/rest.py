@@ -52,6 +52,8 @@ class RestClient:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
+        # What was seen of this service; None: nothing yet.
+        self._holds_results: bool | None = None
 
     # Sessions
 
@@ -146,20 +148,24 @@ class RestClient:
         )
         return reply.text if reply.status != HTTPStatus.NO_CONTENT and reply.text else None
 
-    def await_job_results(self, job_id: str) -> str | None:
-        """``GET /jobs/{id}/results``, held by a service that holds until the job has ended.
+    def await_job_results(self, job_id: str, hold_s: int = routes.LONGEST_HOLD_S) -> str | None:
+        """``GET /jobs/{id}/results``, held for so long by a service that holds until the end.
 
         None where the service did not hold it (what it answers then may be the traceback of a job
-        that failed), or where the job gave no result in that time.
+        that failed), or where the job gave no result in that time. A service that was seen not to
+        hold is not asked again.
         """
+        if self._holds_results is False:
+            return None
         reply = self._call(
             routes.GET_JOB_RESULTS,
             {"job_id": job_id},
-            headers={routes.PREFER_HEADER: routes.PREFER_WAIT},
+            headers={routes.PREFER_HEADER: f"wait={hold_s}"},
             read_timeout_s=routes.LONGEST_HOLD_S + _HOLD_MARGIN_S,
             largest_reply_bytes=LARGEST_RESULT_BYTES,
         )
-        if not _was_held(reply) or reply.status == HTTPStatus.NO_CONTENT:
+        self._holds_results = _was_held(reply)
+        if not self._holds_results or reply.status == HTTPStatus.NO_CONTENT:
             return None
         return reply.text
 

@@ -59,6 +59,7 @@ class Verdict:
         perfect: What a perfect device comes to on average with as many shots; None where that is
             the exact value itself.
         job_id: The job that it was run in.
+        point: The point of a sweep at which it was seen, in C order: that where it holds least.
     """
 
     expectation: Expectation
@@ -67,6 +68,7 @@ class Verdict:
     seen: Measured
     perfect: float | None = None
     job_id: str | None = None
+    point: int | None = None
 
     @property
     def holds(self) -> bool:
@@ -87,7 +89,8 @@ class Verdict:
     def claim(self, plus_minus: str = "±") -> str:
         """Return what was seen and what was asked for, in words, without the circuit."""
         seen = f"{self.figures(plus_minus)}, {self.expectation.wish(plus_minus)}"
-        return f"{self.expectation.title} {seen}"
+        at = "" if self.point is None else f" at point {self.point}:"
+        return f"{self.expectation.title}{at} {seen}"
 
     def sentence(self, plus_minus: str = "±") -> str:
         """Return the claim, and in brackets what is to be thought of it."""
@@ -118,6 +121,7 @@ class Verdict:
             "circuit": self.circuit,
             "pub": self.pub,
             "job_id": self.job_id,
+            **({} if self.point is None else {"point": self.point}),
             **self.expectation.document(),
             "value": self.seen.value,
             "error": self.seen.error,
@@ -189,6 +193,43 @@ def judge(
             perfect = perfect_of(expectation.kind, distribution, shots)
         verdicts.append(Verdict(expectation, ground.circuit, pub, seen, perfect, job_id))
     return verdicts
+
+
+def judge_values(
+    expectation: Expectation,
+    circuit: str,
+    values: Sequence[Measured],
+    *,
+    pub: int = 0,
+    job_id: str | None = None,
+) -> Verdict:
+    """Hold the values of an observable at all points of a sweep against what is expected of it.
+
+    It is expected at each of them, so the point counts that is furthest off, or the nearest to be.
+
+    Args:
+        expectation: What is expected.
+        circuit: What the circuit is called.
+        values: The values with their errors, in C order; one where nothing is swept.
+        pub: The circuit's index among all of the command.
+        job_id: The job that it was run in.
+    """
+    low, high = expectation.range
+
+    def excess(point: int) -> float:
+        value = values[point].value
+        # What is no number holds nowhere.
+        return math.inf if math.isnan(value) else max(low - value, value - high)
+
+    worst = max(range(len(values)), key=excess)
+    return Verdict(
+        expectation,
+        circuit,
+        pub,
+        values[worst],
+        job_id=job_id,
+        point=worst if len(values) > 1 else None,
+    )
 
 
 def perfect_of(kind: Kind, distribution: Distribution, shots: int) -> float:

@@ -95,8 +95,13 @@ class Expectation:
         return {"kind": self.kind.value, "name": self.name, **given}
 
 
-def parse_value_expectation(text: str) -> Expectation:
+def parse_value_expectation(text: str, *, is_estimated: bool = False) -> Expectation:
     """Read what is expected of an observable: ``ZZ=1±0.05``, ``ZZ>=0.9`` or ``ZZ<=0.1``.
+
+    Args:
+        text: What is expected.
+        is_estimated: Whether the observable itself is measured, in whatever basis it needs; else
+            its value is read off bits.
 
     Raises:
         InvalidValueError: It has another form, no bits could tell, or it can never hold.
@@ -105,16 +110,19 @@ def parse_value_expectation(text: str) -> Expectation:
     if match is None:
         raise _wrong(text, "it compares nothing")
     observable = parse_observable(text[: match.start()])
-    if not observable.is_diagonal:
+    if not observable.is_diagonal and not is_estimated:
         raise InvalidValueError(
             f"{observable.text!r} has an X or a Y, which no counts of the circuit tell.",
-            advice="Add the change of basis to the circuit (h for X; sdg, h for Y) and expect Z.",
+            advice="Add --primitive estimator, or the change of basis to the circuit (h for X; "
+            "sdg, h for Y) and expect Z.",
         )
     bound, *tolerance = _TOLERANCE.split(text[match.end() :])
     sign = match[1]
     if sign.startswith("="):
         if len(tolerance) != 1:
-            raise _wrong(text, "it has no tolerance, and counts never meet a value exactly")
+            raise _wrong(
+                text, "it has no tolerance, and what is measured never meets a value exactly"
+            )
         found = Expectation(
             Kind.VALUE,
             expected=_number(text, bound),

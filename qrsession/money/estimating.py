@@ -178,10 +178,13 @@ def _estimate(
 def _circuits(place: "Place", request: "RunRequest") -> Iterator[CircuitEstimate]:
     from qrsession.circuits.prepared import Preparation  # noqa: PLC0415
     from qrsession.circuits.reading import duration_s  # noqa: PLC0415 - the room of Qiskit
-    from qrsession.verbs.runs import params_of  # noqa: PLC0415
+    from qrsession.circuits.sources import circuit_names  # noqa: PLC0415
+    from qrsession.verbs.runs import check_letters, params_of, tell_of_measurements  # noqa: PLC0415
 
     keeps = not request.options.environment["private"]
-    preparation = Preparation(place, request.transpilation, keeps=keeps)
+    preparation = Preparation(
+        place, request.transpilation, keeps=keeps, is_estimated=request.is_estimated
+    )
     backend = place.service.build_backend(
         place.documents(), use_fractional_gates=request.transpilation.use_fractional_gates
     )
@@ -190,7 +193,10 @@ def _circuits(place: "Place", request: "RunRequest") -> Iterator[CircuitEstimate
         for source in request.sources
         for circuit in preparation.prepare_all([source])
     ]
-    params = params_of([circuit for _, circuit in prepared], request)
+    circuits = [circuit for _, circuit in prepared]
+    check_letters(request.observables, place)
+    params = params_of(circuits, request, circuit_names(request.sources))
+    tell_of_measurements(circuits, request)
     counts = count_pubs(request.primitive, params)
     for (name, circuit), count in zip(prepared, counts, strict=True):
         length_s = duration_s(circuit.wire, backend.target)

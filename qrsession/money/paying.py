@@ -68,6 +68,11 @@ def reserve(service: RuntimeService, request: JobRequest, tag: str) -> int | Non
     return outcome
 
 
+def has_budget(service: RuntimeService, session_id: str | None) -> bool:
+    """Whether a session's jobs are held to a budget, as far as is known here."""
+    return session_id is not None and _purse_of(service, session_id).exists()
+
+
 def release(service: RuntimeService, session_id: str | None, tag: str) -> None:
     """Give back what was reserved for a submission that the service surely did not accept."""
     if session_id is not None:

@@ -39,7 +39,6 @@ PREFERENCE_APPLIED_HEADER = "Preference-Applied"
 # RFC 7240: a server that honours it holds GET /jobs/{id} until the job's state changes, for so
 # many seconds at most, and says so by `Preference-Applied: wait`.
 LONGEST_HOLD_S = 10
-PREFER_WAIT = f"wait={LONGEST_HOLD_S}"
 PREFERENCE_APPLIED_WAIT = "wait"
 
 TOKEN_PATH = "/identity/token"  # noqa: S105 - a path, not a secret

@@ -64,6 +64,10 @@ class Array:
 
     def to_wire(self) -> dict[str, Any]:
         """Write ``{"__type__": "ndarray", "__value__": base64(zlib(npy))}``."""
+        return {"__type__": "ndarray", "__value__": deflate(self.npy_header() + self.data)}
+
+    def npy_header(self) -> bytes:
+        """Return what stands before ``data`` in a file of the NPY format."""
         # To the letter as numpy writes it, so that equal arrays are equal on the wire.
         header = f"{{'descr': '{self.dtype}', 'fortran_order': False, 'shape': {self.shape}, }}"
         if self.shape:
@@ -73,8 +77,7 @@ class Array:
         length = len(_NPY_MAGIC) + 4 + len(header) + 1
         padding = _NPY_ALIGNMENT - length % _NPY_ALIGNMENT
         text = f"{header}{' ' * padding}\n".encode("latin-1")
-        npy = b"".join((_NPY_MAGIC, b"\x01\x00", struct.pack("<H", len(text)), text, self.data))
-        return {"__type__": "ndarray", "__value__": deflate(npy)}
+        return b"".join((_NPY_MAGIC, b"\x01\x00", struct.pack("<H", len(text)), text))
 
     @classmethod
     def from_wire(cls, body: Any) -> "Array":

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from qrsession.errors import InvalidValueError
 
 LETTERS = "IXYZ01"
+PAULIS = "IXYZ"
 DIAGONAL = "IZ01"
 # The least and the largest value that each letter has.
 _RANGES = {**dict.fromkeys("XYZ", (-1.0, 1.0)), "I": (1.0, 1.0), "0": (0.0, 1.0), "1": (0.0, 1.0)}
@@ -55,6 +56,11 @@ class Observable:
         return all(letter in DIAGONAL for term in self.terms for letter in term.letters)
 
     @property
+    def is_pauli(self) -> bool:
+        """Whether it is a sum of products of Paulis: it has no projector."""
+        return all(letter in PAULIS for term in self.terms for letter in term.letters)
+
+    @property
     def qubits(self) -> list[int]:
         """The qubits on which it is not the identity, in order."""
         return [
@@ -85,18 +91,24 @@ def parse_observable(text: str) -> Observable:
         if match is None or (terms and not match["sign"]):
             raise _wrong(text, f"{text[at:].strip() or 'nothing'!r} is no term")
         letters = match["letters"]
-        foreign = sorted(set(letters) - set(LETTERS))
-        if foreign:
-            raise _wrong(text, f"{letters!r} has other letters than {', '.join(LETTERS)}")
         factor = float(match["factor"] or 1.0)
         if not math.isfinite(factor):
             raise _wrong(text, f"{match['factor']} is too large a number")
         terms.append(Term(factor if match["sign"] in {"", "+"} else -factor, letters))
+        problem = check_terms([terms[0], terms[-1]])
+        if problem:
+            raise _wrong(text, problem)
         at = match.end()
-    lengths = sorted({len(term.letters) for term in terms})
-    if len(lengths) > 1:
-        raise _wrong(text, f"its terms have {' and '.join(map(str, lengths))} letters")
     return Observable(text, tuple(terms))
+
+
+def check_terms(terms: Sequence[Term]) -> str:
+    """Return in words what is wrong with the letters of terms, "" if nothing is."""
+    for term in terms:
+        if not term.letters or not set(LETTERS).issuperset(term.letters):
+            return f"{term.letters!r} has other letters than {', '.join(LETTERS)}"
+    lengths = sorted({len(term.letters) for term in terms})
+    return f"its terms have {' and '.join(map(str, lengths))} letters" if len(lengths) > 1 else ""
 
 
 def reader_of(observable: Observable, positions: Mapping[int, int]) -> Callable[[str], float]:

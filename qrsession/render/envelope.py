@@ -31,12 +31,17 @@ def failure_of(command: str, error: QrsessionError) -> dict[str, Any]:
         "command": command,
         "status": "error",
         "data": None,
-        "error": {
-            "code": error.code,
-            "message": error.message,
-            "advice": error.advice,
-            "details": error.details,
-        },
+        "error": error_document(error),
+    }
+
+
+def error_document(error: QrsessionError) -> dict[str, Any]:
+    """Return what programs are told of an error."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "advice": error.advice,
+        "details": error.details,
     }
 
 

@@ -1,55 +1,109 @@
-"""Expectation values: a table for people, lines for programs."""
+"""Expectation values: pictures and tables for people, lines for programs."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 
+from qrsession.render.scales import number_of, short, span
 from qrsession.render.tables import Column, table_text
-from qrsession.render.terminal import Terminal
+from qrsession.render.terminal import Style, Terminal, clean
+from qrsession.results.pubs import EstimatedPub
 
-Estimate = tuple[Any, Any]
-
-_COLUMNS = (
-    Column("PUB", is_quantity=True),
-    Column("INDEX"),
-    Column("EXPECTATION VALUE", is_quantity=True),
-    Column("STANDARD ERROR", is_quantity=True),
-)
+MOST_ROWS = 40
+# More pictures than this scroll by unseen.
+_MOST_PICTURES = 6
 
 
-def estimates_text(pubs: Sequence[Estimate]) -> str:
-    """Return ``expectation value<TAB>standard error`` lines, in C order of the pub's shape.
+def estimates_lines(pubs: Sequence[EstimatedPub]) -> Iterator[str]:
+    """Yield ``expectation value<TAB>standard error`` lines, in C order of the pub's shape.
 
-    With several pubs, the pub's index is the first column.
-
-    Args:
-        pubs: Expectation values and standard errors: numbers, or nested lists of one shape.
+    Before them stand the numbers, from 0, of the pub, where there are several, of the point of a
+    sweep, and of the observable, where an axis runs over observables.
     """
-    lines = []
-    for index, (evs, stds) in enumerate(pubs):
-        for (_, ev), (_, std) in zip(_flat(evs), _flat(stds), strict=True):
-            columns = [str(index)] if len(pubs) > 1 else []
-            lines.append("\t".join([*columns, repr(ev), repr(std)]))
-    return "".join(f"{line}\n" for line in lines)
+    has_points = any(pub.sweep_shape for pub in pubs)
+    has_observables = any(pub.has_observable_axis for pub in pubs)
+    for index, pub in enumerate(pubs):
+        of_pub = f"{index}\t" if len(pubs) > 1 else ""
+        for observable, point, ev, std in pub.estimates():
+            of_point = f"{point}\t" if has_points else ""
+            of_observable = f"{observable}\t" if has_observables else ""
+            yield f"{of_pub}{of_point}{of_observable}{ev!r}\t{std!r}\n"
 
 
-def estimates_table(pubs: Sequence[Estimate], terminal: Terminal) -> str:
-    """Return a table of expectation values with their indices in the pub's shape."""
-    rows = [
-        (str(pub), ",".join(map(str, index)), f"{ev:.6g}", f"{std:.2g}")
-        for pub, (evs, stds) in enumerate(pubs)
-        for (index, ev), (_, std) in zip(_flat(evs), _flat(stds), strict=True)
+def estimates_view(pubs: Sequence[EstimatedPub], terminal: Terminal) -> str:
+    """Return expectation values for a person.
+
+    A sweep of one axis is a plot, one of two axes a map of each observable, and all the rest is a
+    table. What is left out is summed up in a line.
+    """
+    drawn: dict[int, str] = {}
+    for index, pub in enumerate(pubs):
+        if pub.num_points > 1 and len(drawn) < _MOST_PICTURES:
+            # Imported here because most results are of single points.
+            from qrsession.render.sweep_estimates import picture_of  # noqa: PLC0415
+
+            picture = picture_of(pub, terminal)
+            if picture is not None:
+                drawn[index] = picture
+    parts = [
+        picture if len(pubs) == 1 else f"{_title(index, pubs[index], terminal)}\n{picture}"
+        for index, picture in drawn.items()
     ]
-    return table_text(_COLUMNS, rows, terminal)
+    rest = {index: pub for index, pub in enumerate(pubs) if index not in drawn}
+    if rest:
+        parts.append(_table(rest, terminal, has_several=len(pubs) > 1))
+    return "\n".join(parts)
 
 
-def flat_estimates(evs: Any, stds: Any) -> list[tuple[tuple[int, ...], float, float]]:
-    """Return index, expectation value and standard error of each point, in C order."""
-    return [(index, ev, std) for (index, ev), (_, std) in zip(_flat(evs), _flat(stds), strict=True)]
+def _title(index: int, pub: EstimatedPub, terminal: Terminal) -> str:
+    name = "" if pub.caption is None else clean(pub.caption.file)
+    return terminal.paint(f"pub {index}  {name}".rstrip(), Style.STRONG)
 
 
-def _flat(values: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], float]]:
-    if isinstance(values, list):
-        for at, value in enumerate(values):
-            yield from _flat(value, (*index, at))
-    else:
-        yield index, values
+def _table(pubs: Mapping[int, EstimatedPub], terminal: Terminal, *, has_several: bool) -> str:
+    """Return a table of the first values, and of the rest the span."""
+    names = list(dict.fromkeys(name for pub in pubs.values() for name in pub.parameters))
+    known = [pub.caption for pub in pubs.values() if pub.caption is not None]
+    columns = [
+        (Column("PUB", is_quantity=True), has_several),
+        (Column("CIRCUIT", can_fold=True, yields=2), has_several and any(c.file for c in known)),
+        (Column("POINT"), any(pub.sweep_shape for pub in pubs.values())),
+        *((Column(clean(name), is_quantity=True, yields=3), True) for name in names),
+        (Column("OBSERVABLE", can_fold=True), any(c.observables for c in known)),
+        (Column("EXPECTATION VALUE", is_quantity=True), True),
+        (Column("STANDARD ERROR", is_quantity=True), True),
+    ]
+    shown = [at for at, (_, is_shown) in enumerate(columns) if is_shown]
+    rows = chain.from_iterable(_rows(index, pub, names) for index, pub in pubs.items())
+    # A line for a single rest would take the room of its row.
+    first = list(islice(rows, MOST_ROWS + 1))
+    total = sum(len(pub.evs) for pub in pubs.values())
+    if total > len(first):
+        first.pop()
+    text = table_text(
+        [columns[at][0] for at in shown], [[row[at] for at in shown] for row in first], terminal
+    )
+    if total == len(first):
+        return text
+    rest = list(islice(chain.from_iterable(pub.evs for pub in pubs.values()), len(first), None))
+    dots = "…" if terminal.has_unicode else "..."
+    line = f"{dots} {number_of(len(rest), 'more value')}, {span(rest)}: --format csv has all"
+    return f"{text}{terminal.paint(line, Style.FAINT)}\n"
+
+
+def _rows(index: int, pub: EstimatedPub, names: Sequence[str]) -> Iterator[list[str]]:
+    file = "" if pub.caption is None else pub.caption.file
+    columns = [pub.parameters.get(name) for name in names]
+    for observable, point, ev, std in pub.estimates():
+        values = ["" if column is None else short(column[point]) for column in columns]
+        where = _index_of(point, pub.sweep_shape)
+        written = pub.observable(observable)
+        yield [str(index), file, where, *values, written, f"{ev:.6g}", f"{std:.2g}"]
+
+
+def _index_of(point: int, shape: Sequence[int]) -> str:
+    """Return the indices of a point in a shape: ``1,0``."""
+    indices = []
+    for size in reversed(shape):
+        point, index = divmod(point, size)
+        indices.append(str(index))
+    return ",".join(reversed(indices))

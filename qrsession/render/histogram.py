@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from qrsession.render.counts import most_frequent_first
+from qrsession.render.scales import number_of
 from qrsession.render.terminal import Style, Terminal, clean
 
 MOST_BARS = 16
@@ -45,10 +46,10 @@ def _one(counts: Mapping[str, int], terminal: Terminal, most_bars: int) -> str:
     if len(shown) < len(outcomes):
         dots = "…" if terminal.has_unicode else "..."
         more = len(outcomes) - len(shown)
-        left_out = f"{_number(more, 'more outcome')}, {_number(rest, 'shot')}"
-        tail = f"{dots} {left_out} ({_share(rest, shots)})"
+        left_out = f"{number_of(more, 'more outcome')}, {number_of(rest, 'shot')}"
+        tail = f"{dots} {left_out} ({share_text(rest, shots)})"
         lines.append(terminal.paint(tail, Style.FAINT))
-    total = f"{_number(shots, 'shot')}, {_number(len(outcomes), 'outcome')}"
+    total = f"{number_of(shots, 'shot')}, {number_of(len(outcomes), 'outcome')}"
     lines.append(terminal.paint(total, Style.FAINT))
     return "".join(f"{line}\n" for line in lines)
 
@@ -56,7 +57,7 @@ def _one(counts: Mapping[str, int], terminal: Terminal, most_bars: int) -> str:
 def _bars(shown: Sequence[tuple[str, int]], shots: int, terminal: Terminal) -> list[str]:
     labels = [clean(bits) for bits, _ in shown]
     numbers = [f"{count:,}" for _, count in shown]
-    shares = [_share(count, shots) for _, count in shown]
+    shares = [share_text(count, shots) for _, count in shown]
     label_width = max(map(len, labels))
     number_width, share_width = max(map(len, numbers)), max(map(len, shares))
     figures_width = len(_GAP) * 2 + number_width + share_width
@@ -76,7 +77,7 @@ def _bars(shown: Sequence[tuple[str, int]], shots: int, terminal: Terminal) -> l
         if fits_beside:
             lines.append(f"{label:>{label_width}}{_GAP}{line}")
         else:
-            lines += [*_folded(label, terminal.width), f"{_GAP}{line}"]
+            lines += [*folded(label, terminal.width), f"{_GAP}{line}"]
     return lines
 
 
@@ -89,19 +90,17 @@ def _bar(count: int, largest: int, width: int, *, has_unicode: bool) -> str:
     return (_EIGHTHS[8] * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
-def _folded(text: str, width: int) -> list[str]:
+def folded(text: str, width: int) -> list[str]:
+    """Return a text as lines of a width."""
     letters = iter(text)
     return ["".join(line) for line in iter(lambda: list(islice(letters, width)), [])]
 
 
-def _share(part: int, whole: int) -> str:
+def share_text(part: int, whole: int) -> str:
+    """Return a share as a percentage; what is rare or nearly sure is told from never and always."""
     percent = 100 * part / whole if whole else 0.0
     if 0 < percent < 0.1:  # noqa: PLR2004 - the last digit shown
         return "<0.1%"
     if 99.9 < percent < 100:  # noqa: PLR2004
         return ">99.9%"
     return f"{percent:.1f}%"
-
-
-def _number(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

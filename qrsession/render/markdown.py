@@ -5,13 +5,13 @@ code. GitHub takes 1 MiB for a step, so the size is bounded, and what was left o
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, product
 
 from qrsession.duration import format_duration
 from qrsession.errors import QrsessionError
 from qrsession.protocol.status import SessionState
-from qrsession.render.estimates import flat_estimates
-from qrsession.render.histogram import histogram_text
+from qrsession.render.samples import samples_view
 from qrsession.render.tables import seconds_text
 from qrsession.render.terminal import Terminal, clean
 from qrsession.render.views import usage_line
@@ -191,25 +191,29 @@ def _result(recap: JobRecap) -> str:
 def _pub(pub: Pub) -> str:
     match pub:
         case SampledPub():
-            return _block(histogram_text([pub.counts], _PAPER))
+            return _block(samples_view([pub], _PAPER))
         case EstimatedPub():
             return _values(pub)
 
 
 def _values(pub: EstimatedPub) -> str:
     """Return a table of expectation values, and of what it leaves out the span."""
-    values = flat_estimates(pub.evs, pub.stds)
+    values = list(islice(_indexed(pub), MOST_VALUES))
     lines = [_row(("index", "expectation value", "standard error"))]
     lines.append("| --- | ---: | ---: |\n")
-    lines += [
-        _row((",".join(map(str, index)), f"{ev:.6g}", f"{std:.2g}"))
-        for index, ev, std in values[:MOST_VALUES]
-    ]
-    rest = [ev for _, ev, _ in values[MOST_VALUES:]]
+    lines += [_row((index, f"{ev:.6g}", f"{std:.2g}")) for index, ev, std in values]
+    rest = pub.evs[MOST_VALUES:]
     if rest:
         span = f"from {min(rest):.6g} to {max(rest):.6g}"
         lines.append(f"\n_{_number(len(rest), 'value')} more, {span}._\n")
     return "".join(lines)
+
+
+def _indexed(pub: EstimatedPub) -> Iterator[tuple[str, float, float]]:
+    """Yield each value with its indices in the pub's shape, and its error."""
+    indices = product(*map(range, pub.shape))
+    for index, ev, std in zip(indices, pub.evs, pub.stds, strict=True):
+        yield ",".join(map(str, index)), ev, std
 
 
 def _block(text: str) -> str:

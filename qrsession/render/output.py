@@ -1,9 +1,10 @@
 """Where everything that is printed goes: data to stdout, talk to stderr."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from qrsession.diagnostics import SAID, Log
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 log = Log(SAID)
 
 _INDENT_ON_TERMINAL = 2
+_LINES_OF_BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,14 @@ class Output:
         self.error_terminal = Terminal.of(sys.stderr)
 
     def result(
-        self, command: str, data: Mapping[str, Any], text: Callable[[Terminal], str]
+        self,
+        command: str,
+        data: Mapping[str, Any],
+        text: Callable[[Terminal], str | Iterable[str]],
     ) -> None:
         """Print what a command came to: the envelope of the data, or the text for this stdout.
+
+        A text may come in lines, so that it is never held as a whole.
 
         Raises:
             StorageError: stdout cannot be written.
@@ -56,7 +63,26 @@ class Output:
             indent = None if is_line else _INDENT_ON_TERMINAL
             self.data(to_json(envelope_of(command, data), indent=indent))
         else:
-            self.data(text(self.terminal))
+            found = text(self.terminal)
+            for part in (found,) if isinstance(found, str) else in_batches(found):
+                self.data(part)
+
+    def binary(self, parts: Iterable[bytes]) -> None:
+        """Write bytes to stdout.
+
+        Raises:
+            StorageError: stdout is closed, or cannot be written.
+            BrokenPipeError: Whoever read it has gone.
+        """
+        if sys.stdout is None:
+            raise StorageError("stdout is closed.", advice="Redirect it to a file or /dev/null.")
+        self.flush()
+        try:
+            sys.stdout.buffer.writelines(parts)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _not_written(error) from error
 
     def event(self, event: "Event") -> None:
         """Print what happened just now as a line of its own, at once, where ``--events`` asks.
@@ -120,6 +146,13 @@ class Output:
         log.note("warning: %s", text)
         self._talk(self._labelled("warning:", Style.WARNING, text))
 
+    @staticmethod
+    def prompt(text: str) -> None:
+        """Show on stderr what a person is to type after, on the same line."""
+        with suppress(OSError, AttributeError, ValueError, RuntimeError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
     def show_before_asking(self, text: Callable[[Terminal], str]) -> None:
         """Show on stderr what a question is about, which must be seen even with ``--quiet``."""
         self._talk(text(self.error_terminal).rstrip("\n"))
@@ -179,6 +212,13 @@ class Output:
         with suppress(OSError, AttributeError, ValueError, RuntimeError):
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
+
+
+def in_batches(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines many at a time: a stream takes a few long texts faster than many short ones."""
+    rest = iter(lines)
+    while batch := "".join(islice(rest, _LINES_OF_BATCH)):
+        yield batch
 
 
 def _is_for_programs(value: Any) -> bool:

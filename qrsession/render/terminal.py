@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TextIO
 
 _WIDTH_ELSEWHERE = 80
+_HEIGHT_ELSEWHERE = 24
 _NARROWEST = 20
 # A command in backquotes, or at the end of a sentence after a colon: what people copy.
 _COMMANDS = re.compile(r"`[^`]+`|(?<=: )qrsession .+")
@@ -37,12 +38,14 @@ class Terminal:
         width: How many columns it has.
         has_colour: Whether colours may be used: a terminal, and no ``NO_COLOR``.
         has_unicode: Whether it takes characters beyond ASCII.
+        height: How many lines it has.
     """
 
     is_terminal: bool = False
     width: int = _WIDTH_ELSEWHERE
     has_colour: bool = False
     has_unicode: bool = True
+    height: int = _HEIGHT_ELSEWHERE
 
     @classmethod
     def of(cls, stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> "Terminal":
@@ -57,6 +60,7 @@ class Terminal:
             width=_width_of(stream, environ),
             has_colour=not plain and sys.platform != "win32",
             has_unicode=has_unicode,
+            height=_height_of(stream, environ),
         )
 
     def paint(self, text: str, style: Style) -> str:
@@ -76,6 +80,16 @@ def _width_of(stream: TextIO, environ: Mapping[str, str]) -> int:
         columns_seen = 0
     # A terminal that does not know its size says 0.
     return max(columns_seen or _WIDTH_ELSEWHERE, _NARROWEST)
+
+
+def _height_of(stream: TextIO, environ: Mapping[str, str]) -> int:
+    lines = environ.get("LINES", "")
+    if lines.isdecimal() and int(lines) > 0:
+        return int(lines)
+    try:
+        return os.get_terminal_size(stream.fileno()).lines or _HEIGHT_ELSEWHERE
+    except (OSError, ValueError):
+        return _HEIGHT_ELSEWHERE
 
 
 def clean(text: str) -> str:

@@ -17,6 +17,7 @@ from qrsession.errors import (
     WireFormatError,
 )
 from qrsession.protocol.status import JobStatus
+from qrsession.results.captioning import with_captions
 from qrsession.results.pubs import Pub, read_pubs
 from qrsession.state.entries import JobEntry
 from qrsession.state.records import Records
@@ -71,7 +72,8 @@ def read_outcome(job: "RuntimeJob") -> Outcome:
     """
     text = job.result_text()
     keep_result(job, text)
-    return Outcome(JobReport.of_record(job.record()), read_pubs(text, job.job_id()))
+    pubs = with_captions(read_pubs(text, job.job_id()), job.service.records, job.job_id())
+    return Outcome(JobReport.of_record(job.record()), pubs)
 
 
 def keep_result(job: "RuntimeJob", text: str) -> Path | None:
@@ -105,7 +107,8 @@ def recall_outcome(records: Records, entry: JobEntry) -> Outcome | None:
         return None
     report = replace(JobReport.of_entry(entry), status=entry.status or JobStatus.COMPLETED)
     with suppress(WireFormatError, UnicodeDecodeError):
-        return Outcome(report, read_pubs(data.decode(), entry.job_id))
+        pubs = with_captions(read_pubs(data.decode(), entry.job_id), records, entry.job_id)
+        return Outcome(report, pubs)
     # It is damaged; the service may have it still.
     return None
 

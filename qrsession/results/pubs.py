@@ -1,17 +1,21 @@
 """Results of primitives as plain numbers, from the service's text. Standard library only.
 
-A program that prints counts needs neither numpy nor Qiskit. Source: "PrimitiveResult", "DataBin"
-and "BitArray" in Qiskit's API reference; the typed JSON of qiskit-ibm-runtime.
+A program that prints counts needs neither numpy nor Qiskit. Samples stay packed as they came: what
+is not shown is not counted. Source: "PrimitiveResult", "DataBin" and "BitArray" in Qiskit's API
+reference; the typed JSON of qiskit-ibm-runtime.
 """
 
 import math
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import takewhile
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from qrsession.errors import WireFormatError
+from qrsession.errors import UsageError, WireFormatError
 from qrsession.protocol.claims import check_claims
 from qrsession.protocol.fields import as_object, required
 from qrsession.protocol.typed import (
@@ -22,12 +26,14 @@ from qrsession.protocol.typed import (
     parse_result,
     typed_value,
 )
+from qrsession.pubs.values import nest
 
-Nested: TypeAlias = "float | list[Nested]"
+if TYPE_CHECKING:
+    from qrsession.pubs.captions import Caption
+
+Floats: TypeAlias = tuple[Sequence[float], tuple[int, ...]]
 
 _FLOATS = {"<f8": "d", "<f4": "f"}
-# As many as an array of numpy has.
-_MOST_DIMENSIONS = 64
 _MOST_EMPTY_LISTS = 100_000
 
 
@@ -35,35 +41,176 @@ _MOST_EMPTY_LISTS = 100_000
 class SampledPub:
     """What the sampler saw of one pub.
 
+    Points are numbered in C order: the last axis of the pub's shape runs fastest.
+
     Attributes:
-        shots: The number of samples, over all parameter values of the pub.
-        counts: Samples by bitstring, most frequent first. Bit 0 is on the right; several
-            registers are joined by a space, the last declared first.
-        registers: The same for each register by itself.
+        samples: The samples of each register, in order of declaration. There is at least one, and
+            all have the same shape and number of shots.
+        fields: Other arrays of the result, by name.
+        caption: What the pub is of, where that was kept.
     """
 
-    shots: int
-    counts: Mapping[str, int]
-    registers: Mapping[str, Mapping[str, int]]
+    samples: Mapping[str, BitSamples]
+    fields: Mapping[str, Array] = field(default_factory=dict)
+    caption: "Caption | None" = field(default=None, compare=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The pub's shape; ``()`` is a single point."""
+        return self._any.shape
+
+    @property
+    def num_points(self) -> int:
+        """How many points there are; 1 without a sweep."""
+        return math.prod(self.shape)
+
+    @property
+    def shots_at_point(self) -> int:
+        """The number of samples at each point."""
+        return self._any.shots
+
+    @property
+    def shots(self) -> int:
+        """The number of samples, over all points."""
+        return self._any.num_samples
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """Samples over all points by bitstring, most frequent first.
+
+        Bit 0 is on the right; several registers are joined by a space, the last declared first.
+        """
+        return join_counts(self.samples)
+
+    @cached_property
+    def registers(self) -> Mapping[str, Mapping[str, int]]:
+        """The same for each register by itself."""
+        if len(self.samples) == 1:
+            return dict.fromkeys(self.samples, self.counts)
+        return {name: register.counts() for name, register in self.samples.items()}
+
+    @property
+    def parameters(self) -> Mapping[str, Sequence[float]]:
+        """The values of each parameter at all points, where they are known."""
+        return {} if self.caption is None else self.caption.values.columns
+
+    def between(self, first: int, last: int) -> "SampledPub":
+        """Return the points from ``first`` up to, and without, ``last``, as one axis."""
+        return replace(
+            self,
+            samples={name: _between(one, first, last) for name, one in self.samples.items()},
+            fields={},
+            caption=None,
+        )
+
+    def points(self) -> Iterator["SampledPub"]:
+        """Yield each point by itself, in C order."""
+        if not self.shape:
+            yield self
+            return
+        for point in range(self.num_points):
+            yield self.between(point, point + 1)
 
     def document(self) -> dict[str, Any]:
         """Return the pub as the envelope has it."""
-        return {"shots": self.shots, "counts": self.counts, "registers": self.registers}
+        shown = _counts_document(self)
+        if self.shape:
+            shown["shape"] = list(self.shape)
+            shown["points"] = [_counts_document(point) for point in self.points()]
+        return shown | _parameters_document(self.caption)
+
+    @property
+    def _any(self) -> BitSamples:
+        return next(iter(self.samples.values()))
 
 
 @dataclass(frozen=True)
 class EstimatedPub:
-    """What the estimator found for one pub: numbers, or nested lists in the pub's shape."""
+    """What the estimator found for one pub.
 
-    evs: Nested
-    stds: Nested
+    Attributes:
+        evs: Expectation values, in C order of the shape.
+        stds: Their standard errors, in the same order; NaN where there are none.
+        shape: The pub's shape; ``()`` is a single value.
+        fields: Other arrays of the result, by name, such as ``ensemble_standard_error``.
+        caption: What the pub is of, where that was kept.
+    """
+
+    evs: Sequence[float]
+    stds: Sequence[float]
+    shape: tuple[int, ...] = ()
+    fields: Mapping[str, Array] = field(default_factory=dict)
+    caption: "Caption | None" = field(default=None, compare=False)
+
+    @property
+    def has_observable_axis(self) -> bool:
+        """Whether the first axis is known to run over observables."""
+        return self.caption is not None and self.caption.has_observable_axis
+
+    @property
+    def sweep_shape(self) -> tuple[int, ...]:
+        """The shape without the axis of observables; ``()`` is no sweep."""
+        return self.shape[1:] if self.has_observable_axis else self.shape
+
+    @property
+    def num_points(self) -> int:
+        """How many points each observable was estimated at."""
+        return math.prod(self.sweep_shape)
+
+    @property
+    def num_observables(self) -> int:
+        """How many observables are told apart."""
+        return self.shape[0] if self.has_observable_axis else 1
+
+    @property
+    def parameters(self) -> Mapping[str, Sequence[float]]:
+        """The values of each parameter at all points of the sweep, where they are known."""
+        return {} if self.caption is None else self.caption.values.columns
+
+    def observable(self, number: int) -> str:
+        """Return an observable as the user wrote it; empty where that is not known."""
+        known = () if self.caption is None else self.caption.observables
+        return known[number] if number < len(known) else ""
+
+    def estimates(self) -> Iterator[tuple[int, int, float, float]]:
+        """Yield observable and point, by number, with value and standard error, in C order."""
+        points = self.num_points
+        for at, (ev, std) in enumerate(zip(self.evs, self.stds, strict=True)):
+            yield *divmod(at, points), ev, std
 
     def document(self) -> dict[str, Any]:
         """Return the pub as the envelope has it."""
-        return {"evs": self.evs, "stds": self.stds}
+        shown: dict[str, Any] = {
+            "evs": nest(self.evs, self.shape),
+            "stds": nest(self.stds, self.shape),
+            "shape": list(self.shape),
+        }
+        if self.caption is not None and self.caption.observables:
+            shown["observables"] = list(self.caption.observables)
+        return shown | _parameters_document(self.caption)
 
 
 Pub: TypeAlias = SampledPub | EstimatedPub
+
+
+def _counts_document(pub: SampledPub) -> dict[str, Any]:
+    return {"shots": pub.shots, "counts": pub.counts, "registers": pub.registers}
+
+
+def _parameters_document(caption: "Caption | None") -> dict[str, Any]:
+    if caption is None or not caption.values:
+        return {}
+    values = caption.values
+    return {"parameters": {name: values.nested(name) for name in values.columns}}
+
+
+def _between(samples: BitSamples, first: int, last: int) -> BitSamples:
+    size_bytes = samples.shots * -(-samples.num_bits // 8)
+    return replace(
+        samples,
+        packed=samples.packed[first * size_bytes : last * size_bytes],
+        shape=(last - first,),
+    )
 
 
 def read_pubs(text: str, job_id: str = "JOB") -> list[Pub]:
@@ -80,32 +227,61 @@ def read_pubs(text: str, job_id: str = "JOB") -> list[Pub]:
     document = parse_result(text)
     check_claims(document, len(text))
     if is_program_result(document):
-        # Imported here because few jobs are another client's.
+        # Imported here, as below, because few jobs are another client's.
         from qrsession.results.programs import read_items  # noqa: PLC0415
 
-        items = read_items(document, job_id)
-        return [SampledPub(sum(i.counts.values()), i.counts, i.registers) for i in items]
+        return [SampledPub(samples) for samples in read_items(document, job_id)]
+    if isinstance(document, dict) and "results" in document and "__type__" not in document:
+        from qrsession.results.plain import read_plain  # noqa: PLC0415
+
+        return [_pub_of(*parts, job_id) for parts in read_plain(document)]
     result = as_object(typed_value(document, "PrimitiveResult"), "The result")
-    return [_read_pub(pub) for pub in required(result, "pub_results", list)]
+    return [_read_pub(pub, job_id) for pub in required(result, "pub_results", list)]
 
 
-def _read_pub(typed: Any) -> Pub:
+def _read_pub(typed: Any, job_id: str) -> Pub:
     pub = as_object(as_object(typed, "A pub's result").get("__value__"), "A pub's result")
     data = as_object(typed_value(pub.get("data"), "DataBin"), "The data of a pub")
-    fields = as_object(data.get("fields"), "The data of a pub")
-    if "evs" in fields and not _is_register(fields["evs"]):
-        return EstimatedPub(_read_numbers(fields["evs"]), _read_numbers(fields.get("stds")))
-    samples = {
-        name: BitSamples.from_wire(value) for name, value in fields.items() if _is_register(value)
+    bodies = as_object(data.get("fields"), "The data of a pub")
+    estimates = {
+        name: _read_floats(body)
+        for name, body in bodies.items()
+        if name in {"evs", "stds"} and not _is_register(body)
     }
-    if not samples:
-        raise WireFormatError("A pub's result holds neither samples nor expectation values.")
-    joined = join_counts(samples)
-    if len(samples) == 1:
-        registers: dict[str, Mapping[str, int]] = dict.fromkeys(samples, joined)
-    else:
-        registers = {name: register.counts() for name, register in samples.items()}
-    return SampledPub(sum(joined.values()), joined, registers)
+    samples: dict[str, BitSamples] = {}
+    fields: dict[str, Array] = {}
+    for name, body in bodies.items():
+        kind = body.get("__type__") if isinstance(body, dict) else None
+        if kind == "BitArray":
+            samples[name] = BitSamples.from_wire(body)
+        elif kind == "ndarray" and name not in estimates:
+            fields[name] = Array.from_wire(body)
+    return _pub_of(samples, estimates, fields, job_id)
+
+
+def _pub_of(
+    samples: Mapping[str, BitSamples],
+    estimates: Mapping[str, Floats],
+    fields: Mapping[str, Array],
+    job_id: str,
+) -> Pub:
+    if "evs" in estimates:
+        evs, shape = estimates["evs"]
+        stds, shape_of_stds = estimates.get("stds", (array("d", [math.nan]) * len(evs), shape))
+        if shape_of_stds != shape:
+            raise WireFormatError("Expectation values and their errors have different shapes.")
+        return EstimatedPub(evs, stds, shape, fields)
+    if samples:
+        if len({(one.shape, one.shots) for one in samples.values()}) > 1:
+            raise WireFormatError("The registers of a result hold different numbers of samples.")
+        return SampledPub(samples, fields)
+    if any(one.dtype.startswith("<c") for one in fields.values()):
+        raise UsageError(
+            f"The result of job {job_id} is raw measurement data, which nobody has classified.",
+            advice=f'Read it in Python: RuntimeService().job("{job_id}").result()',
+            details={"fields": sorted(fields)},
+        )
+    raise WireFormatError("A pub's result holds neither samples nor expectation values.")
 
 
 def _is_register(value: Any) -> bool:
@@ -113,33 +289,28 @@ def _is_register(value: Any) -> bool:
     return isinstance(value, dict) and value.get("__type__") == "BitArray"
 
 
-def _read_numbers(value: Any, depth: int = 0) -> Nested:
-    """Read an array of floats as nested lists, or a plain number, or a list of them."""
+def _read_floats(value: Any) -> Floats:
+    """Read a typed array of floats, or a number; float64 in C order, and the shape."""
     if isinstance(value, int | float):
         try:
-            return float(value)
+            return array("d", [value]), ()
         except OverflowError:
             raise WireFormatError("An expectation value is beyond all numbers.") from None
     if isinstance(value, list):
-        if depth > _MOST_DIMENSIONS:
-            raise WireFormatError("Expectation values are nested too deeply.")
-        return [_read_numbers(entry, depth + 1) for entry in value]
-    array = Array.from_wire(value)
-    code = _FLOATS.get(array.dtype)
+        from qrsession.results.plain import read_numbers  # noqa: PLC0415 - IBM writes arrays
+
+        return read_numbers(value)
+    found = Array.from_wire(value)
+    code = _FLOATS.get(found.dtype)
     if code is None:
-        raise WireFormatError(f"Expectation values of type {array.dtype!r} are not taken.")
-    width = struct.calcsize(f"<{code}")
-    numbers = struct.unpack(f"<{len(array.data) // width}{code}", array.data)
-    if not numbers and math.prod(takewhile(bool, array.shape)) > _MOST_EMPTY_LISTS:
+        raise WireFormatError(f"Expectation values of type {found.dtype!r} are not taken.")
+    if not found.data and math.prod(takewhile(bool, found.shape)) > _MOST_EMPTY_LISTS:
         # Lists without an entry take room, which an array without one does not.
         raise WireFormatError("Expectation values are lists that hold nothing, and too many.")
-    return _nest(list(numbers), array.shape)
-
-
-def _nest(numbers: list[float], shape: tuple[int, ...]) -> Nested:
-    if not shape:
-        return numbers[0]
-    if len(shape) == 1:
-        return list(numbers)
-    step = len(numbers) // shape[0] if shape[0] else 0
-    return [_nest(numbers[at * step : (at + 1) * step], shape[1:]) for at in range(shape[0])]
+    if code == "d" and sys.byteorder == "little":
+        numbers = array("d")
+        numbers.frombytes(found.data)
+        return numbers, found.shape
+    width = struct.calcsize(f"<{code}")
+    unpacked = struct.unpack(f"<{len(found.data) // width}{code}", found.data)
+    return array("d", unpacked), found.shape

@@ -51,19 +51,28 @@ class Records:
         storage.append_line(self._jobs_path(entry.session_id), to_line(entry))
 
     def settle_job(
-        self, session_id: str | None, job_id: str, *, status: str, usage_s: float | None
+        self,
+        session_id: str | None,
+        job_id: str,
+        *,
+        status: str,
+        usage_s: float | None,
+        durable: bool = True,
     ) -> None:
-        """Keep what a job that was entered before came to."""
-        self._add_to_job(session_id, {"job_id": job_id, "status": status, "usage_s": usage_s})
+        """Keep what a job that was entered before came to, ``durable`` as in `write_result`."""
+        known = {"job_id": job_id, "status": status, "usage_s": usage_s}
+        self._add_to_job(session_id, known, durable=durable)
 
     def keep_verdicts(self, session_id: str | None, job_id: str, verdicts: Sequence[str]) -> None:
         """Keep what was seen of what is expected of a job's result, in place of what was before."""
         self._add_to_job(session_id, {"job_id": job_id, "verdicts": list(verdicts)})
 
-    def _add_to_job(self, session_id: str | None, known: Mapping[str, Any]) -> None:
+    def _add_to_job(
+        self, session_id: str | None, known: Mapping[str, Any], *, durable: bool = True
+    ) -> None:
         self._ensure(self._jobs)
         line = json.dumps({"schema_version": SCHEMA_VERSION, **known}).encode()
-        storage.append_line(self._jobs_path(session_id), line)
+        storage.append_line(self._jobs_path(session_id), line, durable=durable)
 
     def jobs(self, session_id: str | None) -> list[JobEntry]:
         """Return the jobs of a session, of job mode where it is None, in order of submission."""
@@ -121,11 +130,15 @@ class Records:
         """Return where a job's result is kept."""
         return self._results / f"{file_stem(job_id)}.json"
 
-    def write_result(self, job_id: str, data: bytes) -> Path:
-        """Keep a result; when this returns it is on the disk."""
+    def write_result(self, job_id: str, data: bytes, *, durable: bool = True) -> Path:
+        """Keep a result; when this returns it is on the disk.
+
+        Where it need not be ``durable``, a crash of the machine may lose our copy: the service has
+        another.
+        """
         self._ensure(self._results)
         path = self.result_path(job_id)
-        storage.write_atomically(path, data)
+        storage.write_atomically(path, data, durable=durable)
         return path
 
     def read_result(self, job_id: str) -> bytes | None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qrsession.circuits.sources import Source
 from qrsession.errors import InvalidValueError, JobNotFoundError
@@ -52,7 +52,7 @@ def tag_once(
     if request.once is None:
         return None
     contents = [[source.data for source in group] for group in groups]
-    wanted = {
+    wanted: dict[str, Any] = {
         "backend": backend,
         "primitive": request.primitive,
         "shots": request.shots,
@@ -66,5 +66,14 @@ def tag_once(
         "number": contents[:-1].count(contents[-1]),
         "account": account_of_crn(instance),
     }
+    # What came later counts where it is given alone, for the same reason.
+    if request.observables:
+        wanted["observables"] = [
+            [[term.coefficient, term.letters] for term in one.terms]
+            for one in request.observables.items
+        ]
+        wanted["has_axis"] = request.observables.has_axis
+        wanted["precision"] = request.precision
+        wanted["resilience_level"] = request.options.resilience_level
     content = json.dumps(wanted, sort_keys=True, default=repr)
     return derived_tag(request.once, content, *contents[-1])

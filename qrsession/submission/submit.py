@@ -40,12 +40,15 @@ class Sending:
         detached: Whether nobody is going to wait for it, for the record.
         once: The tag of a job that is to exist once, however often it is asked for.
         patience: How long it is tried, looked for and waited with.
+        is_repeated: Whether it is a further one of a row of like jobs: what it may use of a budget
+            was told with the first.
     """
 
     files: tuple[str, ...] = ()
     detached: bool = False
     once: str | None = None
     patience: Patience = field(default_factory=Patience)
+    is_repeated: bool = False
 
 
 def submit(
@@ -156,7 +159,7 @@ class _Submission:
             raise
         if cost_s is None:
             return
-        if cost_s != self._request.cost_s:
+        if cost_s != self._request.cost_s and not self._sending.is_repeated:
             self._patience.say(f"Of the session's budget, this job may use {cost_s} s at most.")
         self._request = replace(self._request, cost_s=cost_s)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from qrsession.errors import UsageError
 from qrsession.service import RuntimeService
 from qrsession.state.entries import SessionEntry
-from qrsession.verbs.runs import RunRequest, Submitted, run_in_session, run_on_backend
+from qrsession.verbs.runs import RunRequest, Site, Submitted, run_in_session, run_on_backend
 from qrsession.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,6 +26,16 @@ class Venue:
     service: RuntimeService
     backend: str
     session: SessionEntry | None
+
+    def site(self) -> Site:
+        """Return where its jobs go.
+
+        Raises:
+            BackendNotFoundError: There is no such backend.
+        """
+        if self.session is not None:
+            return Site.of_session(self.service, self.session)
+        return Site.of_backend(self.service, self.backend)
 
     def submit(self, request: RunRequest) -> Submitted:
         """Submit circuit files.

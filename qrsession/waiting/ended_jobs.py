@@ -8,6 +8,7 @@ from qrsession.errors import (
 )
 from qrsession.job import RuntimeJob
 from qrsession.protocol.status import JobStatus
+from qrsession.results.captioning import with_captions
 from qrsession.results.outcomes import Outcome, keep_result, result_command
 from qrsession.results.pubs import read_pubs
 from qrsession.verbs.job_ends import note_end
@@ -41,7 +42,7 @@ def read_ended(job: RuntimeJob, report: JobReport, terms: Terms, tell: Tell) -> 
         return Outcome(report, error=error)
     if path is not None:
         tell(ResultKept(report.job_id, str(path)))
-    return _with_pubs(report, text, terms)
+    return _with_pubs(job, report, text, terms)
 
 
 def _fetch(job: RuntimeJob, terms: Terms, tell: Tell) -> str:
@@ -55,9 +56,10 @@ def _fetch(job: RuntimeJob, terms: Terms, tell: Tell) -> str:
     return waiting.ask(job.result_text, job.service.reconnect)
 
 
-def _with_pubs(report: JobReport, text: str, terms: Terms) -> Outcome:
+def _with_pubs(job: RuntimeJob, report: JobReport, text: str, terms: Terms) -> Outcome:
     try:
-        return Outcome(report, read_pubs(text, report.job_id))
+        pubs = read_pubs(text, report.job_id)
+        return Outcome(report, with_captions(pubs, job.service.records, report.job_id))
     except UsageError as error:
         # Raw data of another program, which is kept as it is.
         return Outcome(report, error=error if terms.needs_pubs else None)

@@ -271,7 +271,7 @@ def test_patterns_and_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_examples() -> None:
     assert list_examples() == sorted(
-        ["ansatz", "bell", "bell-qasm2", "dynamic", "ghz", "grover", "teleportation"]
+        ["ansatz", "bell", "bell-qasm2", "dynamic", "ghz", "grover", "rotation", "teleportation"]
     )
     assert read_source("@bell").name == "@bell"
     for name in ("@none", "@", "@../sources", "@bell.qasm", "@/etc/passwd"):

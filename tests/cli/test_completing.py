@@ -101,6 +101,19 @@ def test_options_are_offered_once_and_by_their_long_names(settings: Settings) ->
         (("env", "--format", ""), ["dotenv", "github", "json"]),
         (("serve", "--plan", "p"), ["payg", "premium"]),
         (("run", "--optimization-level", ""), ["0", "1", "2", "3"]),
+        (
+            ("run", "--set", "twirling.enable_g"),
+            ["twirling.enable_gates=true", "twirling.enable_gates=false"],
+        ),
+        (
+            ("run", "--set", "twirling.num"),
+            ["twirling.num_randomizations=", "twirling.num_randomizations=auto"],
+        ),
+        (("run", "--set", "resilience.zne.noise"), []),
+        (
+            ("run", "--primitive", "estimator", "--set=resilience.zne.noise"),
+            ["--set=resilience.zne.noise_factors="],
+        ),
         (("completion", ""), ["bash", "zsh", "fish"]),
         (("account", "save", "--region", "u"), ["us-east"]),
     ],

@@ -307,3 +307,13 @@ def test_a_result_is_taken_of_a_service_that_holds(
     assert client.rest.await_job_results("j1") == text
     (request,) = server.requests
     assert request.headers["Prefer"] == "wait=10"
+
+
+@pytest.mark.parametrize(("applied", "asked"), [("wait", 2), ("", 1)])
+def test_a_service_that_holds_no_results_is_asked_once(
+    server: Server, client: Client, applied: str, asked: int
+) -> None:
+    server.script(answer(204, **({"Preference_Applied": applied} if applied else {})))
+    assert client.rest.await_job_results("j1", 3) is None
+    assert client.rest.await_job_results("j2", 3) is None
+    assert [request.headers["Prefer"] for request in server.requests] == ["wait=3"] * asked

@@ -134,8 +134,8 @@ EXPECTED = {
 def test_every_bundled_example_runs(cli: Cli) -> None:
     """All of them in one job, as they are called in help and README."""
     names = list_examples()
-    assert len(names) == 7
-    values = ("--param", "alpha=0.4", "--param", "beta=1.2")
+    assert len(names) == 8
+    values = ("--param", "alpha=0.4", "--param", "beta=1.2", "--param", "theta=0.7")
     ran = cli.data("run", *[f"@{name}" for name in names], *ON_SIMULATOR, *values)
     assert len(ran["pubs"]) == len(names)
     for name, pub in zip(names, ran["pubs"], strict=True):

@@ -60,6 +60,20 @@ def test_a_circuit_that_ran_before_takes_a_post_and_its_result(
         assert not HEAVY.findall(done.stderr)
 
 
+def test_new_values_of_a_known_circuit_need_no_qiskit(cli: Cli) -> None:
+    """Another sweep of the same circuit, from a file and with other axes, in a fresh process."""
+    (cli.folder / "points.csv").write_text("theta\n0\n1\n2\n")
+    estimated = ("@rotation", "--primitive", "estimator", "-O", "Z", "-O", "X")
+    where = ("--local", "--backend", "aer_simulator", "--precision", "0.5", "--json")
+    first = cli.ok("run", *estimated, *where, "--param", "theta=0.5")
+    assert json.loads(first)["data"]["circuit_cache"] in {"hit", "miss"}
+    done = _traced(cli, "run", *estimated, *where, "--params", "points.csv")
+    data = json.loads(done.stdout)["data"]
+    assert data["circuit_cache"] == "hit"
+    assert [len(row) for row in data["pubs"][0]["evs"]] == [3, 3]
+    assert not HEAVY.findall(done.stderr)
+
+
 def _check_requests(relay: Relay, job_id: str) -> None:
     """One submission first, one result last, and between them requests that are held."""
     first, *waits, last = relay.requests

@@ -6,7 +6,14 @@ import pytest
 
 from qrsession.errors import CircuitError, InvalidValueError
 from qrsession.expecting.agreement import Distribution, Measured
-from qrsession.expecting.verdicts import Ground, Verdict, check_observables, failure_of, judge
+from qrsession.expecting.verdicts import (
+    Ground,
+    Verdict,
+    check_observables,
+    failure_of,
+    judge,
+    judge_values,
+)
 from qrsession.expecting.wanted import Expectation, Kind, bound_of, parse_value_expectation
 from qrsession.render.terminal import Terminal
 from qrsession.render.verdicts import verdict_lines
@@ -146,3 +153,17 @@ def test_lines_name_circuits_where_there_are_several() -> None:
 
     assert told("a") == ["holds: "]
     assert told("a", "b", "a") == ["holds: a (pub 0): ", "holds: b: ", "holds: a (pub 2): "]
+
+
+def test_an_estimate_is_judged_where_it_holds_least() -> None:
+    expectation = parse_value_expectation("XX=0.5±0.2", is_estimated=True)
+    values = [Measured(value, 0.01) for value in (0.5, 0.69, 0.25, 0.8, 0.1)]
+    (one,) = (judge_values(expectation, "@bell", values[:1]),)
+    assert (one.holds, one.point) == (True, None)
+    assert judge_values(expectation, "@bell", values[:2]).point == 1
+    worst = judge_values(expectation, "@bell", values, pub=2, job_id="j")
+    assert (worst.holds, worst.point, worst.seen.value) == (False, 4, 0.1)
+    assert worst.claim() == "XX at point 4: 0.100 ± 0.010, expected 0.5 ± 0.2"
+    assert (worst.document()["point"], "point" in one.document()) == (4, False)
+    broken = judge_values(expectation, "@bell", [Measured(math.nan, 0.1), values[4]])
+    assert (broken.holds, broken.point) == (False, 0)

@@ -66,3 +66,21 @@ def test_captions_come_back() -> None:
 def test_damaged_captions_are_told(data: bytes) -> None:
     with pytest.raises(WireFormatError):
         read_captions(data)
+
+
+def test_axes_of_parameters_that_a_circuit_has_not_are_left_out() -> None:
+    a, b = array("d", [1, 1, 1, 2, 2, 2]), array("d", [3, 4, 5] * 2)
+    both = ParameterValues({"a": a, "b": b, "c": array("d", [7] * 6)}, (2, 3))
+    assert both.of(["a", "b", "c"]) is both
+    assert both.of(["a", "b"]).shape == (2, 3)
+    of_a = both.of(["a", "c"])
+    assert (of_a.shape, of_a.nested("a"), of_a.nested("c")) == ((2,), [1.0, 2.0], [7.0, 7.0])
+    assert (both.of(["b"]).shape, both.of(["b"]).nested("b")) == ((3,), [3.0, 4.0, 5.0])
+    assert (both.of(["c"]).shape, both.of(["c"]).at(0)) == ((), {"c": 7.0})
+    assert both.of([]).shape == ()
+    # Points that go along with each other stay, however alike they are.
+    zipped = ParameterValues({"a": array("d", [1, 1]), "b": array("d", [2, 2])}, (2,))
+    assert zipped.of(["a"]).shape == (2,)
+    # And so does an axis along which one of a circuit's own varies with another's.
+    along = ParameterValues({"a": array("d", [1, 2]), "b": array("d", [3, 4])}, (2,))
+    assert along.of(["b"]).nested("b") == [3.0, 4.0]

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrsession.render.counts import counts_text
 from qrsession.render.histogram import histogram_text
 from qrsession.render.terminal import Terminal
 
@@ -114,10 +113,3 @@ def test_every_line_fits_and_every_shot_is_accounted_for(
     tail = next((re.search(r"outcomes?, ([\d,]+) shot", line) for line in lines[-2:-1]), None)
     rest = int(tail[1].replace(",", "")) if tail else 0
     assert shown + rest == sum(counts.values())
-
-
-def test_counts_are_lines_most_frequent_first() -> None:
-    assert counts_text([BELL]) == "00\t511\n11\t498\n01\t12\n10\t3\n"
-    assert counts_text([{"10": 5, "01": 5}]) == "01\t5\n10\t5\n"
-    assert counts_text([{"0 1": 2}, {}, {"1": 1}]) == "0\t0 1\t2\n2\t1\t1\n"
-    assert counts_text([]) == ""

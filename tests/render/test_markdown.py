@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrsession.errors import ServiceUnavailableError
+from qrsession.protocol.typed import BitSamples
+from qrsession.pubs.captions import Caption
+from qrsession.pubs.values import ParameterValues
 from qrsession.render.markdown import (
     MOST_BYTES,
     MOST_RESULTS,
@@ -41,8 +44,8 @@ SESSION = SessionReport(
     idle_s=8.5,
 )
 JOB = JobReport("job-1", "ef677d68", "ibm_fez", "sampler", "Completed", 4.0)
-BELL = SampledPub(1024, {"00": 600, "11": 424}, {})
-VALUES = EstimatedPub([0.5, -0.25], [0.01, 0.02])
+BELL = SampledPub({"meas": BitSamples(b"\0" * 600 + b"\3" * 424, 2, 1024)})
+VALUES = EstimatedPub([0.5, -0.25], [0.01, 0.02], (2,))
 DONE = Recap(SESSION, 0, 75.2, [JobRecap(JOB, ("@bell",), [BELL])])
 
 PAGE = f"""\
@@ -93,7 +96,7 @@ def test_values_are_a_table() -> None:
 
 
 def test_values_beyond_reason_are_summed_up() -> None:
-    many = EstimatedPub([number / 64 for number in range(64)], [0.01] * 64)
+    many = EstimatedPub([number / 64 for number in range(64)], [0.01] * 64, (64,))
     page = recap_markdown(replace(DONE, jobs=[JobRecap(JOB, (), [many])]))
     assert page.count("| 0.01 |") == MOST_VALUES
     assert page.endswith("_32 values more, from 0.5 to 0.984375._\n")
@@ -150,7 +153,7 @@ def test_a_page_has_a_limit_and_says_what_it_leaves_out() -> None:
         JobRecap(
             replace(JOB, job_id="j" * 120, reason="ü" * 1000),
             ("ü" * 1000,) * 9,
-            [SampledPub(1, {format(n, "01000b"): 1 for n in range(40)}, {})] * 60,
+            [SampledPub({"c": BitSamples(bytes(range(125)) * 40, 1000, 40)})] * 60,
         )
     ] * 200
     page = recap_markdown(replace(DONE, jobs=full))
@@ -189,8 +192,10 @@ def test_whatever_a_service_says_the_page_keeps_its_form(text: str) -> None:
         assert len(cells) == len(re.split(r"\|", ours)), line
 
 
-def test_bitstrings_cannot_end_their_block() -> None:
-    page = recap_markdown(replace(DONE, jobs=[JobRecap(JOB, (), [SampledPub(1, {"```": 1}, {})])]))
+def test_names_cannot_end_their_block() -> None:
+    values = ParameterValues({"```": [0.0, 1.0]}, (2,))
+    swept = SampledPub({"c": BitSamples(bytes(2), 1, 1, (2,))}, caption=Caption("a", values))
+    page = recap_markdown(replace(DONE, jobs=[JobRecap(JOB, (), [swept])]))
     assert "\n````text\n```  " in page
     assert page.endswith("\n````\n")
 

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qiskit.primitives import BitArray
 
 from qrsession.codec.tensors import array_to_tensor
 from qrsession.errors import UsageError, WireFormatError
 from qrsession.results.programs import read_items
+from qrsession.results.pubs import SampledPub
 
 pytestmark = pytest.mark.fast
 
@@ -20,10 +22,15 @@ def result(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"schema_version": "v2.0", "data": data, "metadata": {}, **more}
 
 
+def pub_of(document: dict[str, Any]) -> SampledPub:
+    (item,) = read_items(document)
+    return SampledPub(item)
+
+
 def test_bit_0_is_on_the_right_and_the_last_register_first() -> None:
     low = [[True, False], [True, False], [False, False]]
     up = [[False, True, True], [True, False, False], [False, False, False]]
-    (item,) = read_items(result({"low": low, "up": up}))
+    item = pub_of(result({"low": low, "up": up}))
     assert item.counts == {"000 00": 1, "001 01": 1, "110 01": 1}
     assert item.registers["low"] == {"01": 2, "00": 1}
     assert list(item.registers["low"]) == ["01", "00"]
@@ -34,7 +41,7 @@ def test_flips_of_each_point_are_undone() -> None:
     """Two points of three shots each; the second has its bit 1 flipped."""
     bits = [[[0, 1], [0, 1], [1, 1]], [[0, 0], [1, 0], [0, 1]]]
     flips = [[[0, 0]], [[0, 1]]]
-    (item,) = read_items(
+    item = pub_of(
         result(
             {
                 "measurement_flips.c": np.array(flips, dtype=bool),
@@ -45,11 +52,33 @@ def test_flips_of_each_point_are_undone() -> None:
         )
     )
     assert item.counts == {"10": 3, "11": 2, "00": 1}
+    assert [point.counts for point in item.points()] == [
+        {"10": 2, "11": 1},
+        {"10": 1, "11": 1, "00": 1},
+    ]
+
+
+def test_randomizations_of_a_sampler_are_shots() -> None:
+    """The first axis, where the client that sent the job says so; points stay what they are."""
+    rng = np.random.default_rng(5)
+    bits = rng.integers(0, 2, (4, 3, 2, 9)).astype(bool)
+    flips = rng.integers(0, 2, (4, 3, 1, 9)).astype(bool)
+    arrays = {"c": bits, "measurement_flips.c": flips}
+    said = {"post_processor": {"twirling": True}}
+    whole = pub_of(result(arrays, semantic_role="sampler_v2", passthrough_data=said))
+    raw = pub_of(result(arrays, passthrough_data=said))
+    assert (whole.shape, whole.shots_at_point) == ((3,), 8)
+    assert (raw.shape, raw.shots_at_point) == ((4, 3), 2)
+    undone = BitArray.from_bool_array(
+        (bits ^ flips).transpose(1, 0, 2, 3).reshape(3, 8, 9)[..., ::-1]
+    )
+    assert whole.samples["c"].packed == undone.array.tobytes()
+    assert whole.counts == raw.counts == undone.get_counts()
 
 
 def test_registers_without_bits_count_shots() -> None:
     empty = np.zeros((2, 5, 0), dtype=bool)
-    (item,) = read_items(result({"c": empty}))
+    item = pub_of(result({"c": empty}))
     assert item.counts == {"": 10}
 
 

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from qrsession.circuits.sources import Source, read_sources
+from qrsession.circuits.sources import Source, SourceFormat, read_sources
 from qrsession.client.transport import Call, Reply
 from qrsession.errors import (
     JobNotFoundError,
     RequestRefusedError,
 )
+from qrsession.options import Options
 from qrsession.protocol.instances import account_of_crn
+from qrsession.pubs.assignments import parse_values
+from qrsession.pubs.observable_lists import read_observables
+from qrsession.pubs.values import ParameterValues
 from qrsession.service import RuntimeService
 from qrsession.submission.once import tag_once
 from qrsession.submission.patience import Patience
@@ -61,6 +65,37 @@ def test_a_key_is_of_one_account_at_any_of_its_instances(request_once: RunReques
     assert tag_of(request_once, [bell], CRN.format("me", "there")) == mine
     assert tag_of(request_once, [bell], CRN.format("you", "here")) != mine
     assert account_of_crn(None) == account_of_crn("my-instance") == ""
+
+
+@pytest.mark.fast
+def test_jobs_of_earlier_versions_are_found() -> None:
+    """Their tags are what they were: of a key and of all that could be asked for then."""
+    source = Source("a", b"OPENQASM 3.0;", SourceFormat.QASM3)
+    plain = RunRequest([source], shots=10, once="k")
+    assert tag_of(plain, [source], None) == "qrs-2oxdmsrf3n3zm7crgxqmcrzznl"
+    options = Options(max_execution_time=5, environment={"job_tags": ["x"], "private": True})
+    values = ParameterValues.single({"a": 0.5})
+    bound = RunRequest([source], once="k", values=values, options=options)
+    assert tag_of(bound, [source], None) == "qrs-2afltrtiz3v2xoldcsve54nslp"
+
+
+@pytest.mark.fast
+def test_all_that_makes_a_job_makes_its_tag() -> None:
+    source = Source("a", b"OPENQASM 3.0;", SourceFormat.QASM3)
+    wish = RunRequest(
+        [source], primitive="estimator", once="k", observables=read_observables(["ZZ"])
+    )
+    others = [
+        replace(wish, observables=read_observables(["ZZ", "XX"])),
+        replace(wish, observables=read_observables(["0.5*ZZ"])),
+        replace(wish, precision=0.1),
+        replace(wish, values=parse_values(["a=0:1:3"])),
+        replace(wish, values=parse_values(["a=0:1:4"])),
+        replace(wish, options=Options(resilience_level=2)),
+        replace(wish, options=Options(resilience={"zne_mitigation": True})),
+    ]
+    tags = {tag_of(one, [source], None) for one in (wish, *others)}
+    assert len(tags) == len(others) + 1
 
 
 def test_a_job_that_is_to_exist_once_is_not_made_again_when_it_was_deleted(

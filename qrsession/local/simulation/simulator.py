@@ -113,21 +113,26 @@ class Simulator:
             yield outcomes
 
     def _run_ideal(self, wanted: Wanted) -> Iterator[Outcomes]:
-        circuit, values, shots, seed = wanted.circuit, wanted.values, wanted.shots, wanted.seed
-        aer, width = self._aer, circuit.num_clbits
-        circuit = narrowed(circuit)
+        shots, seed = wanted.shots, wanted.seed
+        aer, width = self._aer, wanted.circuit.num_clbits
+        circuit = narrowed(wanted.circuit)
+        # The rows are those of the whole circuit; what was left out may have had parameters.
+        columns = {parameter: i for i, parameter in enumerate(wanted.circuit.parameters)}
+        values = wanted.values[:, [columns[parameter] for parameter in circuit.parameters]]
         one_by_one = is_dynamic(circuit)
         if one_by_one:
             aer, circuit = self._whole, guarded(circuit)
-        for start in range(0, len(values), 1 if one_by_one else _POINTS_AT_ONCE):
-            rows = values[start : start + (1 if one_by_one else _POINTS_AT_ONCE)]
+        # Without parameters Aer knows of one point, however many there are.
+        at_once = 1 if one_by_one or not circuit.parameters else _POINTS_AT_ONCE
+        for start in range(0, len(values), at_once):
+            rows = values[start : start + at_once]
             part_seed = derive_seed(seed, start)
-            if one_by_one or len(rows) == 1:
+            if len(rows) == 1:
                 bound = circuit.assign_parameters(rows[0]) if rows.size else circuit
                 results = self._execute(aer, bound, None, shots, part_seed)
             else:
                 binds = {name: rows[:, i] for i, name in enumerate(circuit.parameters)}
-                results = self._execute(aer, circuit, binds or None, shots, part_seed)
+                results = self._execute(aer, circuit, binds, shots, part_seed)
                 if _shares_shots(results):
                     results = [
                         self._execute(

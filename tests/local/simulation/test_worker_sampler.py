@@ -17,6 +17,7 @@ from qiskit.quantum_info import random_unitary
 from qrsession.codec import decode, encode
 from qrsession.errors import JobFailedError, QrsessionError
 from qrsession.local.devices.device import MAX_SHOTS
+from qrsession.local.simulation.circuits.preparing import prepared
 from qrsession.local.simulation.programs.sampling import sample
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.protocol import faults
@@ -200,6 +201,39 @@ def test_points_of_a_sweep_share_no_shots(simulator: Simulator, is_dynamic: bool
     first, second = [set(samples) for samples in data["c"]["samples"]]
     assert len(first) == len(second) == 3000
     assert not first & second
+
+
+def test_points_without_parameters_are_run_each(simulator: Simulator) -> None:
+    """A pub may have a shape and no parameters: then its points differ by their shots alone."""
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure_all()
+    tree = sample(
+        {
+            "pubs": [[sent(circuit), encode(np.empty((2, 3, 0))), 40]],
+            "version": 2,
+            "support_qiskit": True,
+        },
+        simulator,
+        7,
+    )
+    bits = decode(json.loads(json.dumps(tree)))[0].data.meas
+    assert bits.shape == (2, 3)
+    shots = [tuple(bits[point].get_bitstrings()) for point in np.ndindex(2, 3)]
+    assert {shot for point in shots for shot in point} == {"00", "11"}
+    assert len(set(shots)) == 6
+
+
+def test_values_of_what_is_left_out_go_to_nothing_else(simulator: Simulator) -> None:
+    """A qubit that only waits is not simulated, and the time that it waits is a parameter."""
+    waits, turns = Parameter("a"), Parameter("b")
+    circuit = QuantumCircuit(2, 1)
+    circuit.delay(waits, 1, "dt")
+    circuit.rx(turns, 0)
+    circuit.measure(0, 0)
+    (outcomes,) = simulator.run(prepared(circuit), np.array([[8, math.pi]]), 20, 7)
+    assert outcomes.bits.tolist() == [[True]]
 
 
 def test_pubs_and_neighbouring_jobs_share_no_shots(simulator: Simulator) -> None:

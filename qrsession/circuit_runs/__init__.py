@@ -1,0 +1,1 @@
+"""Bare circuits on a backend, for programs that know ``backend.run`` and no primitives."""

@@ -1,0 +1,217 @@
+"""Files with values of parameters: JSON, CSV and NPZ, told by what they hold.
+
+JSON has ``{"theta": [0, 0.5, 1], "phi": 0.3}``, an NPZ file an array for each parameter: all of one
+shape, which is that of the points, or single numbers, which hold for all points. In CSV the first
+line has the names and each further one is a point.
+"""
+
+import csv
+import io
+import json
+import sys
+from array import array
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from qrsession.errors import InvalidValueError
+from qrsession.pubs.npz import read_npz
+from qrsession.pubs.numbers import parse_number
+from qrsession.pubs.values import MOST_VALUES, ParameterValues, check_finite, check_size
+
+LARGEST_FILE_BYTES = 2**28
+STANDARD_INPUT = "-"
+_MOST_DIMENSIONS = 32
+_ZIP_MAGIC = b"PK"
+_NPY_MAGIC = b"\x93NUMPY"
+_ADVICE = (
+    'Give JSON {"theta": [0, 0.5]}, CSV with names in its first line, or an NPZ file of arrays.'
+)
+_Columns = dict[str, tuple["array[float]", tuple[int, ...]]]
+
+
+def read_value_file(name: str) -> ParameterValues:
+    """Read a file with values of parameters, or standard input (``-``).
+
+    Raises:
+        InvalidValueError: It cannot be read, or holds something else.
+    """
+    try:
+        if name == STANDARD_INPUT and sys.stdin is not None:
+            data = sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1)
+        else:
+            with Path(name).open("rb") as file:
+                # A pipe or a device does not know its size.
+                data = file.read(LARGEST_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidValueError(
+            f"{name} cannot be read: {reason}.", advice=_ADVICE, details={"path": name}
+        ) from error
+    return parse_value_file(data, name)
+
+
+def parse_value_file(data: bytes, name: str) -> ParameterValues:
+    """Read values of parameters from the bytes of a file, which tell what it holds.
+
+    Args:
+        data: JSON, CSV or NPZ.
+        name: What the user calls the file, for messages.
+
+    Raises:
+        InvalidValueError: It holds something else; the message says where.
+    """
+    if len(data) > LARGEST_FILE_BYTES:
+        _refuse(name, f"it has more than {LARGEST_FILE_BYTES // 2**20} MiB")
+    try:
+        values = _of_one_shape(_read_columns(data))
+    except UnicodeDecodeError:
+        _refuse(name, "it is neither text in UTF-8 nor an NPZ file")
+    except InvalidValueError as error:
+        _refuse(name, error.message.rstrip("."), error.advice)
+    except ValueError as problem:
+        _refuse(name, str(problem))
+    check_finite(values, name)
+    return values
+
+
+def _read_columns(data: bytes) -> _Columns:
+    if data.startswith(_ZIP_MAGIC):
+        return read_npz(data)
+    if data.startswith(_NPY_MAGIC):
+        raise ValueError("a single array has no name; save it with numpy.savez(theta=...)")
+    text = data.removeprefix(BOM_UTF8).decode()
+    if not text.strip():
+        raise ValueError("it is empty")
+    return _read_json(text) if text.lstrip()[0] in "{[" else _read_csv(text)
+
+
+def _of_one_shape(columns: _Columns) -> ParameterValues:
+    if not columns:
+        raise ValueError("it has no parameter")
+    shaped = {name: shape for name, (_, shape) in columns.items() if shape}
+    first, shape = next(iter(shaped.items()), ("", ()))
+    for name, other in shaped.items():
+        if other != shape:
+            raise ValueError(f"{first} has values of the shape {shape}, {name} of {other}")
+    check_size(shape, len(columns))
+    points = ParameterValues({}, shape).num_points
+    return ParameterValues(
+        {name: numbers if own else numbers * points for name, (numbers, own) in columns.items()},
+        shape,
+    )
+
+
+def _read_json(text: str) -> _Columns:
+    try:
+        document = json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {error.lineno}: it is no JSON: {error.msg}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(document, dict):
+        raise ValueError("it has values without names")  # noqa: TRY004 - the file, not the caller
+    return {name: _read_nested(name, value) for name, value in document.items()}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
+    return found
+
+
+def _read_nested(name: str, value: Any) -> tuple["array[float]", tuple[int, ...]]:
+    shape: list[int] = []
+    level = value
+    while isinstance(level, list):
+        shape.append(len(level))
+        if len(shape) > _MOST_DIMENSIONS:
+            raise ValueError(f"{name} has more than {_MOST_DIMENSIONS} axes")
+        level = level[0] if level else None
+    numbers = array("d", _flat(name, value, tuple(shape)))
+    return numbers, tuple(shape)
+
+
+def _flat(name: str, value: Any, shape: tuple[int, ...]) -> Iterator[float]:
+    """Yield the numbers of nested lists in C order, and refuse lists that are no rectangle."""
+    if not shape:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            what = "a list" if isinstance(value, list) else json.dumps(value)[:40]
+            raise ValueError(f"{name} has {what} where a number should be")
+        try:
+            yield float(value)
+        except OverflowError:
+            raise ValueError(f"{name} has too large a number") from None
+        return
+    if not isinstance(value, list) or len(value) != shape[0]:
+        raise ValueError(f"the lists of {name} are of different lengths")
+    for entry in value:
+        yield from _flat(name, entry, shape[1:])
+
+
+def _read_csv(text: str) -> _Columns:
+    header = text.lstrip().partition("\n")[0]
+    delimiter = "\t" if "\t" in header and "," not in header else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    names: list[str] = []
+    columns: list[array[float]] = []
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells):
+                continue
+            if not names:
+                names = _header(cells)
+                columns = [array("d") for _ in names]
+                continue
+            if len(cells) != len(names):
+                raise ValueError(
+                    f"line {reader.line_num} has {len(cells)} cells, and the first {len(names)}"
+                )
+            for name, column, cell in zip(names, columns, cells, strict=True):
+                column.append(_read_cell(cell, name, reader.line_num))
+            if len(columns[0]) * len(columns) > MOST_VALUES:
+                raise ValueError(f"it has more than {MOST_VALUES} values")
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: it is no CSV: {error}") from None
+    return {name: (column, (len(column),)) for name, column in zip(names, columns, strict=True)}
+
+
+def _header(cells: list[str]) -> list[str]:
+    if not all(cells):
+        raise ValueError(
+            "a column has no name in the first line (pandas: write it with index=False)"
+        )
+    for name in cells:
+        if cells.count(name) > 1:
+            raise ValueError(f"the column {name!r} is there twice")
+    if all(map(_is_number, cells)):
+        raise ValueError("its first line has numbers in place of the parameters' names")
+    return cells
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_cell(cell: str, name: str, line: int) -> float:
+    try:
+        # Programs write plain numbers, and people pi/2.
+        return parse_number(cell)
+    except ValueError as problem:
+        raise ValueError(f"line {line}, column {name}: {problem}") from None
+
+
+def _refuse(name: str, why: str, advice: str | None = None) -> NoReturn:
+    raise InvalidValueError(
+        f"{name} has no values of parameters: {why}.",
+        advice=advice or _ADVICE,
+        details={"path": name},
+    ) from None

@@ -1,0 +1,32 @@
+"""Samples for people: a histogram of each pub, and of a sweep the shares from point to point."""
+
+from collections.abc import Sequence
+
+from qrsession.render.histogram import histogram_text
+from qrsession.render.terminal import Style, Terminal, clean
+from qrsession.results.pubs import SampledPub
+
+
+def samples_view(pubs: Sequence[SampledPub], terminal: Terminal) -> str:
+    """Return the samples of each pub, most frequent outcome first; bit 0 is on the right."""
+    parts = [_one(pub, terminal) for pub in pubs]
+    if len(parts) > 1:
+        parts = [
+            f"{_title(index, pub, terminal)}\n{part}"
+            for index, (pub, part) in enumerate(zip(pubs, parts, strict=True))
+        ]
+    return "\n".join(parts)
+
+
+def _one(pub: SampledPub, terminal: Terminal) -> str:
+    if not pub.shape:
+        return histogram_text([pub.counts], terminal)
+    # Imported here because most results are of single points.
+    from qrsession.render.sweep_counts import sweep_text  # noqa: PLC0415
+
+    return sweep_text(pub, terminal)
+
+
+def _title(index: int, pub: SampledPub, terminal: Terminal) -> str:
+    name = "" if pub.caption is None else clean(pub.caption.file)
+    return terminal.paint(f"pub {index}  {name}".rstrip(), Style.STRONG)

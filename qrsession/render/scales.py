@@ -1,0 +1,72 @@
+"""Round numbers for axes, and numbers as axes and tables show them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_STEPS = (1, 2, 2.5, 5, 10)
+# Beyond these powers of ten numbers are written with an exponent.
+_SMALLEST_POWER, _LARGEST_POWER = -4, 6
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis: where it begins and ends, and where it bears numbers."""
+
+    low: float
+    high: float
+    ticks: Sequence[float]
+    labels: Sequence[str]
+
+    def place(self, value: float) -> float:
+        """Return where a value lies: 0 at the beginning, 1 at the end."""
+        return (value - self.low) / (self.high - self.low)
+
+
+def scale_of(low: float, high: float, most_ticks: int, *, is_widened: bool = False) -> Scale:
+    """Return an axis with round numbers.
+
+    Args:
+        low: The least value.
+        high: The greatest one, above it; their difference is finite.
+        most_ticks: How many numbers there may be, about.
+        is_widened: Whether the axis begins and ends with round numbers.
+    """
+    rough = (high - low) / max(most_ticks - 1, 1)
+    power = math.floor(math.log10(rough))
+    step = next(m for m in _STEPS if m * 10.0**power >= rough * (1 - 1e-9)) * 10.0**power
+    first = (math.floor if is_widened else math.ceil)(low / step - 1e-9 * (not is_widened))
+    last = (math.ceil if is_widened else math.floor)(high / step + 1e-9 * (not is_widened))
+    ticks = [number * step for number in range(first, last + 1)]
+    if is_widened:
+        low, high = ticks[0], ticks[-1]
+    largest = max(abs(low), abs(high))
+    if not 10.0**_SMALLEST_POWER <= largest < 10.0**_LARGEST_POWER:
+        written = ([f"{tick:.{digits}g}" for tick in ticks] for digits in range(4, 18))
+        labels = next((one for one in written if len(set(one)) == len(one)), [])
+        labels = labels or [repr(tick) for tick in ticks]
+    else:
+        exact = (d for d in range(12) if math.isclose(round(step, d), step, rel_tol=1e-6))
+        decimals = next(exact, 12)
+        # Rounded first: there is no -0.
+        labels = [f"{round(tick, decimals) + 0.0:.{decimals}f}" for tick in ticks]
+    return Scale(low, high, ticks, labels)
+
+
+def short(value: float) -> str:
+    """Return a number with as many digits as a person reads."""
+    return f"{value:.4g}"
+
+
+def span(values: Sequence[float], number: str = "{:.4g}") -> str:
+    """Return the least and the greatest of values, ``"0.1 to 0.5"``; one if they are equal."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return "no number"
+    low, high = number.format(min(finite)), number.format(max(finite))
+    return low if low == high else f"{low} to {high}"
+
+
+def number_of(number: int, noun: str) -> str:
+    """Return a number of things: ``"1,024 shots"``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
