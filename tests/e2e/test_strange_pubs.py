@@ -72,8 +72,8 @@ PUBS: dict[str, tuple[Callable[[Any], Any], str, str]] = {
     ),
     "a complex value": (
         lambda mode: Sampler(mode=mode).run([(turned(), [1j])]),
-        "invalid_circuit",
-        "not 'complex'",
+        "invalid_type",
+        "complex",
     ),
     "no value": (
         lambda mode: Sampler(mode=mode).run([turned()]),
