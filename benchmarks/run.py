@@ -18,7 +18,7 @@ from pathlib import Path
 # Run as a file, this folder is on the path, and the one that its modules are named from is not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import capacity, device_rows, ends, iterations, noise, shell_rows, venvs
+from benchmarks import capacity, device_rows, ends, iterations, noise, shell_rows, sizes, venvs
 from benchmarks.circuit_files import new_circuit
 from benchmarks.ends import Home
 from benchmarks.timing import Limit, Pair, Row, in_turn, measure, table
@@ -38,6 +38,7 @@ NAMES = (
     noise.NAME,
     *iterations.LOOP_NAMES,
     *iterations.PEER_NAMES,
+    *sizes.NAMES,
 )
 
 
@@ -162,6 +163,18 @@ def _iteration_rows(stack: ExitStack, own: Path, work: Path, wanted: set[str]) -
     return chosen
 
 
+def _size_rows(stack: ExitStack, own: Path, work: Path, wanted: set[str]) -> list[Row]:
+    """Return the rows of sizes and of noise that are wanted."""
+    if wanted.isdisjoint({noise.NAME, *sizes.NAMES}):
+        return []
+    both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
+    homes = [stack.enter_context(one) for one in both]
+    rows = [] if wanted.isdisjoint(sizes.NAMES) else sizes.size_rows(*homes)
+    if noise.NAME in wanted:
+        rows += stack.enter_context(noise.noise_row(*homes))
+    return rows
+
+
 def main() -> None:
     """Prepare, measure, and print the table."""
     arguments = _arguments()
@@ -192,11 +205,8 @@ def main() -> None:
             alone, peer = (stack.enter_context(one) for one in both)
             port = stack.enter_context(ends.emulator(peer, is_noisy=True))
             chosen.append(capacity.peer_row(alone, peer, port))
-        if noise.NAME in wanted:
-            both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
-            homes = [stack.enter_context(one) for one in both]
-            chosen += stack.enter_context(noise.noise_row(*homes))
         chosen += _iteration_rows(stack, own, work, wanted)
+        chosen += _size_rows(stack, own, work, wanted)
         measured = []
         for row in chosen:
             if row.name in wanted:

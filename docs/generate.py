@@ -5,11 +5,13 @@ They stand between marks: ``<!-- generated: NAME -->`` and ``<!-- end -->``.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from docs.library_page import public_classes
+from docs.options_page import older_options, option_tables
 from qrsession.cli.grammar import Command, Parameter, read_grammar
 from qrsession.cli.topics import (
     EXEC_CODES,
@@ -202,7 +204,7 @@ def _schema(name: str) -> dict[str, Any]:
     return found
 
 
-SECTIONS = {
+SECTIONS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "exit-codes": exit_codes,
     "exit-codes-of-exec": exit_codes_of_exec,
@@ -211,6 +213,9 @@ SECTIONS = {
     "events": events,
     "data": data_of_commands,
     "objects": objects,
+    "library": lambda: public_classes(_table),
+    "options": lambda: option_tables(_table),
+    "older-options": lambda: older_options(_table),
 }
 _SECTION = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -5,7 +5,8 @@
     QrsessionError                        internal_error        1
     ├── UsageError                        usage                 2
     │   ├── InvalidValueError             invalid_value         2   also ValueError
-    │   │   └── InvalidTypeError          invalid_type          2   also TypeError
+    │   │   ├── InvalidTypeError          invalid_type          2   also TypeError
+    │   │   └── UnknownOptionError        unknown_option        2   also AttributeError
     │   ├── CircuitError                  invalid_circuit       2   also ValueError
     │   └── RequestRefusedError           request_refused       2
     ├── NotAuthorizedError                not_authorized        3
@@ -97,6 +98,15 @@ class InvalidTypeError(InvalidValueError, TypeError):
     """
 
     code = "invalid_type"
+
+
+class UnknownOptionError(InvalidValueError, AttributeError):
+    """There is no option of that name. The message has the nearest one, ``details`` the path.
+
+    It is an ``AttributeError`` too, since options are set and read as attributes.
+    """
+
+    code = "unknown_option"
 
 
 class CircuitError(UsageError, ValueError):

@@ -1,30 +1,39 @@
-"""`RuntimeJob`: a job at the service."""
+"""`RuntimeJob`: a job at the service.
+
+All that can be asked of a job stands in one module, longer than most, since it is one interface:
+that of ``RuntimeJobV2``.
+"""
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from qrsession.errors import (
-    JobCancelledError,
-    JobFailedError,
-    LimitReachedError,
-    NotFinishedError,
-    ServiceUnavailableError,
+from qrsession.errors import LimitReachedError, NotFinishedError, ServiceUnavailableError
+from qrsession.job_details import (
+    backend_of,
+    decoded_by,
+    failure_details,
+    inputs_of,
+    properties_of,
+    raise_without_result,
+    register,
 )
-from qrsession.money.going_on import after_end
 from qrsession.money.paying import settle
 from qrsession.protocol import faults
 from qrsession.protocol.models import JobCreated, JobMetrics, JobRecord, JobRequest
 from qrsession.protocol.routes import LONGEST_HOLD_S
-from qrsession.protocol.status import FINAL_JOB_STATUSES, RAN_TOO_LONG_STATUS, JobStatus
+from qrsession.protocol.status import FINAL_JOB_STATUSES, JobStatus
 from qrsession.protocol.typed import is_program_result, parse_result
 from qrsession.service import RuntimeService
 from qrsession.state.entries import JobEntry
 from qrsession.tags import is_own_tag, without_own_tag
 from qrsession.verbs.reports import UNKNOWN_STATUS
 from qrsession.waiting.single import Deadline, OnLost, Waiting
+
+if TYPE_CHECKING:
+    from qrsession.backend import Backend
 
 # What qiskit-ibm-runtime and the primitives of Qiskit call the states.
 _QISKIT_STATUS = {
@@ -41,23 +50,34 @@ OnChange = Callable[[JobRecord], None]
 class RuntimeJob:
     """A job: its state, its result, and what it used.
 
-    Made by a primitive's ``run``, by `Session.run`, or by `RuntimeService.job`.
+    Made by a primitive's ``run``, by `Session.run`, or by `RuntimeService.job`. It is one of
+    Qiskit's ``BasePrimitiveJob``, and has what ``RuntimeJobV2`` of qiskit-ibm-runtime has.
 
     Args:
         service: The service that runs it.
         record: What is known of it.
-        decoder: Makes the result of the service's text, in place of our own decoder.
+        decoder: Makes the result of the service's text, in place of our own decoder: see
+            `result`.
     """
+
+    ERROR: ClassVar[str] = _QISKIT_STATUS[JobStatus.FAILED]
+    JOB_FINAL_STATES: ClassVar[tuple[str, ...]] = tuple(
+        _QISKIT_STATUS[status]
+        for status in (JobStatus.COMPLETED, JobStatus.CANCELLED, JobStatus.FAILED)
+    )
 
     def __init__(
         self,
         service: RuntimeService,
         record: JobRecord,
-        decoder: Callable[[str], Any] | None = None,
+        decoder: Any = None,
     ) -> None:
         self._service = service
         self._record = record
         self._decoder = decoder
+        self._backend: Backend | None = None
+        self._properties: dict[str, Any] | None = None
+        register(RuntimeJob)
 
     @classmethod
     def of_submission(
@@ -72,6 +92,7 @@ class RuntimeJob:
             session_id=request.session_id,
             tags=request.tags,
             private=request.private,
+            runtime=request.runtime,
         )
         return cls(service, record)
 
@@ -112,18 +133,81 @@ class RuntimeJob:
         return list(without_own_tag(self._record.tags))
 
     @property
+    def primitive_id(self) -> str:
+        """The program that it runs, as `primitive`, by its name in qiskit-ibm-runtime."""
+        return self._record.program_id
+
+    @property
     def creation_date(self) -> datetime | None:
-        """When it was created, UTC."""
+        """When it was created, UTC. The service is asked where that is not known yet."""
+        if self._record.created is None:
+            self._ask()
         return self._record.created
+
+    @property
+    def private(self) -> bool:
+        """Whether the service shows its inputs to nobody, and its result once."""
+        return self._record.private
+
+    @property
+    def image(self) -> str:
+        """The image of the runtime that it asked for, ``name:tag``; empty for the service's own."""
+        return self._record.runtime or ""
+
+    @property
+    def instance(self) -> str | None:
+        """The CRN of the instance that runs it, None where none is named."""
+        return self._service.instance
+
+    @property
+    def usage_estimation(self) -> dict[str, float | None]:
+        """What it may use: ``quantum_seconds``, None where the service says nothing."""
+        if self._record.estimated_running_time_s is None:
+            self._ask()
+        return {"quantum_seconds": self._record.estimated_running_time_s}
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What it was sent, asked for each time: circuits, observables and values as objects.
+
+        Its ``"pubs"`` is a list of ``[circuit, values, shots]``, or of ``[circuit, observables,
+        values, precision]``. A service shows no inputs of a private job. Imports Qiskit.
+        """
+        return inputs_of(self._service, self.job_id())
 
     @property
     def service(self) -> RuntimeService:
         """The service that runs it."""
         return self._service
 
-    def backend(self) -> str | None:
-        """Return the name of its backend."""
-        return self._record.backend
+    def backend(self, timeout: float | None = None) -> "Backend | None":  # noqa: ARG002 - as there
+        """Return its backend as Qiskit sees it, built once; its name is ``record().backend``.
+
+        Args:
+            timeout: Taken as by qiskit-ibm-runtime; the backend is known without waiting.
+
+        Raises:
+            BackendNotFoundError: The account has it no more.
+        """
+        if self._backend is None:
+            if self._record.backend is None:
+                self._ask()
+            self._backend = backend_of(self._service, self._record)
+        return self._backend
+
+    def properties(self, *, refresh: bool = False) -> dict[str, Any] | None:
+        """Return its backend's properties as they were when it ran, or else was created.
+
+        Args:
+            refresh: Whether the service is asked again; else once.
+
+        Returns:
+            The document of the API, with ``qubits``, ``gates`` and ``last_update_date``; None for a
+            simulator that has none. Source: ``properties`` in the API reference.
+        """
+        if self._properties is None or refresh:
+            self._properties = properties_of(self._service, self._record, self._measured())
+        return self._properties
 
     def record(self) -> JobRecord:
         """Return what was last known of it, without asking."""
@@ -134,6 +218,10 @@ class RuntimeJob:
         if self._record.status not in FINAL_JOB_STATUSES:
             self._record = self._service.client.get_job(self.job_id())
         return self._record
+
+    def _ask(self) -> None:
+        """Ask the service whatever state is known, for what a new job's record has not."""
+        self._record = self._service.client.get_job(self.job_id())
 
     def look(self, hold_s: int = 0) -> bool:
         """Ask the service once, and return whether it is one that holds such questions.
@@ -186,6 +274,7 @@ class RuntimeJob:
     def wait_for_final_state(
         self,
         timeout: float | None = None,
+        poll_interval: float | None = None,
         *,
         on_change: OnChange | None = None,
         on_lost: OnLost | None = None,
@@ -196,6 +285,9 @@ class RuntimeJob:
 
         Args:
             timeout: The longest to wait, in seconds; None: as long as it takes.
+            poll_interval: The least time between two questions, in seconds; None: 0.1 in a session
+                and 0.5 outside, and longer with time. A service that holds questions is asked at
+                once.
             on_change: Called with what is known whenever the state has changed.
             on_lost: Called with a sentence when the service goes out of reach.
 
@@ -203,13 +295,14 @@ class RuntimeJob:
             WaitTimeoutError: The time ran out; the job goes on.
             ServiceUnavailableError: The service stayed out of reach.
         """
-        self._wait(self._waiting(timeout, on_lost), on_change)
+        self._wait(self._waiting(timeout, on_lost, poll_interval), on_change)
         settle(self._service, self._record)
         return self._record
 
     def await_result_text(
         self,
         timeout: float | None = None,
+        poll_interval: float | None = None,
         *,
         on_change: OnChange | None = None,
         on_lost: OnLost | None = None,
@@ -218,13 +311,19 @@ class RuntimeJob:
 
         Arguments and errors are those of `wait_for_final_state` and of `result_text`.
         """
-        waiting = self._waiting(timeout, on_lost)
+        waiting = self._waiting(timeout, on_lost, poll_interval)
         self._wait(waiting, on_change)
         return waiting.ask(self.result_text, self._service.reconnect)
 
-    def _waiting(self, timeout_s: float | None, on_lost: OnLost | None) -> Waiting:
-        in_session = self.session_id is not None
-        return Waiting(Deadline(timeout_s), in_session=in_session, on_lost=on_lost)
+    def _waiting(
+        self, timeout_s: float | None, on_lost: OnLost | None, least_pause_s: float | None
+    ) -> Waiting:
+        return Waiting(
+            Deadline(timeout_s),
+            in_session=self.session_id is not None,
+            on_lost=on_lost,
+            least_pause_s=least_pause_s or 0.0,
+        )
 
     def _wait(self, waiting: Waiting, on_change: OnChange | None) -> None:
         while self._record.status not in FINAL_JOB_STATUSES:
@@ -244,7 +343,8 @@ class RuntimeJob:
     def result(
         self,
         timeout: float | None = None,
-        decoder: Callable[[str], Any] | None = None,
+        decoder: Any = None,
+        poll_interval: float | None = None,
     ) -> Any:
         """Wait for its result and return it: for a primitive, Qiskit's ``PrimitiveResult``.
 
@@ -254,7 +354,9 @@ class RuntimeJob:
 
         Args:
             timeout: The longest to wait, in seconds.
-            decoder: Makes the result of the service's text, in place of the job's own.
+            decoder: Makes the result of the service's text, in place of the job's own: a function
+                of it, an object with a method ``decode``, or several, one after another.
+            poll_interval: As in `wait_for_final_state`.
 
         Raises:
             JobFailedError: It failed, or exceeded its maximum execution time.
@@ -265,13 +367,16 @@ class RuntimeJob:
         text = self.held_result_text(timeout)
         if text is None:
             spent_s = time.monotonic() - began_s
-            text = self.await_result_text(None if timeout is None else max(timeout - spent_s, 0.0))
+            left_s = None if timeout is None else max(timeout - spent_s, 0.0)
+            text = self.await_result_text(left_s, poll_interval)
         decoder = decoder or self._decoder
         if decoder is not None:
-            return decoder(text)
+            return decoded_by(decoder, text)
         from qrsession.codec import decode, decode_program_result  # noqa: PLC0415 - of Qiskit
 
         document = parse_result(text)
+        # It may be tens of megabytes, and so is what is made of it.
+        del text
         if is_program_result(document):
             return decode_program_result(document)
         return decode(document)
@@ -306,33 +411,13 @@ class RuntimeJob:
         """
         record = self.refresh()
         settle(self._service, record)
-        details = _failure_details(record)
-        advice = after_end(self._service, record)
-        if record.status == JobStatus.FAILED or record.reason_code == faults.RAN_TOO_LONG:
-            reason = record.reason or RAN_TOO_LONG_STATUS
-            code = f" (code {record.reason_code})" if record.reason_code else ""
-            raise JobFailedError(
-                f"Job {record.job_id} failed: {reason.rstrip('.')}{code}.",
-                advice=advice or record.reason_solution,
-                details=details,
-            )
-        if record.status == JobStatus.CANCELLED:
-            why = f": {record.reason}" if record.reason else "."
-            raise JobCancelledError(
-                f"Job {record.job_id} was cancelled{why}", advice=advice, details=details
-            )
-        if record.status not in FINAL_JOB_STATUSES:
-            raise NotFinishedError(
-                f"Job {record.job_id} is not finished: it is {record.status.lower()}.",
-                advice=f"Wait for it: qrsession result {record.job_id} --wait",
-                details=details,
-            )
+        raise_without_result(self._service, record)
         text = self._service.client.get_job_results(record.job_id)
         if text is None:
             raise NotFinishedError(
                 f"Job {record.job_id} is completed, but the service has no result of it.",
                 advice="The result of a private job can be read once.",
-                details=details,
+                details=failure_details(record),
             )
         return text
 
@@ -344,14 +429,27 @@ class RuntimeJob:
         """
         self._service.client.cancel_job(self.job_id())
 
-    def metrics(self) -> JobMetrics:
-        """Return when it was created, ran and finished, and what it used."""
-        return self._service.client.get_job_metrics(self.job_id())
+    def metrics(self) -> dict[str, Any]:
+        """Return what the service measured, by the names of its API.
 
-    def usage(self) -> float:
-        """Return what it used, in QPU seconds; 0 while that is not settled."""
-        usage = self.metrics().usage
-        return usage.qpu_charge_time_s if usage.is_complete else 0.0
+        ``timestamps``: when it was ``created``, ``running`` and ``finished``, in UTC as text, None
+        where that has not come; ``usage``: ``qpu_charge_time_seconds``, and whether they are final
+        (``status`` is ``complete``); ``circuits_execution_time_ns``, ``caller``,
+        ``qiskit_version``.
+        """
+        return self._measured().to_wire()
+
+    def usage(self, *, partial: bool = False) -> float:
+        """Return what it used, in QPU seconds; 0 while that is not settled.
+
+        Args:
+            partial: Whether to return what is known while it is not settled.
+        """
+        usage = self._measured().usage
+        return usage.qpu_charge_time_s if usage.is_complete or partial else 0.0
+
+    def _measured(self) -> JobMetrics:
+        return self._service.client.get_job_metrics(self.job_id())
 
     def logs(self) -> str:
         """Return what it logged."""
@@ -376,13 +474,3 @@ class RuntimeJob:
         if self._record.reason_code == faults.RAN_TOO_LONG:
             status = JobStatus.FAILED
         return _QISKIT_STATUS[status]
-
-
-def _failure_details(record: JobRecord) -> dict[str, Any]:
-    return {
-        "job_id": record.job_id,
-        "session_id": record.session_id,
-        "status": record.status,
-        "reason": record.reason,
-        "reason_code": record.reason_code,
-    }

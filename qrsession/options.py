@@ -4,36 +4,57 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from qrsession.errors import InvalidTypeError, InvalidValueError
-from qrsession.protocol.bounds import LONGEST_COST_S, LONGEST_TAG, MOST_TAGS
+from qrsession.errors import InvalidTypeError, InvalidValueError, UnknownOptionError
+from qrsession.option_spellings import RENAMED
+from qrsession.option_tree import (
+    ALL,
+    OWN,
+    Branch,
+    as_plain,
+    assignments,
+    copied,
+    drop,
+    entry_at,
+    found_at,
+    is_table,
+    names_at,
+    put,
+    read_old,
+)
+from qrsession.protocol.bounds import LONGEST_TAG, MOST_TAGS
 from qrsession.protocol.models import JobRequest
 from qrsession.protocol.options import (
     OPTIONS_OF,
-    RESILIENCE_LEVELS,
-    Field,
-    Table,
     check_options,
     merged,
     to_wire,
+    unknown_option,
     without_empty,
 )
 
-OPTIMIZATION_LEVELS = (0, 1, 2, 3)
 _EXPERIMENTAL = "experimental"
 # A name and a tag, each of letters and digits with a sign between two of them at most.
 _IMAGE = re.compile(r"[a-zA-Z0-9]+([/._-][a-zA-Z0-9]+)*:[a-zA-Z0-9]+([._-][a-zA-Z0-9]+)*", re.ASCII)
 # One of the service's eight is this package's own: the tag by which a lost reply is looked up.
 MOST_USER_TAGS = MOST_TAGS - 1
-
-ENVIRONMENT: Table = {
-    "job_tags": Field(str, many="list", nullable=True),
-    "private": Field(bool, nullable=True),
-    "log_level": Field(str, choices=("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")),
+# What this package itself acts on.
+_DEFAULTS: Mapping[tuple[str, ...], Any] = {
+    ("environment", "job_tags"): (),
+    ("environment", "private"): False,
+    ("environment", "log_level"): "WARNING",
 }
 
 
 class Options:
     """The options of `Sampler` and `Estimator`, one tree for both.
+
+    Set and read them as arguments, as attributes (``options.resilience.zne.noise_factors = (1, 3,
+    5)``), or many at once (``options.update(default_shots=100)``). Each is checked when it is set;
+    what belongs to the other primitive is refused when a job is sent. What is not set is None and
+    left to the service. docs/reference/options.md lists them all. What older programs write is
+    taken where it has an equal today, such as ``execution={"shots": 100}``.
+
+    A primitive copies the options that it is given. So do assignments: no two trees share a table.
 
     Args:
         optimization_level: 0 to 3: transpile each circuit once for the session, at this level.
@@ -50,9 +71,13 @@ class Options:
             "EstimatorOptions" in the API reference.
 
     Raises:
-        InvalidValueError: An option is unknown, or its value is out of bounds.
+        UnknownOptionError: There is no such option (an ``AttributeError`` too); the message has
+            its path and the nearest name.
+        InvalidValueError: A value is out of bounds, or an option of older programs has no equal.
         InvalidTypeError: A value is of the wrong type.
     """
+
+    _values: dict[str, Any]
 
     def __init__(
         self,
@@ -64,23 +89,106 @@ class Options:
         environment: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> None:
-        _check_level("optimization_level", optimization_level, OPTIMIZATION_LEVELS)
-        _check_level("resilience_level", resilience_level, RESILIENCE_LEVELS)
-        _check_whole("seed_transpiler", seed_transpiler, 0, 2**63 - 1)
-        _check_whole("max_execution_time", max_execution_time, 1, LONGEST_COST_S)
-        for name, value in fields.items():
-            _check_field(name, value)
-        _check_experimental(fields.get(_EXPERIMENTAL, {}))
-        self.optimization_level = optimization_level
-        self.resilience_level = resilience_level
-        self.seed_transpiler = seed_transpiler
-        self.max_execution_time = max_execution_time
-        self.environment = _checked_environment(environment or {})
-        self.fields = fields
+        vars(self)["_values"] = {}
+        own = {
+            "optimization_level": optimization_level,
+            "resilience_level": resilience_level,
+            "seed_transpiler": seed_transpiler,
+            "max_execution_time": max_execution_time,
+            "environment": environment,
+        }
+        # Older programs may say in `fields` what has its place among these today.
+        self.update({name: value for name, value in own.items() if value is not None} | fields)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            # Asked for by `copy` and `pickle` while there is nothing yet.
+            raise AttributeError(name)
+        return self.read((name,))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.write((name,), value)
+
+    def __delattr__(self, name: str) -> None:
+        self.unset((name,))
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *names_at(())]
 
     def __repr__(self) -> str:
-        given = {name: value for name, value in vars(self).items() if value not in (None, (), {})}
-        return f"Options({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+        return f"Options({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return self._values == other._values if isinstance(other, Options) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # they change
+
+    def __copy__(self) -> "Options":
+        return self.copy()
+
+    def copy(self) -> "Options":
+        """Return options of their own with the same set."""
+        return Options(**copied(self._values))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is set as nested dicts, from which ``Options(**it)`` makes the same."""
+        found: dict[str, Any] = copied(self._values)
+        return found
+
+    def update(self, others: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
+        """Set several options and keep the rest, table by table; all of them or none.
+
+        Args:
+            others: A dict of options, nested or not.
+            fields: The same as arguments; they go before it.
+
+        Raises:
+            InvalidValueError: As the class. Nothing is changed then.
+        """
+        values = copied(self._values)
+        for name, given in (*_by_name(others or {}).items(), *fields.items()):
+            for path, value in assignments((name,), given):
+                before = found_at(values, path)
+                is_put_over = isinstance(before, Mapping) and isinstance(value, Mapping)
+                _set(values, path, merged(before, value) if is_put_over else value)
+        vars(self)["_values"] = values
+
+    def read(self, path: tuple[str, ...]) -> Any:
+        """Return what is set at a path, a `Branch` for a table, None where nothing is set."""
+        is_old, found = read_old(self, path)
+        if is_old:
+            return found
+        if is_table(path):
+            return Branch(self, path)
+        found = found_at(self._values, path)
+        return _DEFAULTS.get(path) if found is None else found
+
+    def write(self, path: tuple[str, ...], value: Any) -> None:
+        """Set what is at a path; a table is replaced as a whole."""
+        values = copied(self._values)
+        if isinstance(value, Mapping) and path not in RENAMED and is_table(path):
+            drop(values, path)
+        for at, part in assignments(path, value):
+            _set(values, at, part)
+        vars(self)["_values"] = values
+
+    def unset(self, path: tuple[str, ...]) -> None:
+        """Leave an option, or a table of them, to the service again."""
+        path = RENAMED.get(path, path)
+        entry_at(path)
+        values = copied(self._values)
+        drop(values, path)
+        vars(self)["_values"] = values
+
+    def to_dict_at(self, path: tuple[str, ...]) -> dict[str, Any]:
+        """Return what is set in a table, the tree's own dict."""
+        found = found_at(self._values, path)
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The primitives' own options, those that are set."""
+        return {name: value for name, value in self._values.items() if name not in OWN}
 
     @classmethod
     def of(cls, options: "Options | Mapping[Any, Any] | None") -> "Options":
@@ -111,10 +219,11 @@ class Options:
             backend=backend,
             params=params,
             session_id=session_id,
-            log_level=self.environment["log_level"],
+            log_level=self.environment.log_level,
             cost_s=self.max_execution_time,
-            tags=self.environment["job_tags"],
-            private=self.environment["private"],
+            # Held against the bounds again: a list may have grown since it was set.
+            tags=check_tags(self.environment.job_tags),
+            private=self.environment.private,
             runtime=self._experimental.get("image"),
         )
 
@@ -128,14 +237,15 @@ class Options:
             InvalidValueError: A field belongs to the other primitive.
         """
         table = OPTIONS_OF[primitive]
-        check_options(self.fields, table)
+        self._check_for(primitive)
         level = {} if self.resilience_level is None else {"resilience_level": self.resilience_level}
-        if self.fields or level:
+        fields = self.fields
+        if fields or level:
             # Imported here because most jobs have no options, and a command must start fast.
             from qrsession.protocol.combinations import check_combination  # noqa: PLC0415
 
-            check_combination(primitive, {"options": self.fields, **level}, "options")
-        known = {name: value for name, value in self.fields.items() if name != _EXPERIMENTAL}
+            check_combination(primitive, {"options": fields, **level}, "options")
+        known = {name: value for name, value in fields.items() if name != _EXPERIMENTAL}
         over = {name: value for name, value in self._experimental.items() if name in table}
         new = {
             name: value
@@ -144,9 +254,21 @@ class Options:
         }
         return without_empty(merged(to_wire(known, table), over) | {_EXPERIMENTAL: new})
 
+    def _check_for(self, primitive: str) -> None:
+        try:
+            check_options(self.fields, OPTIONS_OF[primitive])
+        except UnknownOptionError as error:
+            path = error.details["path"]
+            (other,) = OPTIONS_OF.keys() - {primitive}
+            raise InvalidValueError(
+                f"The {primitive} has no option {path!r}; the {other} has it.",
+                advice="Leave it out, or give the two primitives options of their own.",
+                details={"path": path},
+            ) from error
+
     @property
     def _experimental(self) -> Mapping[str, Any]:
-        given = self.fields.get(_EXPERIMENTAL)
+        given = self._values.get(_EXPERIMENTAL)
         return given if isinstance(given, Mapping) else {}
 
 
@@ -177,26 +299,42 @@ def _by_name(options: Mapping[Any, Any]) -> dict[str, Any]:
     return dict(options)
 
 
+def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Set one option, checked by itself."""
+    top = path[0]
+    value = as_plain(path, value)
+    if top in OWN and value is None:
+        drop(values, path)
+        return
+    nested: Any = value
+    for name in reversed(path):
+        nested = {name: nested}
+    if top in OWN:
+        check_options(nested, OWN)
+    elif top == _EXPERIMENTAL:
+        _check_experimental(nested[top])
+    else:
+        _check_field(top, nested[top])
+    if path == ("environment", "job_tags"):
+        check_tags(value)
+    put(values, path, value)
+
+
 def _check_field(name: str, value: Any) -> None:
     """Accept what either primitive does; which of them it is for is not known yet."""
     tables = [table for table in OPTIONS_OF.values() if name in table]
+    if not tables:
+        raise unknown_option(f"options.{name}", name, ALL)
     refusals = []
-    for table in tables or [OPTIONS_OF["sampler"] | OPTIONS_OF["estimator"]]:
+    for table in tables:
         try:
             check_options({name: value}, table)
         except InvalidValueError as refusal:
             refusals.append(refusal)
         else:
             return
-    raise refusals[0]
-
-
-def _checked_environment(environment: Mapping[str, Any]) -> dict[str, Any]:
-    check_options(environment, ENVIRONMENT, "environment")
-    checked = {"log_level": "WARNING", "private": False, **environment}
-    checked["job_tags"] = check_tags(environment.get("job_tags") or ())
-    checked["private"] = bool(checked["private"])
-    return checked
+    # A wrong value of one says more than that the other has no such option.
+    raise next((one for one in refusals if not isinstance(one, UnknownOptionError)), refusals[-1])
 
 
 def _check_experimental(value: Any) -> None:
@@ -207,16 +345,3 @@ def _check_experimental(value: Any) -> None:
         raise InvalidValueError(
             f"experimental.image is {image!r}; it must be of the form name:tag."
         )
-
-
-def _check_level(name: str, value: int | None, allowed: tuple[int, ...]) -> None:
-    _check_whole(name, value, allowed[0], allowed[-1])
-
-
-def _check_whole(name: str, value: Any, low: int, high: int) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidTypeError(f"{name} must be a whole number, not {value!r}.")
-    if not low <= value <= high:
-        raise InvalidValueError(f"{name} is {value}; it must be {low} to {high}.")

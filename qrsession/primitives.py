@@ -4,10 +4,8 @@ Source: ``qiskit.primitives.BaseSamplerV2`` and ``BaseEstimatorV2``; "Get starte
 in IBM's guides.
 """
 
-import math
 import threading
-from collections.abc import Iterable, Mapping
-from numbers import Integral, Real
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from qiskit import QuantumCircuit
@@ -16,6 +14,7 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
+from qiskit.providers import BackendV2
 
 from qrsession.backend import Backend
 from qrsession.circuits.isa import foreign_term, is_dynamic, register_problem
@@ -26,18 +25,23 @@ from qrsession.circuits.sources import Source, SourceFormat, Transpilation
 from qrsession.codec import circuits_to_qpy, decode, encode
 from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
 from qrsession.job import RuntimeJob
+from qrsession.job_details import register
 from qrsession.options import Options
+from qrsession.pub_forms import (
+    FORM_OF,
+    apart,
+    check_precision,
+    check_shots,
+    coerced,
+    listed_pubs,
+)
 from qrsession.service import RuntimeService, service_of
-from qrsession.session import Session
+from qrsession.session import Session, current_session
 from qrsession.submission.submit import submit
 
 _PROGRAM_VERSION = 2
+register(RuntimeJob)
 _NAME = "the circuit"
-_FORMS = {
-    SamplerPub: "A pub is (circuit, parameter values, shots); the last two may be left out.",
-    EstimatorPub: "A pub is (circuit, observables, parameter values, precision); the last two may "
-    "be left out.",
-}
 
 
 class _Primitive:
@@ -45,11 +49,17 @@ class _Primitive:
 
     Args:
         mode: A `Session`, a `Batch`, or a backend (then each job stands alone).
-        options: `Options`, or a dict of its arguments.
+            None: the session whose ``with`` block this is in.
+        options: `Options`, or a dict of its arguments; the primitive has a copy.
         session: An older spelling of ``mode``.
+        backend: Another.
+
+    Raises:
+        InvalidTypeError: The mode is something else, such as a backend of another package.
     """
 
     program_id: ClassVar[str]
+    version: ClassVar[int] = _PROGRAM_VERSION
 
     def __init__(
         self,
@@ -57,45 +67,75 @@ class _Primitive:
         options: Options | Mapping[str, Any] | None = None,
         *,
         session: Session | None = None,
+        backend: "Backend | str | None" = None,
     ) -> None:
-        if mode is not None and session is not None:
-            raise InvalidValueError("Give mode or session, not both: they are the same.")
-        self._session, self._service, self._backend = _resolve(session or mode)
-        self._built = mode if isinstance(mode, Backend) else None
-        self.options = Options.of(options)
-        self._prepares: Preparation | None = None
-        self._transpiled: dict[bytes, tuple[QuantumCircuit, bool]] = {}
-        self._lock = threading.Lock()
+        given = [one for one in (mode, session, backend) if one is not None]
+        if len(given) > 1:
+            raise InvalidValueError(
+                "Give one of mode, session and backend: they are the same.",
+                advice="Write mode=session, or mode=backend.",
+            )
+        where = given[0] if given else current_session()
+        self._session, self._service, self._backend = _resolve(where)
+        self._built = where if isinstance(where, Backend) else None
+        self._options = Options.of(options).copy()
+        self._preparations: dict[Transpilation, Preparation] = {}
+        self._transpiled: dict[tuple[Transpilation, bytes], tuple[QuantumCircuit, bool]] = {}
+        # Fitting asks for the backend.
+        self._lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        where = self._session or self._backend
+        return f"<{type(self).__name__}(mode={where!r}, options={self._options!r})>"
+
+    @property
+    def options(self) -> Options:
+        """Its options, its own: set them as attributes, or assign others, which are copied."""
+        return self._options
+
+    @options.setter
+    def options(self, options: Options | Mapping[str, Any] | None) -> None:
+        self._options = Options.of(options).copy()
 
     @property
     def session(self) -> Session | None:
         """The session that its jobs run in, None in job mode."""
         return self._session
 
-    def backend(self) -> str:
-        """Return the name of the backend that its jobs run on."""
-        return self._backend
+    @property
+    def mode(self) -> Session | None:
+        """The session or the batch that its jobs run in, None in job mode."""
+        return self._session
+
+    def backend(self) -> Backend:
+        """Return the backend that its jobs run on, asked for once."""
+        return self._device()
+
+    def _check_open(self) -> None:
+        if self._session is not None:
+            self._session.check_open()
 
     def _submit(self, pubs: list[Any], extra: Mapping[str, Any]) -> RuntimeJob:
         params = {
             "pubs": encode(pubs),
-            "options": encode(self.options.for_primitive(self.program_id)),
+            "options": encode(self._options.for_primitive(self.program_id)),
             "version": _PROGRAM_VERSION,
             "support_qiskit": True,
             **extra,
         }
         if self._session is not None:
-            return self._session.submit(self.program_id, params, self.options)
-        request = self.options.to_request(self.program_id, params, backend=self._backend)
+            return self._session.submit(self.program_id, params, self._options)
+        request = self._options.to_request(self.program_id, params, backend=self._backend)
         return RuntimeJob.of_submission(self._service, request, submit(self._service, request))
 
     def _device(self) -> Backend:
         """Return the backend with its target: the session's, the mode's own, or asked for once."""
         if self._session is not None:
             return self._session.device()
-        if self._built is None:
-            self._built = self._service.backend(self._backend)
-        return self._built
+        with self._lock:
+            if self._built is None:
+                self._built = self._service.backend(self._backend)
+            return self._built
 
     def _fitted(self, circuit: QuantumCircuit, values: BindingsArray) -> QuantumCircuit:
         """Return the circuit that is sent, held against what the backend runs.
@@ -104,7 +144,7 @@ class _Primitive:
         that the command line uses too.
         """
         with self._lock:
-            if self.options.optimization_level is None:
+            if self._options.optimization_level is None:
                 fitted = circuit
                 has_free_angles = self._device().instruction_set.check(circuit, _NAME)
             else:
@@ -120,33 +160,38 @@ class _Primitive:
 
     @property
     def _decouples(self) -> bool:
-        decoupling = self.options.fields.get("dynamical_decoupling") or {}
-        return bool(decoupling.get("enable"))
+        return bool(self._options.dynamical_decoupling.enable)
 
     def _transpile(self, circuit: QuantumCircuit) -> tuple[QuantumCircuit, bool]:
         """Return a circuit of the backend's, and whether angles in it depend on parameters."""
         source = Source(_NAME, circuits_to_qpy([circuit]), SourceFormat.QPY)
-        if source.data not in self._transpiled:
+        key = self._transpilation(), source.data
+        if key not in self._transpiled:
             (prepared,) = self._preparation().prepare(source)
-            self._transpiled[source.data] = decode(prepared.wire), prepared.has_free_angles
-        return self._transpiled[source.data]
+            self._transpiled[key] = decode(prepared.wire), prepared.has_free_angles
+        return self._transpiled[key]
+
+    def _transpilation(self) -> Transpilation:
+        """Return how the options, as they are now, want circuits to be made fit."""
+        where = self._session or self._device()
+        return Transpilation(
+            self._options.optimization_level,
+            self._options.seed_transpiler,
+            where.use_fractional_gates,
+        )
 
     def _preparation(self) -> Preparation:
-        if self._prepares is None:
+        transpilation = self._transpilation()
+        if transpilation not in self._preparations:
             if self._session is not None:
                 session_id = self._session.session_id
                 place = Place.of_session(self._service, session_id, self._backend)
-                use_fractional_gates = self._session.use_fractional_gates
             else:
                 place = Place.of_documents(self._service, self._device().documents)
-                use_fractional_gates = self._device().use_fractional_gates
-            transpilation = Transpilation(
-                self.options.optimization_level,
-                self.options.seed_transpiler,
-                use_fractional_gates,
+            self._preparations[transpilation] = Preparation(
+                place, transpilation, build=self._device
             )
-            self._prepares = Preparation(place, transpilation, build=self._device)
-        return self._prepares
+        return self._preparations[transpilation]
 
 
 class Sampler(_Primitive, BaseSamplerV2):
@@ -158,12 +203,22 @@ class Sampler(_Primitive, BaseSamplerV2):
 
     program_id = "sampler"
 
-    def run(self, pubs: Any, *, shots: int | None = None) -> RuntimeJob:
+    def run(
+        self,
+        pubs: Any = None,
+        parameter_values: Any = None,
+        *,
+        shots: int | None = None,
+        circuits: Any = None,
+    ) -> RuntimeJob:
         """Run pubs: circuits, or tuples of circuit, parameter values and shots.
 
         Args:
-            pubs: A list of pubs; one bare circuit will do.
+            pubs: A list of pubs; one pub, or one bare circuit, will do.
+            parameter_values: As programs from before the pubs have them: values for each circuit
+                of a list, or for the one circuit.
             shots: The shots of pubs that name none; None: ``default_shots``, else 4096.
+            circuits: An older spelling of ``pubs``.
 
         Raises:
             CircuitError: A circuit measures nothing, or has parameters without values.
@@ -171,24 +226,28 @@ class Sampler(_Primitive, BaseSamplerV2):
             InvalidTypeError: A pub holds something of the wrong type.
             SessionClosedError: The session takes no more jobs.
         """
-        shots = _checked_shots(shots)
-        coerced = []
-        for pub in _as_list(pubs):
-            sampler_pub = _coerced(SamplerPub, pub, shots)
+        self._check_open()
+        shots = check_shots(shots)
+        given = _one_of(pubs, circuits)
+        if parameter_values is not None:
+            given = apart(given, parameter_values)
+        sent = []
+        for pub in listed_pubs(given, FORM_OF[SamplerPub]):
+            sampler_pub = coerced(SamplerPub, pub, shots)
             if not measures(sampler_pub.circuit):
                 raise no_measurement(_NAME)
             problem = register_problem(sampler_pub.circuit)
             if problem:
                 raise unfit_register(_NAME, problem)
-            coerced.append(
+            sent.append(
                 SamplerPub(
                     self._fitted(sampler_pub.circuit, sampler_pub.parameter_values),
                     sampler_pub.parameter_values,
-                    shots=_checked_shots(sampler_pub.shots),
+                    shots=check_shots(sampler_pub.shots),
                     validate=False,
                 )
             )
-        return self._submit(coerced, {})
+        return self._submit(sent, {})
 
 
 class Estimator(_Primitive, BaseEstimatorV2):
@@ -200,13 +259,25 @@ class Estimator(_Primitive, BaseEstimatorV2):
 
     program_id = "estimator"
 
-    def run(self, pubs: Any, *, precision: float | None = None) -> RuntimeJob:
+    def run(
+        self,
+        pubs: Any = None,
+        observables: Any = None,
+        parameter_values: Any = None,
+        *,
+        precision: float | None = None,
+        circuits: Any = None,
+    ) -> RuntimeJob:
         """Run pubs: tuples of circuit, observables, parameter values and precision.
 
         Args:
-            pubs: A list of pubs.
+            pubs: A list of pubs; one pub will do.
+            observables: As programs from before the pubs have them: one for each circuit of a
+                list, or those of the one circuit.
+            parameter_values: Likewise.
             precision: The standard error aimed at by pubs that name none; None:
                 ``default_precision``, else 0.015625.
+            circuits: An older spelling of ``pubs``.
 
         Raises:
             CircuitError: A circuit has parameters without values, or observables do not fit it.
@@ -214,27 +285,31 @@ class Estimator(_Primitive, BaseEstimatorV2):
             InvalidTypeError: A pub holds something of the wrong type.
             SessionClosedError: The session takes no more jobs.
         """
-        precision = _checked_precision(precision)
-        coerced = []
-        for pub in _as_list(pubs):
-            estimator_pub = _coerced(EstimatorPub, pub, precision)
+        self._check_open()
+        precision = check_precision(precision)
+        given = _one_of(pubs, circuits)
+        if observables is not None or parameter_values is not None:
+            given = apart(given, observables, parameter_values)
+        sent = []
+        for pub in listed_pubs(given, FORM_OF[EstimatorPub]):
+            estimator_pub = coerced(EstimatorPub, pub, precision)
             self._check_observables(estimator_pub.observables)
             circuit = self._fitted(estimator_pub.circuit, estimator_pub.parameter_values)
             observables = estimator_pub.observables
             # Who brings a circuit that was laid out before has laid its observables out, too.
             if circuit is not estimator_pub.circuit and circuit.layout is not None:
                 observables = observables.apply_layout(circuit.layout)
-            coerced.append(
+            sent.append(
                 EstimatorPub(
                     circuit,
                     observables,
                     estimator_pub.parameter_values,
-                    precision=_checked_precision(estimator_pub.precision),
+                    precision=check_precision(estimator_pub.precision),
                     validate=False,
                 )
             )
-        level = self.options.resilience_level
-        return self._submit(coerced, {} if level is None else {"resilience_level": level})
+        level = self._options.resilience_level
+        return self._submit(sent, {} if level is None else {"resilience_level": level})
 
     def _check_observables(self, observables: ObservablesArray) -> None:
         if observables.size == 0:
@@ -248,6 +323,12 @@ class Estimator(_Primitive, BaseEstimatorV2):
             )
 
 
+def _one_of(pubs: Any, circuits: Any) -> Any:
+    if pubs is not None and circuits is not None:
+        raise InvalidValueError("Give pubs or circuits, not both: they are the same.")
+    return circuits if pubs is None else pubs
+
+
 def _resolve(mode: Any) -> tuple[Session | None, RuntimeService, str]:
     """Return the session, the service and the backend's name that a mode stands for."""
     if isinstance(mode, Session):
@@ -256,71 +337,13 @@ def _resolve(mode: Any) -> tuple[Session | None, RuntimeService, str]:
         return None, service_of(mode) or RuntimeService(), mode.name
     if isinstance(mode, str):
         return None, RuntimeService(), mode
+    kind = "None" if mode is None else type(mode).__name__
+    advice = "Open one: Session(backend=...), and give it as mode=session."
+    if isinstance(mode, BackendV2):
+        name = str(mode.name)
+        advice = f"{kind} is of another package. Name the service's: mode={name!r}."
+    elif hasattr(mode, "session_id"):
+        advice = f"{kind} is of another package. Take it up: Session.from_id(session_id, service)."
     raise InvalidTypeError(
-        f"A primitive needs a session, a batch or a backend, not {type(mode).__name__}.",
-        advice="Open one: Session(backend=...), and give it as mode=session.",
+        f"A primitive needs a session, a batch or a backend, not {kind}.", advice=advice
     )
-
-
-def _as_list(pubs: Any) -> list[Any]:
-    """Return the pubs as a list.
-
-    Raises:
-        InvalidTypeError: They are no collection.
-        InvalidValueError: There is none: a job that measures nothing is paid for all the same.
-    """
-    # Programs from before the pubs hand over a bare circuit.
-    if isinstance(pubs, QuantumCircuit):
-        return [pubs]
-    if isinstance(pubs, str) or not isinstance(pubs, Iterable):
-        raise InvalidTypeError(f"Pubs must be a list of pubs, not {type(pubs).__name__}.")
-    found = list(pubs)
-    if not found:
-        raise InvalidValueError("There is no pub to run.", advice="Give one at least.")
-    return found
-
-
-def _coerced(kind: Any, pub: Any, default: float | None) -> Any:
-    """Make a pub of what stands for one, with errors of ours in place of Qiskit's."""
-    # Else Qiskit trips over what it takes for a circuit, with an AttributeError.
-    circuit = pub[0] if isinstance(pub, tuple | list) and pub else getattr(pub, "circuit", pub)
-    if not isinstance(circuit, QuantumCircuit):
-        raise InvalidTypeError(
-            f"A pub's circuit must be QuantumCircuit, not {type(circuit).__name__}."
-        )
-    try:
-        return kind.coerce(pub, default)
-    except (TypeError, ValueError) as error:
-        # Whoever catches what Qiskit's own primitives raise catches it here.
-        ours = InvalidTypeError if isinstance(error, TypeError) else CircuitError
-        raise ours(
-            f"A pub cannot be read: {str(error).rstrip('.')}.", advice=_FORMS[kind]
-        ) from error
-
-
-def _checked_shots(shots: Any) -> int | None:
-    """Return shots as a plain number, which JSON knows; None where there are none."""
-    if shots is None:
-        return None
-    if isinstance(shots, bool) or not isinstance(shots, Integral):
-        raise InvalidTypeError(f"shots must be a whole number, not {shots!r}.")
-    found = int(shots)
-    if found < 1:
-        raise InvalidValueError(f"shots is {found}; it must be at least 1.")
-    return found
-
-
-def _checked_precision(precision: Any) -> float | None:
-    """Return a precision as a number that JSON knows, None where there is none."""
-    if precision is None:
-        return None
-    is_number = isinstance(precision, Real) and not isinstance(precision, bool)
-    if not is_number:
-        raise InvalidTypeError(f"precision must be a number, not {precision!r}.")
-    found = float(precision)
-    if not 0 < found < math.inf:
-        raise InvalidValueError(
-            f"precision is {found}; it must be above 0, and finite.",
-            advice="It is the standard error that is wanted; an exact value takes endless shots.",
-        )
-    return precision if isinstance(precision, int | float) else found

@@ -4,18 +4,20 @@ Source: "Introduction to execution modes" and "Run jobs in a session" in IBM's g
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from qrsession.accounts.placement import Wants
+from qrsession.callbacks import Callback, call_back
 from qrsession.errors import InvalidValueError, SessionClosedError
 from qrsession.job import RuntimeJob
 from qrsession.money.budgets import longest_with
 from qrsession.money.going_on import at_session_end
 from qrsession.options import Options
 from qrsession.protocol.models import SessionRecord, SessionRequest
-from qrsession.protocol.options import OPTIONS_OF
+from qrsession.protocol.options import OPTIONS_OF, merged
 from qrsession.protocol.status import SessionMode, SessionState
 from qrsession.service import BackendDocuments, RuntimeService, service_of
 from qrsession.session_arguments import check_longest, name_of, parse_max_time, service_for
@@ -31,13 +33,16 @@ if TYPE_CHECKING:
 # What the primitives expect beside pubs; without the second, results come untyped.
 _DEFAULT_INPUTS = {"version": 2, "support_qiskit": True}
 
+_current: "ContextVar[Session | None]" = ContextVar("current session", default=None)
+
 
 class Session:
     """A session: exclusive, prioritised use of one backend for jobs that follow each other.
 
     It starts when its first job starts; data used in it, such as transpiled circuits, is cached.
     Making one asks the service for it, which costs nothing until a job runs. As a context manager
-    it is closed at the end, whatever happened inside. Threads may share it.
+    it is closed at the end, whatever happened inside, and a primitive that is made inside without
+    a mode runs in it. Threads may share it.
 
     Args:
         service: The service; None: the one that the backend belongs to, if known, else the one of
@@ -58,6 +63,8 @@ class Session:
     # Whether circuits may be transpiled to gates with an angle that takes time.
     use_fractional_gates: bool | None
     _device: "Backend | None"
+    # The session around this one's ``with`` block.
+    _outer: "Session | None" = None
 
     def __init__(
         self,
@@ -94,7 +101,7 @@ class Session:
         # What needs no request first: nothing is asked of anyone for a call that cannot succeed.
         max_time_s = parse_max_time(max_time)
         name = name_of(backend)
-        service = service_for(service, backend)
+        service = service_for(service, backend, type(self).__name__)
         service.choose_instance(Wants(name))
         longest_s = check_longest(max_time_s, service, is_needed=entering.budget_s is not None)
         name = name or service.least_busy()
@@ -159,12 +166,15 @@ class Session:
         self._record = record
         self._is_closed = record.state == SessionState.CLOSED
         self._device = None
+        self._lock = threading.Lock()
         self.use_fractional_gates = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._session_id!r}, backend={self._backend!r})>"
 
     def __enter__(self) -> Self:
+        self._outer = _current.get()
+        _current.set(self)
         return self
 
     def __exit__(
@@ -173,6 +183,8 @@ class Session:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        _current.set(self._outer)
+        self._outer = None
         self.close()
 
     @property
@@ -208,19 +220,20 @@ class Session:
         Raises:
             InvalidValueError: Fractional gates are asked for, and the backend has none.
         """
-        if self._device is None:
-            self._device = self._service.build_backend(
-                self.documents(), use_fractional_gates=self.use_fractional_gates
-            )
-        return self._device
+        with self._lock:
+            if self._device is None:
+                self._device = self._service.build_backend(
+                    self.documents(), use_fractional_gates=self.use_fractional_gates
+                )
+            return self._device
 
     def run(
         self,
         program_id: str,
         inputs: Mapping[str, Any],
         options: Options | Mapping[str, Any] | None = None,
-        result_decoder: Callable[[str], Any] | None = None,
-        callback: Callable[[str, Any], None] | None = None,
+        result_decoder: Any = None,
+        callback: Callback | None = None,
     ) -> RuntimeJob:
         """Run a program of the service in this session.
 
@@ -228,9 +241,13 @@ class Session:
             program_id: ``sampler`` or ``estimator``.
             inputs: The program's parameters, such as ``{"pubs": [...]}``, with Qiskit's objects
                 or as JSON.
-            options: Options of the job: maximum execution time, tags, and so on.
-            result_decoder: Makes the job's result of the service's text, in place of our own.
-            callback: Called once with the job's id and its result, when that is there.
+            options: Options of the job: maximum execution time, tags, and so on. For a primitive
+                they may have its own too; what ``inputs["options"]`` says goes before these.
+            result_decoder: Makes the job's result of the service's text, in place of our own: see
+                `RuntimeJob.result`.
+            callback: Called once with the job's id and its result, when that is there, in a
+                thread of its own; a program does not end before. It is not called for a job that
+                fails or is cancelled, which is logged, as is what it raises itself.
 
         Raises:
             CircuitError: A circuit is not made of the backend's instructions.
@@ -238,14 +255,15 @@ class Session:
         """
         from qrsession.codec import encode  # noqa: PLC0415 - the room of Qiskit
 
+        self.check_open()
+        options = Options.of(options)
         if program_id in OPTIONS_OF:
             self._check_pubs(program_id, inputs.get("pubs"))
-        missing = dict(_DEFAULT_INPUTS) if program_id in OPTIONS_OF else {}
-        params = encode({**inputs, **{k: v for k, v in missing.items() if k not in inputs}})
-        submitted = self.submit(program_id, params, Options.of(options))
+            inputs = _with_defaults(program_id, inputs, options)
+        submitted = self.submit(program_id, encode(dict(inputs)), options)
         job = RuntimeJob(self._service, submitted.record(), result_decoder)
         if callback is not None:
-            _call_back(job, callback)
+            call_back(job, callback)
         return job
 
     def _check_pubs(self, program_id: str, pubs: Any) -> None:
@@ -260,16 +278,24 @@ class Session:
         Raises:
             SessionClosedError: The session takes no more jobs.
         """
+        self.check_open()
+        request = options.to_request(
+            program_id, params, backend=self._backend, session_id=self._session_id
+        )
+        return RuntimeJob.of_submission(self._service, request, submit(self._service, request))
+
+    def check_open(self) -> None:
+        """Raise where it was closed here, before anything is asked of anyone.
+
+        Raises:
+            SessionClosedError: It was.
+        """
         if self._is_closed:
             error = SessionClosedError(
                 f"The session {self._session_id} is closed.",
                 details={"session_id": self._session_id},
             )
             raise at_session_end(self._service, self._session_id, error)
-        request = options.to_request(
-            program_id, params, backend=self._backend, session_id=self._session_id
-        )
-        return RuntimeJob.of_submission(self._service, request, submit(self._service, request))
 
     def close(self) -> None:
         """Take no more jobs; those queued run to their end. Closing twice is no error.
@@ -326,6 +352,9 @@ class Session:
             "activated_at": record.activated_at,
             "mode": record.mode,
             "usage_time": record.elapsed_time_s,
+            "timestamps": [
+                {"status": state, "timestamp": when} for state, when in record.timestamps
+            ],
         }
 
     def usage(self) -> float | None:
@@ -342,8 +371,20 @@ class Batch(Session):
     mode = SessionMode.BATCH
 
 
-def _call_back(job: RuntimeJob, callback: Callable[[str, Any], None]) -> None:
-    def deliver() -> None:
-        callback(job.job_id(), job.result())
+def current_session() -> Session | None:
+    """Return the session whose ``with`` block this is in, None outside of any."""
+    return _current.get()
 
-    threading.Thread(target=deliver, name=f"callback of {job.job_id()}", daemon=True).start()
+
+def _with_defaults(
+    program_id: str, inputs: Mapping[str, Any], options: Options
+) -> Mapping[str, Any]:
+    """Return a primitive's inputs with what it expects beside pubs, and with its options."""
+    found = {**inputs, **{k: v for k, v in _DEFAULT_INPUTS.items() if k not in inputs}}
+    own = options.for_primitive(program_id)
+    if own:
+        found["options"] = merged(own, found.get("options") or {})
+    level = options.resilience_level
+    if level is not None and program_id == "estimator":
+        found.setdefault("resilience_level", level)
+    return found

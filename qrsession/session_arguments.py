@@ -83,7 +83,7 @@ def name_of(backend: Any) -> str | None:
     return name
 
 
-def service_for(service: Any, backend: Any) -> RuntimeService:
+def service_for(service: Any, backend: Any, kind: str = "Session") -> RuntimeService:
     """Return the service that is given, else the backend's own, else the default account's.
 
     Raises:
@@ -93,9 +93,9 @@ def service_for(service: Any, backend: Any) -> RuntimeService:
         return service_of(backend) or RuntimeService()
     if isinstance(service, RuntimeService):
         return service
-    if isinstance(service, str) or hasattr(service, "target"):
+    if isinstance(service, str) or hasattr(service, "target") or hasattr(service, "num_qubits"):
         raise InvalidTypeError(
-            "The first argument of Session is the service.",
-            advice='Name the backend: Session(backend="...").',
+            f"The first argument of {kind} is the service.",
+            advice=f'Name the backend: {kind}(backend="...").',
         )
     raise InvalidTypeError(f"service must be a RuntimeService, not {type(service).__name__}.")

@@ -7,6 +7,7 @@ text. No Qiskit here.
 
 import re
 from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from qrsession.errors import CircuitError
@@ -17,6 +18,8 @@ MOST_DECLARED = 10_000
 MOST_OPERATIONS = 5_000_000
 # The importer of OpenQASM 3 copies definitions whole, so there a definition's own size counts.
 LARGEST_QASM3_DEFINITION = 100_000
+# Gates defined by gates that are defined by gates: each level is a call within a call of Qiskit's.
+DEEPEST_DEFINITION = 100
 
 # A comment that is never closed reaches to the end, so that each character is looked at once.
 _COMMENTS = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
@@ -49,20 +52,13 @@ def check_qasm2(name: str, code: str, folder: Path, largest_bytes: int) -> None:
         name: What the user calls it.
         code: The program without comments.
         folder: Where its include files are looked for.
-        largest_bytes: How large an include file may be.
+        largest_bytes: How large the include files may be together.
 
     Raises:
-        CircuitError: It declares or defines too much; ``details`` has ``path`` and ``line``.
+        CircuitError: It declares or defines too much, or what it includes is too large, includes
+            itself, or is no file; ``details`` has ``path`` and ``line``.
     """
-    parts = [(name, code)]
-    seen: set[str] = set()
-    for _, part in parts:
-        for include in sorted(includes_of(part) - seen):
-            seen.add(include)
-            # What cannot be read the parser tells, with its line.
-            with suppress(OSError, ValueError), (folder / include).open("rb") as file:
-                data = file.read(largest_bytes)
-                parts.append((include, without_comments(data.decode("utf-8", "replace"))))
+    parts = _Includes(folder, largest_bytes).parts_of(name, code)
     program = _Program(MOST_OPERATIONS)
     # A file is included where gates are used that it defines, so the last one comes first.
     for part_name, part in reversed(parts):
@@ -90,6 +86,57 @@ def check_qasm3(name: str, code: str) -> None:
             )
 
 
+class _Includes:
+    """The files of the user's own that a program includes, each read once."""
+
+    def __init__(self, folder: Path, largest_bytes: int) -> None:
+        self._folder = folder
+        self._largest_bytes = largest_bytes
+        self._left_bytes = largest_bytes
+
+    def parts_of(self, name: str, code: str) -> list[tuple[str, str]]:
+        """Return the names and the code of a program and of what it includes, outermost first."""
+        parts = [(name, code)]
+        graph: dict[str, set[str]] = {}
+        for part_name, part in parts:
+            # The program is not known by a name that a file could have.
+            includes = graph[part_name if graph else ""] = includes_of(part)
+            for include in sorted(includes - {known for known, _ in parts[1:]}):
+                data = self._read(part_name, part, include)
+                # What cannot be read the parser tells, with its line.
+                if data is not None:
+                    parts.append((include, without_comments(data.decode("utf-8", "replace"))))
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            circle = " > ".join(reversed(error.args[1]))
+            raise CircuitError(
+                f"{name}: what it includes includes itself: {circle}.", details={"path": name}
+            ) from None
+        return parts
+
+    def _read(self, name: str, code: str, include: str) -> bytes | None:
+        path = self._folder / include
+        try:
+            # A pipe would be waited for, and a device read for ever.
+            is_odd = path.exists() and not path.is_file()
+            data = b"" if is_odd else self._read_file(path)
+        except (OSError, ValueError):
+            return None
+        if is_odd or self._left_bytes < 0:
+            most = f"more than {self._largest_bytes // 2**20} MiB, with what comes before it"
+            at = code.find(f'"{include}"')
+            what = "which is no file" if is_odd else f"which has {most}"
+            raise _too_much(name, code, at, f"it includes {include!r}, {what}")
+        return data
+
+    def _read_file(self, path: Path) -> bytes:
+        with path.open("rb") as file:
+            data = file.read(max(self._left_bytes, 0) + 1)
+        self._left_bytes -= len(data)
+        return data
+
+
 class _Program:
     """What the files of one program declare and define together."""
 
@@ -98,6 +145,7 @@ class _Program:
         self._declared = 0
         self._operations = 0
         self._size_of_gate: dict[str, int] = {}
+        self._depth_of_gate: dict[str, int] = {}
 
     def check_declarations(self, name: str, code: str, declaration: re.Pattern[str]) -> None:
         for match in declaration.finditer(code):
@@ -124,12 +172,19 @@ class _Program:
             # A definition's head stands between the statement before it and its brace.
             start = max(head.rfind(";"), head.rfind("{")) + 1
             gate = _GATE.match(head, start)
-            size = self._size(body)
+            size, depth = self._size(body)
             if gate is None:
                 self._operations += size
             else:
                 self._size_of_gate[gate[1]] = size
-            self._operations += self._size(head[:start])
+                self._depth_of_gate[gate[1]] = depth
+            self._operations += self._size(head[:start])[0]
+            if depth > DEEPEST_DEFINITION:
+                problem = (
+                    f"gates are defined by gates, {depth} deep; at most {DEEPEST_DEFINITION} "
+                    "are taken"
+                )
+                raise _too_much(name, code, at + start, problem)
             if size > self._largest_definition or self._operations > MOST_OPERATIONS:
                 what = "the program" if gate is None else f"the gate {gate[1]!r}"
                 most = MOST_OPERATIONS if gate is None else self._largest_definition
@@ -141,10 +196,13 @@ class _Program:
                 )
             at += len(part) + 1
 
-    def _size(self, statements: str) -> int:
-        words = _WORD.findall(statements) if self._size_of_gate else []
+    def _size(self, statements: str) -> tuple[int, int]:
+        """Return how many operations statements are, and how deep their gates are defined."""
         sizes = self._size_of_gate
-        return statements.count(";") + sum(sizes[word] for word in words if word in sizes)
+        words = _WORD.findall(statements) if sizes else []
+        gates = [word for word in words if word in sizes]
+        depth = 1 + max((self._depth_of_gate[gate] for gate in gates), default=0)
+        return statements.count(";") + sum(sizes[gate] for gate in gates), depth
 
 
 def _number(text: str) -> int | None:

@@ -42,7 +42,7 @@ def telling(context: Context, jobs: "Sequence[RuntimeJob | Outcome]") -> Iterato
 def tell_submitted(output: Output) -> "Callable[[RuntimeJob], None]":
     """Return what tells of a job that was accepted."""
     return lambda job: output.event(
-        JobSubmitted(job.job_id(), job.session_id, job.backend(), job.primitive)
+        JobSubmitted(job.job_id(), job.session_id, job.record().backend, job.primitive)
     )
 
 

@@ -208,9 +208,15 @@ class RestClient:
         """``GET /backends/{name}/configuration``, as JSON text."""
         return self._document(routes.GET_BACKEND_CONFIGURATION, backend)
 
-    def get_backend_properties(self, backend: str) -> str:
-        """``GET /backends/{name}/properties``, as JSON text; ``{}`` where a simulator has none."""
-        return self._document(routes.GET_BACKEND_PROPERTIES, backend)
+    def get_backend_properties(self, backend: str, *, as_of: datetime | None = None) -> str:
+        """``GET /backends/{name}/properties``, as JSON text; ``{}`` where a simulator has none.
+
+        Args:
+            backend: Its name.
+            as_of: The latest that they may be of; None: they are today's.
+        """
+        query = {} if as_of is None else {"updated_before": str(write_moment(as_of))}
+        return self._document(routes.GET_BACKEND_PROPERTIES, backend, query)
 
     def get_queue_length(self, backend: str) -> int:
         """``GET /backends/{name}/status``: how many jobs wait for a backend."""
@@ -267,8 +273,8 @@ class RestClient:
         query = {"plan_id": plan_id}
         return PlanLimits.list_from_wire(self._call(routes.GET_ACCOUNT, names, query=query).json())
 
-    def _document(self, route: Route, backend: str) -> str:
-        reply = self._call(route, {"backend": backend})
+    def _document(self, route: Route, backend: str, query: Mapping[str, str] | None = None) -> str:
+        reply = self._call(route, {"backend": backend}, query=query or {})
         document = reply.json() if reply.text else {}
         return json.dumps(document or {}, separators=(",", ":"), sort_keys=True)
 

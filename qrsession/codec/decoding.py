@@ -15,6 +15,7 @@ from qiskit.quantum_info import PauliList, SparsePauliOp
 
 from qrsession.codec.panics import without_panics
 from qrsession.codec.qpy import circuits_from_qpy
+from qrsession.codec.spans import SPAN_READERS
 from qrsession.errors import WireFormatError
 from qrsession.protocol.claims import check_claims
 from qrsession.protocol.fields import as_object, optional, required
@@ -23,6 +24,8 @@ from qrsession.protocol.register_names import reserved_name_problem
 from qrsession.protocol.typed import Array, inflate
 
 _DEEPEST = 64
+# What holds nothing else stays as it is: tables of terms have tens of thousands of entries.
+_PLAIN = frozenset({str, float, int, bool, type(None)})
 # What a circuit's QPY may grow to when it is decompressed: far above IBM's 50 MB of input.
 _LARGEST_QPY_BYTES = 2**28
 
@@ -43,10 +46,10 @@ def decode(value: Any) -> Any:
 def _decode(value: Any, depth: int) -> Any:
     if depth > _DEEPEST:
         raise WireFormatError(f"The data is nested more than {_DEEPEST} levels deep.")
+    if not isinstance(value, list | dict) or _is_plain(value):
+        return value
     if isinstance(value, list):
         return [_decode(entry, depth + 1) for entry in value]
-    if not isinstance(value, dict):
-        return value
     name = value.get("__type__")
     if name == "QuantumCircuit":
         return _decode_circuit(value)
@@ -54,7 +57,7 @@ def _decode(value: Any, depth: int) -> Any:
         return _decode_array(value)
     reader = _reader_of(value)
     if reader is None:
-        return {key: _decode(entry, depth + 1) for key, entry in value.items()}
+        return {key: e if type(e) in _PLAIN else _decode(e, depth + 1) for key, e in value.items()}
     content = _decode(value.get("__value__"), depth + 1)
     try:
         return without_panics(reader, content)
@@ -63,6 +66,13 @@ def _decode(value: Any, depth: int) -> Any:
     except Exception as error:
         # What Qiskit's constructors raise on bad input is no part of their interface.
         raise WireFormatError(f"A value of type {name} is damaged: {error}") from error
+
+
+def _is_plain(value: list[Any] | dict[str, Any]) -> bool:
+    """Tell whether a list or an object has nothing in it that is to be decoded."""
+    if isinstance(value, list):
+        return _PLAIN.issuperset(map(type, value))
+    return "__type__" not in value and _PLAIN.issuperset(map(type, value.values()))
 
 
 def _reader_of(typed: dict[str, Any]) -> Callable[[Any], Any] | None:
@@ -84,7 +94,7 @@ def _decode_array(typed: dict[str, Any]) -> np.ndarray | str:
         # The service puts the name of one where its figures have arrays.
         return str(typed["__value__"])
     array = Array.from_wire(typed)
-    return np.frombuffer(array.data, dtype=np.dtype(array.dtype)).reshape(array.shape).copy()
+    return np.frombuffer(array.data, dtype=np.dtype(array.dtype)).reshape(array.shape)
 
 
 def _decode_list(value: Any) -> np.ndarray:
@@ -169,6 +179,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "PubResult": _decode_pub_result(PubResult),
     "EstimatorPubResult": _decode_pub_result(PubResult),
     "PrimitiveResult": _decode_result,
+    **SPAN_READERS,
     "complex": _decode_complex,
     "datetime": datetime.fromisoformat,
     "set": set,

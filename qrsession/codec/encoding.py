@@ -16,7 +16,9 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import PauliList, SparsePauliOp
 from qiskit.transpiler import CouplingMap
 
+from qrsession.codec.observables import write_observables
 from qrsession.codec.qpy import circuits_to_qpy
+from qrsession.codec.spans import ExecutionSpan, ExecutionSpans
 from qrsession.errors import InvalidTypeError, InvalidValueError
 from qrsession.protocol.typed import DTYPES, Array, deflate
 
@@ -81,17 +83,19 @@ def _encode_array(array: np.ndarray) -> dict[str, Any]:
             f"An array of type {array.dtype} cannot be sent to the service.",
             advice="Send arrays of numbers or of true and false.",
         )
-    return Array(array.tobytes(order="C"), array.shape, array.dtype.str).to_wire()
+    # Its own memory where that has the right order already, so that a large one is not copied.
+    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    return Array(data, array.shape, array.dtype.str).to_wire()
 
 
 def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
-    return [encode(pub.circuit), encode(_values(pub)), pub.shots]
+    return [encode(pub.circuit), encode(_values(pub)), encode(pub.shots)]
 
 
 def _encode_estimator_pub(pub: EstimatorPub) -> list[Any]:
-    observables = pub.observables.tolist()
+    observables = write_observables(pub.observables)
     _check_coefficients(observables)
-    return [encode(pub.circuit), encode(observables), encode(_values(pub)), pub.precision]
+    return [encode(pub.circuit), observables, encode(_values(pub)), encode(pub.precision)]
 
 
 def _values(pub: SamplerPub | EstimatorPub) -> np.ndarray:
@@ -116,7 +120,7 @@ def _check_coefficients(observables: Any) -> None:
     if isinstance(observables, list):
         for part in observables:
             _check_coefficients(part)
-    elif not all(map(isfinite, observables.values())):
+    elif isinstance(observables, dict) and not all(map(isfinite, observables.values())):
         raise InvalidValueError(
             "A coefficient of an observable is infinite, or no number at all.",
             advice="Give each term a finite number.",
@@ -166,6 +170,12 @@ def _encode_settings(value: Any) -> dict[str, Any]:
     }
 
 
+def _encode_span(span: ExecutionSpan) -> Any:
+    wire = span.to_wire()
+    times = {"start": encode(span.start), "stop": encode(span.stop)}
+    return _typed(wire["kind"], {**times, "data_slices": wire["data_slices"]})
+
+
 _WRITERS: dict[type | tuple[type, ...], Callable[[Any], Any]] = {
     QuantumCircuit: _encode_circuit,
     np.ndarray: _encode_array,
@@ -175,7 +185,7 @@ _WRITERS: dict[type | tuple[type, ...], Callable[[Any], Any]] = {
     np.complexfloating: lambda number: encode(complex(number)),
     SamplerPub: _encode_sampler_pub,
     EstimatorPub: _encode_estimator_pub,
-    ObservablesArray: lambda array: _typed("ObservablesArray", encode(array.tolist())),
+    ObservablesArray: lambda array: _typed("ObservablesArray", write_observables(array)),
     BindingsArray: _encode_bindings,
     BitArray: lambda bits: _typed(
         "BitArray", {"array": encode(bits.array), "num_bits": bits.num_bits}
@@ -184,6 +194,8 @@ _WRITERS: dict[type | tuple[type, ...], Callable[[Any], Any]] = {
     PubResult: _encode_pub_result,
     PrimitiveResult: _encode_result,
     (SparsePauliOp, PauliList): _encode_settings,
+    ExecutionSpan: _encode_span,
+    ExecutionSpans: lambda spans: _typed("ExecutionSpans", {"spans": [encode(s) for s in spans]}),
     CouplingMap: lambda coupling: [list(edge) for edge in coupling.get_edges()],
     complex: lambda number: _typed("complex", [number.real, number.imag]),
     date: lambda when: _typed("datetime", when.isoformat()),

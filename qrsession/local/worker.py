@@ -11,7 +11,8 @@ import sys
 
 from qrsession.local.lanes import lifeline
 from qrsession.local.lanes.frames import pack, receive_frame
-from qrsession.local.lanes.memory import limit_address_space, offer_to_be_killed_first
+from qrsession.local.lanes.memory import limit_address_space
+from qrsession.processes.limits import offer_to_be_killed_first
 
 
 def main() -> None:

@@ -307,6 +307,7 @@ class JobRecord:
     estimated_running_time_s: float | None = None
     private: bool = False
     user_id: str | None = None
+    runtime: str | None = None
     params: dict[str, Any] | None = field(default=None, repr=False)
 
     @classmethod
@@ -332,6 +333,7 @@ class JobRecord:
             estimated_running_time_s=optional(record, "estimated_running_time_seconds", float),
             private=optional(record, "private", bool) or False,
             user_id=optional(record, "user_id", str),
+            runtime=optional(record, "runtime", str),
             params=optional(record, "params", dict),
         )
 
@@ -389,6 +391,20 @@ class JobMetrics:
             caller=optional(record, "caller", str),
             qiskit_version=optional(record, "qiskit_version", str),
         )
+
+    def to_wire(self) -> dict[str, Any]:
+        """Write the metrics; times that have not come are null."""
+        return {
+            "caller": self.caller,
+            "timestamps": {
+                "created": write_moment(self.created),
+                "running": write_moment(self.running),
+                "finished": write_moment(self.finished),
+            },
+            "usage": self.usage.to_wire(),
+            "circuits_execution_time_ns": self.circuits_execution_time_ns,
+            "qiskit_version": self.qiskit_version,
+        }
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ Source: ``SamplerV2`` and ``EstimatorV2`` schemas v0.1 of ibm-quantum-schemas; t
 "SamplerOptions" and "EstimatorOptions" of the API reference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from qrsession.errors import InvalidTypeError, InvalidValueError
+from qrsession.errors import InvalidTypeError, InvalidValueError, UnknownOptionError
 
 AUTO = "auto"
 # Far beyond what anything here counts, times or draws a seed from, and so far from the end of what
@@ -49,10 +49,13 @@ class Field:
             words = {bool: "true or false", int: "a whole number", float: "a number"}.get(
                 self.kind, "a string"
             )
-        if self.low is not None:
-            words += f" {'above' if self.above else 'of at least'} {_plain(self.low)}"
-        if self.high is not None:
-            words += f" and at most {_plain(self.high)}"
+        if self.low is not None and self.high is not None and not self.above:
+            words += f" from {_plain(self.low)} to {_plain(self.high)}"
+        else:
+            if self.low is not None:
+                words += f" {'above' if self.above else 'of at least'} {_plain(self.low)}"
+            if self.high is not None:
+                words += f" and at most {_plain(self.high)}"
         if self.many:
             words = f"a list of which each is {words}" + (f", or {words}" * (self.many == "either"))
         return words + ', or "auto"' * self.auto + ", or null" * self.nullable
@@ -165,24 +168,31 @@ def check_options(options: Mapping[Any, Any], table: Table, path: str = "options
     """Hold options against a table.
 
     Raises:
-        InvalidValueError: An unknown field, with the nearest known one, or a value out of bounds.
-        InvalidTypeError: A value of the wrong type. Both name the field's path.
+        UnknownOptionError: An unknown field; the message has the nearest known one.
+        InvalidValueError: A value out of bounds.
+        InvalidTypeError: A value of the wrong type. All name the field's path.
     """
     for name, value in options.items():
         here = f"{path}.{name}"
         entry = table.get(name) if isinstance(name, str) else None
         if entry is None:
-            raise InvalidValueError(
-                f"There is no option {here!r}.{_nearest(str(name), table)}",
-                advice=f"Known here: {', '.join(table)}.",
-                details={"path": here},
-            )
+            raise unknown_option(here, str(name), table)
         if isinstance(entry, Field):
             _check_value(value, entry, here)
         elif isinstance(value, Mapping):
             check_options(value, entry, here)
         else:
             raise InvalidTypeError(f"{here} must be a table of options.", details={"path": here})
+
+
+def unknown_option(path: str, name: str, known: Iterable[str]) -> UnknownOptionError:
+    """Return the error for an option that there is not, with the nearest one of those known."""
+    names = list(known)
+    return UnknownOptionError(
+        f"There is no option {path!r}.{_nearest(name, names)}",
+        advice=f"Known here: {', '.join(names)}.",
+        details={"path": path},
+    )
 
 
 def to_wire(options: Mapping[str, Any], table: Table) -> dict[str, Any]:
@@ -282,8 +292,8 @@ def _plain(bound: float) -> str:
     return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
-def _nearest(name: str, table: Table) -> str:
+def _nearest(name: str, names: list[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
 
-    matches = get_close_matches(name, table, n=1)
+    matches = get_close_matches(name, names, n=1)
     return f" Did you mean {matches[0]!r}?" if matches else ""

@@ -5,7 +5,7 @@ dtype, so that a program which only counts bits imports neither numpy nor Qiskit
 Source: ``RuntimeEncoder`` of qiskit-ibm-runtime, and numpy's "NPY format".
 """
 
-import base64
+import binascii
 import json
 import math
 import struct
@@ -13,10 +13,10 @@ import zlib
 from array import array
 from ast import literal_eval
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeAlias
 
 from qrsession.errors import WireFormatError
 from qrsession.protocol.fields import as_object, required
@@ -30,6 +30,16 @@ LARGEST_ARRAY_BYTES = 2**30
 _NPY_MAGIC = b"\x93NUMPY"
 _NPY_ALIGNMENT = 64
 _LARGE_BYTES = 2**15
+# Looking for repetitions takes three times as long: it should save a hundredth at least.
+_LEAST_GAIN = 100
+# What is packed and unpacked at once: of 4 letters of base64, and of 3 bytes.
+_PIECE_LETTERS = 2**14
+_PIECE_BYTES = 3 * 2**13
+_UNPACKED_BYTES = 2**16
+# Zlib shrinks nothing by more than 1032 to 1, so a claim beyond it is no reason to make room.
+_MOST_SHRUNK = 1100
+# So many samples of several bytes are counted by numpy sooner than without, its import included.
+_MANY_SAMPLES = 2**17
 _LONGEST_NPY_HEADER = 10_000
 _LONGEST_NAME = 40
 # Characters of base64 that hold any header: a multiple of four.
@@ -49,6 +59,7 @@ _WIDTH_OF_DTYPE |= {
     dtype.replace("<", ">"): width for dtype, width in _WIDTH_OF_DTYPE.items() if width > 1
 }
 _CODE_OF_WIDTH = {array(code).itemsize: code for code in "BHIQ"}
+Data: TypeAlias = bytes | bytearray | memoryview
 # numpy's own bound, before its version 2.
 _MOST_DIMENSIONS = 32
 _LARGEST_DIMENSION = 2**31
@@ -56,15 +67,18 @@ _LARGEST_DIMENSION = 2**31
 
 @dataclass(frozen=True)
 class Array:
-    """An n-dimensional array in C order: little-endian ``data``, ``shape``, numpy's ``dtype``."""
+    """An n-dimensional array in C order: little-endian ``data``, ``shape``, numpy's ``dtype``.
 
-    data: bytes
+    What is read is a `bytearray` of its own, so that numpy may write to it without a copy.
+    """
+
+    data: Data
     shape: tuple[int, ...]
     dtype: str
 
     def to_wire(self) -> dict[str, Any]:
         """Write ``{"__type__": "ndarray", "__value__": base64(zlib(npy))}``."""
-        return {"__type__": "ndarray", "__value__": deflate(self.npy_header() + self.data)}
+        return {"__type__": "ndarray", "__value__": deflate(self.npy_header(), self.data)}
 
     def npy_header(self) -> bytes:
         """Return what stands before ``data`` in a file of the NPY format."""
@@ -88,8 +102,8 @@ class Array:
         size_bytes = width * math.prod(shape)
         if size_bytes > LARGEST_ARRAY_BYTES:
             raise WireFormatError(f"An array holds more than {LARGEST_ARRAY_BYTES} bytes.")
-        data = stream.read(size_bytes)
-        if len(data) != size_bytes or not stream.is_at_end():
+        data = stream.read_exactly(size_bytes)
+        if data is None or not stream.is_at_end():
             raise WireFormatError("An array does not hold as much as its header says.")
         if is_fortran and len(shape) > 1:
             data = _in_c_order(data, shape, width)
@@ -140,16 +154,17 @@ def _read_npy_header(stream: "_Stream") -> tuple[str, bool, tuple[int, ...]]:
     return dtype, bool(is_fortran), shape
 
 
-def _turned_round(data: bytes, dtype: str) -> bytes:
+def _turned_round(data: Data, dtype: str) -> bytearray:
     """Return big-endian numbers as little-endian ones."""
     width = _WIDTH_OF_DTYPE[dtype]
     # A complex number is two, and each is turned round by itself.
-    items = array(_CODE_OF_WIDTH[width // 2 if dtype[1] == "c" else width], data)
+    items = array(_CODE_OF_WIDTH[width // 2 if dtype[1] == "c" else width])
+    items.frombytes(data)
     items.byteswap()
-    return items.tobytes()
+    return bytearray(items)
 
 
-def _in_c_order(data: bytes, shape: tuple[int, ...], width: int) -> bytes:
+def _in_c_order(data: Data, shape: tuple[int, ...], width: int) -> Data:
     """Put items, whose first index runs fastest, into the order in which the last one does.
 
     Items as numbers of their width, which no number of Python's is made of. A complex one of 16
@@ -158,12 +173,13 @@ def _in_c_order(data: bytes, shape: tuple[int, ...], width: int) -> bytes:
     if not data:
         return data
     code = _CODE_OF_WIDTH[min(width, 8)]
-    items = array(code, data)
+    items = array(code)
+    items.frombytes(data)
     num_parts = len(items) // math.prod(shape)
     ordered = array(code, bytes(len(data)))
     for part in range(num_parts):
         ordered[part::num_parts] = _columns_as_rows(items[part::num_parts], shape)
-    return ordered.tobytes()
+    return bytearray(ordered)
 
 
 def _columns_as_rows(items: "array[int]", shape: tuple[int, ...]) -> "array[int]":
@@ -183,7 +199,7 @@ class BitSamples:
     ``BitArray``; ``shape`` is the pub's, so there are ``prod(shape) * shots`` samples.
     """
 
-    packed: bytes
+    packed: Data
     num_bits: int
     shots: int
     shape: tuple[int, ...] = ()
@@ -219,7 +235,7 @@ class BitSamples:
         # The bits that fill up the first byte say nothing, whatever they are.
         mask = (1 << self.num_bits) - 1
         if num_bytes == 1:
-            return self.packed.translate(bytes(value & mask for value in range(256)))
+            return bytes(self.packed).translate(bytes(value & mask for value in range(256)))
         steps = range(0, len(self.packed), num_bytes)
         return (int.from_bytes(self.packed[at : at + num_bytes]) & mask for at in steps)
 
@@ -227,6 +243,8 @@ class BitSamples:
         """Count the samples by bitstring, most frequent first, bit 0 on the right."""
         if self.num_bits == 0:
             return {"": self.num_samples} if self.num_samples else {}
+        if self.num_bits > 8 and self.num_samples >= _MANY_SAMPLES:  # noqa: PLR2004 - a byte
+            return _tallied([self])
         return _as_bitstrings(Counter(self.ints()), self.num_bits)
 
 
@@ -247,6 +265,8 @@ def join_counts(registers: Mapping[str, BitSamples]) -> dict[str, int]:
         return {" " * (len(parts) - 1): parts[0].num_samples} if parts[0].num_samples else {}
     if len(parts) == 1:
         return parts[0].counts()
+    if parts and parts[0].num_samples >= _MANY_SAMPLES:
+        return _tallied(parts)
     joint = Counter(zip(*(part.ints() for part in parts), strict=True))
     return {
         " ".join(
@@ -254,6 +274,16 @@ def join_counts(registers: Mapping[str, BitSamples]) -> dict[str, int]:
         ): count
         for values, count in _most_frequent_first(joint)
     }
+
+
+def _tallied(parts: Sequence[BitSamples]) -> dict[str, int]:
+    # Imported here because few results are so large.
+    from qrsession.protocol.tallies import tally  # noqa: PLC0415
+
+    counts: dict[str, int] = {}
+    for block in tally(parts):
+        counts.update(block)
+    return counts
 
 
 def _as_bitstrings(counter: Counter[int], num_bits: int) -> dict[str, int]:
@@ -319,37 +349,111 @@ def inflate(text: Any, largest_bytes: int = LARGEST_ARRAY_BYTES) -> bytes:
 
 
 class _Stream:
-    """Base64 and zlib undone piece by piece: what a header claims is read before there is room."""
+    """Base64 and zlib undone piece by piece: what a header claims is read before there is room.
+
+    So nothing is held beside the text and what comes of it.
+    """
 
     def __init__(self, text: Any) -> None:
         if not isinstance(text, str):
             raise WireFormatError("Compressed data must be a base64 string.")
-        try:
-            self._compressed = base64.b64decode(text, validate=True)
-        except ValueError:
-            raise WireFormatError("Compressed data is not base64.") from None
+        self._text = text
+        self._at = 0
+        self._compressed = b""
         self._zlib = zlib.decompressobj()
 
     def read(self, most_bytes: int) -> bytes:
         """Return so many bytes, or fewer where the data ends."""
-        if most_bytes == 0:
-            return b""  # To zlib it means "all".
-        try:
-            data = self._zlib.decompress(self._compressed, most_bytes)
-        except zlib.error:
-            raise WireFormatError("Compressed data is damaged.") from None
-        self._compressed = self._zlib.unconsumed_tail
-        return data
+        return b"".join(self._pieces(most_bytes))
+
+    def read_exactly(self, size_bytes: int) -> bytearray | None:
+        """Return so many bytes, which can be written to; None where the data ends before."""
+        if size_bytes > _MOST_SHRUNK * (len(self._text) + _MOST_SHRUNK):
+            return None
+        data = bytearray(size_bytes)
+        end = 0
+        for piece in self._pieces(size_bytes):
+            start, end = end, end + len(piece)
+            data[start:end] = piece
+        return data if end == size_bytes else None
 
     def is_at_end(self) -> bool:
         """Return whether all was read and the checksum holds."""
-        return not self.read(1) and self._zlib.eof
+        is_at_end = not self.read(1) and self._zlib.eof
+        while self._at < len(self._text):
+            # What stands behind the end is of no use, and has to be base64 all the same.
+            self._next_piece()
+        return is_at_end
+
+    def _pieces(self, most_bytes: int) -> Iterator[bytes]:
+        while most_bytes and not self._zlib.eof:
+            if not self._compressed:
+                self._compressed = self._next_piece()
+            # Without more to take in there may yet be something that did not fit before.
+            is_last = not self._compressed
+            try:
+                piece = self._zlib.decompress(self._compressed, min(most_bytes, _UNPACKED_BYTES))
+            except zlib.error:
+                raise WireFormatError("Compressed data is damaged.") from None
+            self._compressed = self._zlib.unconsumed_tail
+            most_bytes -= len(piece)
+            if piece:
+                yield piece
+            elif is_last:
+                return
+
+    def _next_piece(self) -> bytes:
+        letters = self._text[self._at : self._at + _PIECE_LETTERS]
+        self._at += len(letters)
+        try:
+            piece = binascii.a2b_base64(letters, strict_mode=True)
+        except ValueError:
+            raise WireFormatError("Compressed data is not base64.") from None
+        if self._at < len(self._text) and letters.endswith("="):
+            raise WireFormatError("Compressed data is not base64.")
+        return piece
 
 
-def deflate(data: bytes) -> str:
-    """Compress with zlib and encode as base64.
+def deflate(*parts: Data) -> str:
+    """Compress parts, one behind the other, with zlib, and encode them as base64.
 
-    What is large is samples, which hardly shrink: there the quickest level gains most.
+    What is large is samples or floating-point numbers. These hardly shrink, so the quickest level
+    gains most, and where a first piece shows nothing that repeats, nothing is looked for.
     """
-    level = zlib.Z_BEST_SPEED if len(data) > _LARGE_BYTES else zlib.Z_DEFAULT_COMPRESSION
-    return base64.b64encode(zlib.compress(data, level)).decode()
+    if sum(len(part) for part in parts) <= _LARGE_BYTES:
+        return _as_base64(zlib.compress(b"".join(parts)))
+    largest = max(parts, key=len)
+    strategy = _strategy_for(memoryview(largest)[:_PIECE_BYTES])
+    compressor = zlib.compressobj(zlib.Z_BEST_SPEED, strategy=strategy)
+    letters: list[str] = []
+    rest = b""
+    for piece in _in_pieces(parts):
+        packed = rest + compressor.compress(piece)
+        # Three bytes make four letters; what is over waits for the next.
+        whole = len(packed) - len(packed) % 3
+        letters.append(_as_base64(packed[:whole]))
+        rest = packed[whole:]
+    letters.append(_as_base64(rest + compressor.flush()))
+    return "".join(letters)
+
+
+def _in_pieces(parts: Iterable[Data]) -> Iterator[memoryview]:
+    for part in parts:
+        view = memoryview(part)
+        yield from (view[at : at + _PIECE_BYTES] for at in range(0, len(view), _PIECE_BYTES))
+
+
+def _strategy_for(sample: memoryview) -> int:
+    """Return the strategy of zlib that suits data which begin so."""
+    searching, plain = zlib.Z_DEFAULT_STRATEGY, zlib.Z_RLE
+    gained = _packed_bytes(sample, plain) - _packed_bytes(sample, searching)
+    return searching if gained > len(sample) // _LEAST_GAIN else plain
+
+
+def _packed_bytes(data: memoryview, strategy: int) -> int:
+    compressor = zlib.compressobj(zlib.Z_BEST_SPEED, strategy=strategy)
+    return len(compressor.compress(data)) + len(compressor.flush())
+
+
+def _as_base64(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode("ascii")

@@ -18,7 +18,8 @@ DIAGONAL = "IZ01"
 # The least and the largest value that each letter has.
 _RANGES = {**dict.fromkeys("XYZ", (-1.0, 1.0)), "I": (1.0, 1.0), "0": (0.0, 1.0), "1": (0.0, 1.0)}
 _ADVICE = 'Write a letter for each qubit: "ZZ", or a sum: "0.5*ZZ + 0.2*IZ".'
-_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# Quantifiers that give nothing back keep the time in proportion to the text.
+_NUMBER = r"(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?+"
 # A term and the sign before it. Minus has a letter of its own where a text was typeset.
 _TERM = re.compile(
     rf"\s*(?P<sign>[+\-\u2212]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?(?P<letters>\w+)\s*"

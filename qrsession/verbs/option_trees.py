@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qrsession.errors import InvalidTypeError, InvalidValueError
-from qrsession.options import ENVIRONMENT, OPTIMIZATION_LEVELS
+from qrsession.option_tree import ENVIRONMENT, OPTIMIZATION_LEVELS
 from qrsession.protocol.bounds import LONGEST_COST_S
 from qrsession.protocol.options import (
     OPTIONS_OF,
@@ -146,12 +146,8 @@ def _check(tree: Mapping[str, Any], table: Table, where: str = "") -> None:
     try:
         check_options(tree, table)
         _check_plain(tree, "options")
-    except InvalidTypeError as error:
-        raise InvalidTypeError(
-            where + error.message, advice=error.advice, details=error.details
-        ) from None
     except InvalidValueError as error:
-        raise InvalidValueError(
+        raise type(error)(
             where + error.message, advice=error.advice, details=error.details
         ) from None
 

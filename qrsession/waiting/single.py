@@ -62,6 +62,7 @@ class Waiting:
         in_session: Whether the job is in a session, where the next question comes sooner.
         on_lost: Called with a sentence when the service goes out of reach, once in an outage.
         on_back: Called when it answers again.
+        least_pause_s: The least to wait between two questions that are answered at once.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class Waiting:
         in_session: bool,
         on_lost: OnLost | None = None,
         on_back: Callable[[], None] | None = None,
+        least_pause_s: float = 0.0,
     ) -> None:
         self.deadline = deadline
+        self._least_pause_s = least_pause_s
         self._in_session = in_session
         self._on_lost = on_lost
         self._on_back = on_back
@@ -109,7 +112,7 @@ class Waiting:
 
     def pause(self, at_least_s: float = 0.0) -> None:
         """Wait before the next question, and not beyond the time-out."""
-        delay_s = max(next(self._delays), at_least_s)
+        delay_s = max(next(self._delays), at_least_s, self._least_pause_s)
         time.sleep(min(delay_s, self.deadline.left_s))
 
     def check(self, job_id: str, status: str) -> None:

@@ -1,6 +1,7 @@
 """What each endpoint sends, and what an error of the service becomes."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -219,6 +220,13 @@ def test_a_list_of_backends_that_is_none(server: Server, client: Client, documen
     server.script(Answer(200, b"null") if document is None else answer(200, document))
     with pytest.raises(WireFormatError):
         client.rest.list_backends()
+
+
+def test_properties_of_a_day(server: Server, client: Client) -> None:
+    server.script(answer(200, {"backend_name": "ibm_fez"}))
+    day = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert "ibm_fez" in client.rest.get_backend_properties("ibm_fez", as_of=day)
+    assert server.requests[-1].query == {"updated_before": ["2026-01-02T03:04:05.000Z"]}
 
 
 def test_results_that_are_not_there_yet(server: Server, client: Client) -> None:

@@ -349,7 +349,7 @@ def test_the_name_of_an_extrapolator_in_place_of_an_array() -> None:
 
 def test_types_that_are_not_known_stay_as_they_are() -> None:
     document = {
-        "__type__": "ExecutionSpans",
+        "__type__": "ThingsToCome",
         "__value__": {"spans": [{"__type__": "datetime", "__value__": "2026-11-22T16:00:00Z"}]},
     }
     spans = decode(document)["__value__"]["spans"]

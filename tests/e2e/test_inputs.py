@@ -1,6 +1,7 @@
 """Circuit files as people have them: good ones run, bad ones are one clear error."""
 
 import io
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from qrsession.local.process import daemon
 from tests.conftest import settings_of
 from tests.e2e.conftest import Cli
 from tests.e2e.programs import write
+from tests.sample_circuits import with_a_gate_that_claims
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -47,6 +49,11 @@ BAD: dict[str, tuple[str | bytes, str, int | None]] = {
     "QPY cut short": (bell_as_qpy()[:-5], "cannot be read: failed to fill", None),
     "a wide register": (QASM2 + "qreg q[20000000];\n", "at most 10000", 3),
     "a wide register in 3": (QASM3 + "\nqubit[20000000] q;\n", "at most 10000", 4),
+    "a device for an include": (
+        QASM2 + 'include "/dev/zero";\nqreg q[1];\n',
+        "which is no file",
+        3,
+    ),
     "a distant qubit": (QASM3 + "bit c;\nc = measure $20000000;\n", "$20000000", 4),
     "gates within gates": (
         doubling_gates(QASM2, "qreg q[1];\ncreg c[1];\ng39 q[0];\nmeasure q -> c;\n"),
@@ -68,6 +75,12 @@ BAD: dict[str, tuple[str | bytes, str, int | None]] = {
     ),
     "nothing measured": (QASM2 + "qreg q[2];\ncreg c[2];\nh q[0];\n", "measures nothing", None),
 }
+
+
+if sys.platform == "linux":
+    # Elsewhere the system has no bound of memory for it.
+    evil = with_a_gate_that_claims(2**32 - 1)
+    BAD["QPY of a gate that claims 2^32 qubits"] = (evil, "its parser ran out of memory", None)
 
 
 @pytest.mark.parametrize("name", BAD)

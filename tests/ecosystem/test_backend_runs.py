@@ -146,7 +146,7 @@ WRONG: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (flipped(), {"meas_level": 1}, InvalidValueError, "must be 2"),
     (flipped(), {"session": "s"}, InvalidTypeError, "Session or a Batch, not str"),
     (flipped(), {"sampler_options": 3}, InvalidTypeError, "a dict, not int"),
-    (flipped(), {"sampler_options": {"shots": 3}}, InvalidValueError, "no option"),
+    (flipped(), {"sampler_options": {"shot": 3}}, InvalidValueError, "no option"),
     (flipped(), {"noise_model": None}, InvalidTypeError, "'noise_model'; it has shots, memory"),
     ("bell", {}, InvalidTypeError, "not str"),
     (3, {}, InvalidTypeError, "not int"),

@@ -1,10 +1,10 @@
 """How much memory a lane may use: a fair share of the machine's, or of the container's."""
 
-import contextlib
 import os
-import resource
 import sys
 from pathlib import Path
+
+from qrsession.processes import limits
 
 # The rest is for the system, the runtime itself and what a lane holds beside Aer's state.
 _FRACTION_FOR_LANES = 0.75
@@ -15,8 +15,6 @@ _CGROUP_FILES = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
-_OOM_SCORE = Path("/proc/self/oom_score_adj")
-_STATM = Path("/proc/self/statm")
 
 
 def share_mb(num_lanes: int, limit_bytes: int | None = None) -> int:
@@ -46,19 +44,4 @@ def limit_address_space(memory_mb: int) -> None:
     It is the second fence. The first is Aer's own estimate, which is refused with its reason;
     this one turns what no estimate foresaw into an error of this process alone.
     """
-    try:
-        used_bytes = int(_STATM.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    except (OSError, ValueError):
-        # No way to know what the libraries have mapped, as on macOS, which ignores the limit.
-        return
-    wanted_bytes = used_bytes + memory_mb * 2**20 + _MARGIN_BYTES
-    _, hard_bytes = resource.getrlimit(resource.RLIMIT_AS)
-    if hard_bytes != resource.RLIM_INFINITY:
-        wanted_bytes = min(wanted_bytes, hard_bytes)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted_bytes, hard_bytes))
-
-
-def offer_to_be_killed_first() -> None:
-    """Let the system end this process before the runtime, should memory run out; Linux alone."""
-    with contextlib.suppress(OSError):
-        _OOM_SCORE.write_text("500", encoding="ascii")
+    limits.limit_address_space(memory_mb * 2**20 + _MARGIN_BYTES)

@@ -3,12 +3,15 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
 _SEED_BYTES = 7
+# Outcomes of Aer read at once: Python's numbers and bytes take a hundred bytes for each.
+_OUTCOMES_AT_ONCE = 2**14
 _BITS_OF_BYTE = 8
 
 
@@ -25,12 +28,12 @@ class Outcomes:
     bits: NDArray[np.bool_]
     counts: NDArray[np.int64]
 
-    def of_shots(self) -> NDArray[np.intp]:
+    def of_shots(self) -> NDArray[np.uint32]:
         """Return the outcome of each shot, as its row in ``bits``, those of one next to each other.
 
         Shots are independent of each other, so any order of them is as likely as any other.
         """
-        return np.repeat(np.arange(len(self.counts)), self.counts)
+        return np.repeat(np.arange(len(self.counts), dtype=np.uint32), self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +78,19 @@ def outcomes_of(counts: Mapping[str, int] | None, width: int, shots: int) -> Out
         return Outcomes(np.zeros((1, width), dtype=bool), np.array([shots]))
     num_bytes = -(-width // _BITS_OF_BYTE)
     mask = (1 << width) - 1
-    merged: dict[int, int] = {}
-    for key, count in counts.items():
+    packed = np.empty((len(counts), num_bytes), dtype=np.uint8)
+    keys = iter(counts)
+    is_cut = False
+    for start in range(0, len(counts), _OUTCOMES_AT_ONCE):
+        some = [int(key, 16) for key in islice(keys, _OUTCOMES_AT_ONCE)]
+        is_cut = is_cut or max(some) > mask
+        rows = b"".join((outcome & mask).to_bytes(num_bytes, "little") for outcome in some)
+        packed[start : start + len(some)] = np.frombuffer(rows, np.uint8).reshape(-1, num_bytes)
+    seen = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
+    if is_cut:
         # With errors of readout, bits beyond the width may differ where all others are the same.
-        outcome = int(key, 16) & mask
-        merged[outcome] = merged.get(outcome, 0) + count
-    packed = b"".join(outcome.to_bytes(num_bytes, "little") for outcome in merged)
-    table = np.frombuffer(packed, dtype=np.uint8).reshape(len(merged), num_bytes)
-    bits = np.unpackbits(table, axis=1, count=width, bitorder="little").astype(bool)
-    return Outcomes(bits, np.fromiter(merged.values(), dtype=np.int64, count=len(merged)))
+        return counted(packed, width, seen)
+    return Outcomes(_unpacked(packed, width), seen)
 
 
 def joined(parts: Sequence[tuple[Outcomes, Sequence[int]]], width: int, seed: int) -> Outcomes:
@@ -106,16 +113,28 @@ def joined(parts: Sequence[tuple[Outcomes, Sequence[int]]], width: int, seed: in
     return counted(packed, width)
 
 
-def counted(packed: NDArray[np.uint8], width: int) -> Outcomes:
+def counted(
+    packed: NDArray[np.uint8], width: int, seen: NDArray[np.int64] | None = None
+) -> Outcomes:
     """Count outcomes.
 
     Args:
         packed: The bits of each shot, bit 0 the least significant of the first byte: uint8, shape
             ``(shots, bytes)``.
         width: The number of clbits.
+        seen: How many shots each row stands for: int64, shape ``(shots,)``; None: one.
     """
     rows = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").ravel()
-    distinct, seen = np.unique(rows, return_counts=True)
+    if seen is None:
+        distinct, totals = np.unique(rows, return_counts=True)
+    else:
+        distinct, row_of = np.unique(rows, return_inverse=True)
+        totals = np.zeros(len(distinct), dtype=np.int64)
+        np.add.at(totals, row_of, seen)
     table = distinct.view(np.uint8).reshape(len(distinct), -1)
-    bits = np.unpackbits(table, axis=1, count=width, bitorder="little").astype(bool)
-    return Outcomes(bits, seen.astype(np.int64))
+    return Outcomes(_unpacked(table, width), totals.astype(np.int64))
+
+
+def _unpacked(packed: NDArray[np.uint8], width: int) -> NDArray[np.bool_]:
+    """Return the bits of rows of bytes, bit 0 the least significant of the first byte."""
+    return np.unpackbits(packed, axis=1, count=width, bitorder="little").view(bool)

@@ -1,7 +1,7 @@
 """The program ``sampler``: the bits that circuits give, shot by shot."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,13 +20,15 @@ from qrsession.local.simulation.inputs.pubs import SamplerPub, read_sampler_pub
 from qrsession.local.simulation.outcomes import Outcomes, derive_seed
 from qrsession.local.simulation.programs.reporting import declared
 from qrsession.local.simulation.programs.spans import Span
-from qrsession.local.simulation.programs.writing import typed, write_samples
+from qrsession.local.simulation.programs.writing import Samples, typed, write_samples
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.treatment.bench import Bench
 from qrsession.local.simulation.twin import Twin
 from qrsession.protocol.treatment import treatment_of
 
 _BITS_OF_BYTE = 8
+# Outcomes packed at once: before, each bit of theirs takes a byte.
+_OUTCOMES_AT_ONCE = 2**16
 
 
 def sample(
@@ -61,23 +63,31 @@ def sample(
     if twin is not None:
         check_limits(twin.rules, params, [(pub.shots, math.prod(pub.shape)) for pub in pubs])
     bench = Bench(simulator, twin, asked)
-    results, spans = [], []
+    spans: list[dict[str, Any]] = []
+    is_typed = bool(params.get("support_qiskit"))
+    said = {"version": 2} | declared("sampler", params, twin)
+    if is_typed:
+        said["execution"] = {"execution_spans": typed("ExecutionSpans", {"spans": spans})}
+    # Each pub is written as soon as it has run: the samples of one at a time are in memory.
+    results = _results(pubs, bench, seed, spans)
+    return write_samples(results, said, is_typed=is_typed)
+
+
+def _results(
+    pubs: Sequence[SamplerPub], bench: Bench, seed: int, spans: list[dict[str, Any]]
+) -> Iterator[Samples]:
+    """Run pubs, one after the other, and add to ``spans`` when that was."""
     for index, pub in enumerate(pubs):
-        began = simulator.now()
+        began = bench.simulator.now()
         registers = _run(pub, bench, derive_seed(seed, index))
         metadata = {"shots": pub.shots, "circuit_metadata": encode(pub.circuit.metadata or {})}
-        span = Span(began, simulator.now(), pub.shape, pub.shots)
+        span = Span(began, bench.simulator.now(), pub.shape, pub.shots)
         if bench.treatment.twirling.is_on:
             split = bench.treatment.split(pub.shots)
             metadata["num_randomizations"] = split[0]
             span = replace(span, split=split)
         spans.append(span.to_wire(index))
-        results.append((registers, pub.shape, metadata))
-    is_typed = bool(params.get("support_qiskit"))
-    said = {"version": 2} | declared("sampler", params, twin)
-    if is_typed:
-        said["execution"] = {"execution_spans": typed("ExecutionSpans", {"spans": spans})}
-    return write_samples(results, said, is_typed=is_typed)
+        yield registers, pub.shape, metadata
 
 
 def check_options(params: Mapping[str, Any]) -> None:
@@ -124,14 +134,15 @@ def _run(pub: SamplerPub, bench: Bench, seed: int) -> dict[str, BitArray]:
     }
     rng = np.random.default_rng(derive_seed(seed, "order"))
     for point, randomizations in enumerate(bench.run(plain, values, pub.shots, seed)):
-        # Aer counts outcomes; an order drawn at random makes them shots again.
-        orders = [rng.permutation(outcomes.of_shots()) for outcomes in randomizations]
-        for name, bits in positions.items():
-            shots = [
-                _pack(one, bits)[order] for one, order in zip(randomizations, orders, strict=True)
-            ]
-            # The last randomization may have more shots than are wanted.
-            arrays[name][point] = np.concatenate(shots)[: pub.shots]
+        end = 0
+        for outcomes in randomizations:
+            # Aer counts outcomes; an order drawn at random makes them shots again.
+            order = outcomes.of_shots()
+            rng.shuffle(order)
+            start, end = end, min(end + len(order), pub.shots)
+            for name, bits in positions.items():
+                # The last randomization may have more shots than are wanted.
+                arrays[name][point, start:end] = _pack(outcomes, bits)[order[: end - start]]
     return {
         name: BitArray(array.reshape(*pub.shape, *array.shape[1:]), len(positions[name]))
         for name, array in arrays.items()
@@ -141,7 +152,11 @@ def _run(pub: SamplerPub, bench: Bench, seed: int) -> dict[str, BitArray]:
 def _pack(outcomes: Outcomes, bits: list[int]) -> NDArray[np.uint8]:
     """Pack a register's bits as Qiskit does: bytes from the most significant, bit 0 at the end."""
     num_bytes = -(-len(bits) // _BITS_OF_BYTE)
-    table = np.zeros((len(outcomes.counts), num_bytes * _BITS_OF_BYTE), dtype=bool)
-    if bits:
-        table[:, -len(bits) :] = outcomes.bits[:, bits[::-1]]
-    return np.packbits(table, axis=1)
+    packed = np.empty((len(outcomes.counts), num_bytes), dtype=np.uint8)
+    for start in range(0, len(packed), _OUTCOMES_AT_ONCE):
+        some = outcomes.bits[start : start + _OUTCOMES_AT_ONCE]
+        table = np.zeros((len(some), num_bytes * _BITS_OF_BYTE), dtype=bool)
+        if bits:
+            table[:, -len(bits) :] = some[:, bits[::-1]]
+        packed[start : start + len(some)] = np.packbits(table, axis=1)
+    return packed

@@ -85,7 +85,9 @@ class Bench:
         for point in zip(*runs, strict=True):
             parts: dict[int, Outcomes] = {}
             for form, outcomes in zip(forms, point, strict=True):
-                right = Outcomes(outcomes.bits ^ form.flips, outcomes.counts)
+                right = outcomes
+                if form.flips.any():
+                    right = Outcomes(outcomes.bits ^ form.flips, outcomes.counts)
                 shares = split_shots(right, len(form.randomizations), rng)
                 parts.update(zip(form.randomizations, shares, strict=True))
             yield [parts[randomization] for randomization in range(number)]

@@ -1,0 +1,257 @@
+"""Files that are damaged at random: each reader returns, or raises an error that people can read.
+
+What belongs to the user is wrong by his doing (exit code 2); what belongs to this program is
+damaged (`StorageError`, `WireFormatError`), and of records a damaged line is left out.
+"""
+
+import io
+import os
+import struct
+import time
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from qrsession.accounts.file import AccountFile
+from qrsession.errors import (
+    InvalidValueError,
+    QrsessionError,
+    StorageError,
+    UsageError,
+    WireFormatError,
+)
+from qrsession.expecting.references import read_reference
+from qrsession.local.devices.snapshots import read_document
+from qrsession.local.scenario.document import read_scenario
+from qrsession.pubs.captions import Caption, read_captions, write_captions
+from qrsession.pubs.observable_lists import parse_observable_file
+from qrsession.pubs.observables import parse_observable
+from qrsession.pubs.value_files import parse_value_file
+from qrsession.pubs.values import ParameterValues
+from qrsession.state.records import Records
+from qrsession.state.view import parse_document, view_of
+from tests.damage import damaged
+from tests.sandbox import End, Outcome, Sandbox
+
+USER = (UsageError,)
+OWN = (StorageError, WireFormatError)
+
+
+def npz(**arrays: "np.typing.NDArray[np.generic]") -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def accounts(data: bytes) -> object:
+    FILE.write_bytes(data)
+    return AccountFile(FILE, warn=lambda _: None).read()
+
+
+def jobs(data: bytes) -> object:
+    folder = Path("state")
+    (folder / "jobs").mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    (folder / "jobs" / "s.ndjson").write_bytes(data)
+    return len(Records(folder).jobs("s"))
+
+
+def by_file(read: Callable[[Path], object], suffix: str = "") -> Callable[[bytes], object]:
+    def look(data: bytes) -> object:
+        file = FILE.with_suffix(suffix)
+        file.write_bytes(data)
+        return read(file)
+
+    return look
+
+
+# In the folder where the sandbox is.
+FILE = Path("file")
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What reads a kind of file, files that are fine, and which errors it may raise."""
+
+    read: Callable[[bytes], object]
+    files: tuple[bytes, ...]
+    errors: tuple[type[QrsessionError], ...] = USER
+    words: tuple[str, ...] = ("[", "{", "1e999", "NaN", "null", '"', "9" * 5000, "[" * 5000)
+
+
+SCENARIO = b"""
+[[rules]]
+method = "POST"
+path = "/jobs"
+effect = "answer"
+status = 503
+times = 2
+"""
+READERS = {
+    "values": Reader(
+        lambda data: parse_value_file(data, "values"),
+        (
+            b'{"theta": [0.1, 0.2], "phi": 3}',
+            b"theta,phi\n0.1,2\n0.3,4\n",
+            npz(theta=np.arange(3.0), phi=np.arange(3)),
+            npz(theta=np.asfortranarray(np.ones((2, 3))), phi=np.ones((2, 3), ">f4")),
+        ),
+    ),
+    "observables": Reader(
+        lambda data: parse_observable_file(data, "observables"),
+        (b'["ZZ", "0.5*XX - 0.5*YY", {"ZZ": 0.5, "XI": 0.2}, [["ZZ", 0.5]]]', b'"ZZ"'),
+    ),
+    "references": Reader(
+        by_file(read_reference),
+        (
+            b'{"00": 0.5, "11": 0.5}',
+            b'[{"counts": {"0": 3}}, {"data": {"pubs": [{"counts": {"1": 2}}]}}]',
+            b"00\t500\n11\t524\n",
+            b"0\t00\t5\n1\t1\t3\n",
+        ),
+    ),
+    "scenarios": Reader(by_file(read_scenario, ".toml"), (SCENARIO,)),
+    "captions": Reader(
+        read_captions,
+        (write_captions([Caption("bell.qasm", ParameterValues.single({"a": 1.0}), ("ZZ",))]),),
+        OWN,
+    ),
+    "accounts": Reader(
+        accounts,
+        (b'{"mine": {"channel": "ibm_quantum_platform", "token": "abc"}}',),
+        OWN,
+    ),
+    "ledgers": Reader(
+        lambda data: view_of(parse_document(data, "state.toml")),
+        (DATA.joinpath("state-v1.toml").read_bytes(),),
+        OWN,
+    ),
+    "jobs": Reader(jobs, (DATA.joinpath("jobs-v1.ndjson").read_bytes(),), OWN),
+    "snapshots": Reader(by_file(read_document), (b'{"n_qubits": 2, "gates": []}',), OWN),
+}
+
+
+@pytest.fixture(scope="module", params=READERS)
+def reading(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Reader, Sandbox]]:
+    reader = READERS[request.param]
+    folder = tmp_path_factory.mktemp("fuzz")
+
+    def look(data: bytes) -> str:
+        os.chdir(folder)
+        try:
+            reader.read(data)
+        except reader.errors as error:
+            return error.message
+        return ""
+
+    with Sandbox(look, memory_bytes=2**29, limit_s=10) as sandbox:
+        yield reader, sandbox
+
+
+def look_at(reading: tuple[Reader, Sandbox], examples: int) -> None:
+    reader, sandbox = reading
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(damaged(reader.files, reader.words))
+    def look(data: bytes) -> None:
+        outcome = sandbox.run(data)
+        assert outcome.end is End.RETURNED, f"{outcome.end}\n{outcome.words}"
+
+    look()
+
+
+def test_a_file_as_it_was_written_is_read(reading: tuple[Reader, Sandbox]) -> None:
+    reader, sandbox = reading
+    for data in reader.files:
+        assert sandbox.run(data) == Outcome(End.RETURNED, "")
+
+
+def test_damage_is_told(reading: tuple[Reader, Sandbox]) -> None:
+    look_at(reading, 20)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(600)
+def test_more_damage_is_told(reading: tuple[Reader, Sandbox]) -> None:
+    look_at(reading, 2000)
+
+
+# Values as NPZ
+
+
+def zipped(members: Sequence[tuple[str, bytes]]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
+        # Of names that are there twice.
+        warnings.simplefilter("ignore")
+        for name, data in members:
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def npy(values: object, **how: bool) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(values), **how)
+    return buffer.getvalue()
+
+
+def claiming(shape: str) -> bytes:
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(16)
+
+
+STRANGE_NPZ = {
+    "a pickle": zipped([("a.npy", npy(np.array([{}], object), allow_pickle=True))]),
+    "text": zipped([("a.npy", npy(["a", "b"]))]),
+    "a structure": zipped([("a.npy", npy(np.zeros(2, [("x", "f8")])))]),
+    "bytes without a type": zipped([("a.npy", npy(np.zeros(2, "V8")))]),
+    "complex numbers": zipped([("a.npy", npy([1j]))]),
+    "a time": zipped([("a.npy", npy(np.zeros(2, "M8[s]")))]),
+    "no number": zipped([("a.npy", npy([np.nan, 1.0]))]),
+    "a claim beyond all": zipped([("a.npy", claiming("(10**12,)"))]),
+    "a great claim": zipped([("a.npy", claiming("(1000000000000,)"))]),
+    "a negative size": zipped([("a.npy", claiming("(-1,)"))]),
+    "a bomb": zipped([("a.npy", claiming("(4,)") + bytes(2**24))]),
+    "a name twice": zipped([("a.npy", npy([1.0])), ("a.npy", npy([2.0]))]),
+    "no array": zipped([("a.txt", b"hello")]),
+    "nothing": zipped([]),
+    "two shapes": zipped([("a.npy", npy([1.0])), ("b.npy", npy([1.0, 2.0]))]),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE_NPZ)
+def test_strange_arrays_are_refused(name: str) -> None:
+    with pytest.raises(InvalidValueError, match=r"values\.npz"):
+        parse_value_file(STRANGE_NPZ[name], "values.npz")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        zipped([("a.npy", npy(np.asfortranarray([[1.0, 2.0], [3.0, 4.0]])))]),
+        zipped([("a.npy", npy(np.array([[1, 2], [3, 4]], ">i4")))]),
+        zipped([("a.npy", npy(np.array([[1, 2], [3, 4]], np.float32)))]),
+    ],
+    ids=["of Fortran", "big end first", "of single precision"],
+)
+def test_arrays_of_other_layouts_are_read(data: bytes) -> None:
+    values = parse_value_file(data, "values.npz")
+    assert values.shape == (2, 2)
+    assert list(values.columns["a"]) == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_long_number_is_refused_at_once() -> None:
+    """Beyond 2 s a reader looks at each digit once for each other."""
+    start_s = time.process_time()
+    with pytest.raises(InvalidValueError):
+        parse_observable("9" * 40_000)
+    assert time.process_time() - start_s < 2
