@@ -4,7 +4,6 @@ All that can be asked of a job stands in one module, longer than most, since it 
 that of ``RuntimeJobV2``.
 """
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +25,7 @@ from qrsession.protocol import faults
 from qrsession.protocol.models import JobCreated, JobMetrics, JobRecord, JobRequest
 from qrsession.protocol.routes import LONGEST_HOLD_S
 from qrsession.protocol.status import FINAL_JOB_STATUSES, JobStatus
-from qrsession.protocol.typed import is_program_result
+from qrsession.protocol.typed import is_program_result, parse_result
 from qrsession.service import RuntimeService
 from qrsession.state.entries import JobEntry
 from qrsession.tags import is_own_tag, without_own_tag
@@ -375,7 +374,7 @@ class RuntimeJob:
             return decoded_by(decoder, text)
         from qrsession.codec import decode, decode_program_result  # noqa: PLC0415 - of Qiskit
 
-        document = json.loads(text)
+        document = parse_result(text)
         # It may be tens of megabytes, and so is what is made of it.
         del text
         if is_program_result(document):

@@ -22,7 +22,6 @@ from qrsession.circuits.angles import LARGEST_RZZ_ANGLE, is_within_bounds
 from qrsession.circuits.misfits import (
     TRANSPILE,
     qubits_text,
-    register_name_problem,
     too_wide,
     unfit_register,
     why_misplaced,
@@ -32,6 +31,7 @@ from qrsession.circuits.untranspiled import faulty_qubits, is_device
 from qrsession.codec import decode
 from qrsession.errors import CircuitError
 from qrsession.protocol.fields import strings
+from qrsession.protocol.register_names import register_name_problem
 from qrsession.protocol.typed import Array
 
 # What devices take beside their gates, anywhere.

@@ -3,7 +3,6 @@
 Circuits are looked at by Qiskit, or as text where they are sent as they are. No Qiskit here.
 """
 
-import keyword
 from collections.abc import Iterable, Sequence
 
 from qrsession.errors import CircuitError
@@ -11,16 +10,6 @@ from qrsession.errors import CircuitError
 TRANSPILE = (
     "Leave --no-transpile out, or give optimization_level, to have it transpiled to the backend."
 )
-
-
-def register_name_problem(register: str) -> str:
-    """Return why a result cannot have the name of a classical register, "" if it can."""
-    if register.isidentifier() and not keyword.iskeyword(register):
-        return ""
-    return (
-        f"the classical register {register!r} needs another name: results are attributes, so it "
-        "must be a Python identifier and no keyword"
-    )
 
 
 def too_wide(name: str, num_qubits: int, most: int) -> CircuitError:

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from qrsession.circuits.misfits import TRANSPILE, register_name_problem, too_wide, why_misplaced
+from qrsession.circuits.misfits import TRANSPILE, too_wide, why_misplaced
 from qrsession.circuits.screening import includes_of, without_comments
 from qrsession.circuits.sources import PreparedCircuit, Source, SourceFormat
 from qrsession.errors import CircuitError
 from qrsession.protocol.fields import objects, optional, required, strings
 from qrsession.protocol.qpy import NEWEST_SERVICE_VERSION, read_header
+from qrsession.protocol.register_names import register_name_problem
 from qrsession.protocol.typed import deflate
 
 # Quantifiers that give nothing back keep the time in proportion to the text.

@@ -13,11 +13,14 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.observables_array import ObservablesArray
 from qiskit.quantum_info import PauliList, SparsePauliOp
 
+from qrsession.codec.panics import without_panics
 from qrsession.codec.qpy import circuits_from_qpy
 from qrsession.codec.spans import SPAN_READERS
 from qrsession.errors import WireFormatError
+from qrsession.protocol.claims import check_claims
 from qrsession.protocol.fields import as_object, optional, required
 from qrsession.protocol.options import EXTRAPOLATORS
+from qrsession.protocol.register_names import reserved_name_problem
 from qrsession.protocol.typed import Array, inflate
 
 _DEEPEST = 64
@@ -36,6 +39,7 @@ def decode(value: Any) -> Any:
         WireFormatError: A typed value is damaged, too large or nested too deeply.
         CircuitError: A circuit cannot be read.
     """
+    check_claims(value)
     return _decode(value, 0)
 
 
@@ -56,7 +60,7 @@ def _decode(value: Any, depth: int) -> Any:
         return {key: e if type(e) in _PLAIN else _decode(e, depth + 1) for key, e in value.items()}
     content = _decode(value.get("__value__"), depth + 1)
     try:
-        return reader(content)
+        return without_panics(reader, content)
     except WireFormatError:
         raise
     except Exception as error:
@@ -135,6 +139,13 @@ def _decode_data_bin(value: Any) -> DataBin:
     fields = as_object(record.get("fields"), "The fields of a data bin")
     shape = tuple(optional(record, "shape", list) or ())
     names = optional(record, "field_names", list) or list(fields)
+    for name in names:
+        problem = reserved_name_problem(str(name))
+        if problem:
+            raise WireFormatError(
+                f"The result cannot be a DataBin of Qiskit's: {problem}.",
+                advice="The counts can be had without Qiskit: qrsession result JOB",
+            )
     return DataBin(shape=shape, **{str(name): fields[name] for name in names})
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import date
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from qiskit.transpiler import CouplingMap
 from qrsession.codec.observables import write_observables
 from qrsession.codec.qpy import circuits_to_qpy
 from qrsession.codec.spans import ExecutionSpan, ExecutionSpans
-from qrsession.errors import InvalidTypeError
+from qrsession.errors import InvalidTypeError, InvalidValueError
 from qrsession.protocol.typed import DTYPES, Array, deflate
 
 
@@ -31,6 +32,7 @@ def encode(value: Any) -> Any:
 
     Raises:
         InvalidTypeError: There is an object with no place on the wire.
+        InvalidValueError: A parameter's value or a coefficient in a pub is no finite number.
         CircuitError: A circuit cannot be written as QPY.
     """
     if value is None or isinstance(value, bool | int | float | str):
@@ -92,6 +94,7 @@ def _encode_sampler_pub(pub: SamplerPub) -> list[Any]:
 
 def _encode_estimator_pub(pub: EstimatorPub) -> list[Any]:
     observables = write_observables(pub.observables)
+    _check_coefficients(observables)
     return [encode(pub.circuit), observables, encode(_values(pub)), encode(pub.precision)]
 
 
@@ -99,6 +102,7 @@ def _values(pub: SamplerPub | EstimatorPub) -> np.ndarray:
     """Return the values of a pub's parameters, of shape ``(…, num_parameters)``."""
     names = [parameter.name for parameter in pub.circuit.parameters]
     values = pub.parameter_values
+    _check_finite(values)
     if values.num_parameters == len(names):
         array: np.ndarray = values.as_array(pub.circuit.parameters)
         return array
@@ -110,6 +114,30 @@ def _values(pub: SamplerPub | EstimatorPub) -> np.ndarray:
     }
     kept = [columns[name] for name in names]
     return np.stack(kept, axis=-1) if kept else np.empty((*values.shape, 0))
+
+
+def _check_coefficients(observables: Any) -> None:
+    if isinstance(observables, list):
+        for part in observables:
+            _check_coefficients(part)
+    elif isinstance(observables, dict) and not all(map(isfinite, observables.values())):
+        raise InvalidValueError(
+            "A coefficient of an observable is infinite, or no number at all.",
+            advice="Give each term a finite number.",
+        )
+
+
+def _check_finite(values: BindingsArray) -> None:
+    for group, array in values.data.items():
+        # Every service fails such a job, once it has waited for its turn.
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            finite = np.isfinite(array.reshape(-1, len(group))).all(axis=0)
+            names = [str(name) for name, is_fine in zip(group, finite, strict=True) if not is_fine]
+            raise InvalidValueError(
+                f"A value of {', '.join(names)} is infinite, or no number at all.",
+                advice="Give each parameter a finite number at every point.",
+                details={"parameters": names},
+            )
 
 
 def _encode_bindings(bindings: BindingsArray) -> dict[str, Any]:

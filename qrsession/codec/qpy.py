@@ -14,6 +14,7 @@ from qiskit.circuit import Annotation
 from qiskit.circuit.annotation import QPYSerializer
 from qiskit.exceptions import QiskitError
 
+from qrsession.codec.panics import without_panics
 from qrsession.errors import CircuitError
 from qrsession.protocol.qpy import MOST_CIRCUITS, NEWEST_SERVICE_VERSION, read_header
 
@@ -66,7 +67,7 @@ def circuits_from_qpy(data: bytes, most_circuits: int = MOST_CIRCUITS) -> list[Q
         with warnings.catch_warnings():
             # The version is checked above; a newer minor release of Qiskit may be read.
             warnings.simplefilter("ignore")
-            loaded = qpy.load(io.BytesIO(data), annotation_factories=_ANNOTATIONS)
+            loaded = without_panics(qpy.load, io.BytesIO(data), annotation_factories=_ANNOTATIONS)
     except Exception as error:
         # The reader raises whatever the damaged bytes lead it to, out of Python and Rust alike.
         raise CircuitError(f"The QPY data cannot be read: {_words(error)}") from error

@@ -86,17 +86,23 @@ class Fault:
         return cls(
             status=status,
             code=_code(error.get("code")),
-            message=_one_line(str(error.get("message") or "")) or nothing_said,
-            solution=_one_line(str(error.get("solution") or "")),
-            trace=_one_line(str(document.get("trace") or "")),
+            message=_text(error.get("message")) or nothing_said,
+            solution=_text(error.get("solution")),
+            trace=_text(document.get("trace")),
         )
+
+
+def _text(value: Any) -> str:
+    """Return words that a service says; a list in their place may be nested without end."""
+    return _one_line(str(value)) if isinstance(value, str | int | float) and value else ""
 
 
 def _code(value: Any) -> int | str | None:
     if isinstance(value, str):
         is_number = value.isdecimal() and len(value) <= _LONGEST_NUMERIC_CODE
         return int(value) if is_number else _one_line(value) or None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and abs(value) < 10**_LONGEST_NUMERIC_CODE else None
 
 
 def _one_line(text: str) -> str:

@@ -4,10 +4,11 @@ Every reader raises `WireFormatError` with the field's name when the field is mi
 another type, so that neither end goes on with half a record.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from qrsession.errors import WireFormatError
 
@@ -16,6 +17,10 @@ T = TypeVar("T")
 # IBM's are letters and digits with "-" and "_" between them. No more than these may be: an id goes
 # into URLs, file names, and commands that people copy from a message into their shell.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:=+~-]{0,127}", re.ASCII)
+
+# JSON bounds no number, and Python reads one of thousands of digits; what counts seconds or jobs
+# with it would fail far from here. So much a signed 64-bit integer holds.
+_BEYOND_ALL_INTEGERS = 2**63
 
 
 def as_object(value: Any, what: str) -> dict[str, Any]:
@@ -43,23 +48,39 @@ def identifier(record: Mapping[str, Any], name: str) -> str:
 
 
 def optional(record: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
-    """Return a field that may be absent or null."""
+    """Return a field that may be absent or null.
+
+    Numbers are finite, integers have 64 bits, and half of a character in a text is a question mark:
+    JSON can write one, and no file or stream takes it.
+    """
     value = record.get(name)
     if value is None:
         return None
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        try:
-            value = float(value)
-        except OverflowError:
-            raise WireFormatError(
-                f"The field {name!r} is beyond all numbers.", details={"field": name}
-            ) from None
+        value = _as_float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise WireFormatError(
             f"The field {name!r} must be of type {kind.__name__}, not {type(value).__name__}.",
             details={"field": name},
         )
+    if (isinstance(value, float) and not math.isfinite(value)) or (
+        isinstance(value, int) and abs(value) >= _BEYOND_ALL_INTEGERS
+    ):
+        raise WireFormatError(f"The field {name!r} is beyond all numbers.", details={"field": name})
+    if isinstance(value, str) and not value.isascii():
+        return cast("T", _whole(value))
     return value
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def strings(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
@@ -67,7 +88,7 @@ def strings(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
     values = optional(record, name, list) or []
     if not all(isinstance(value, str) for value in values):
         raise WireFormatError(f"The field {name!r} must hold strings.", details={"field": name})
-    return tuple(values)
+    return tuple(value if value.isascii() else _whole(value) for value in values)
 
 
 def objects(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -339,7 +339,7 @@ class JobRecord:
 
 
 def _read_reason_code(value: Any) -> int | None:
-    digits = str(value)
+    digits = str(value) if isinstance(value, int | str) else ""
     return int(digits) if digits.isdecimal() and len(digits) <= _LONGEST_REASON_CODE else None
 
 
@@ -436,6 +436,7 @@ class BackendSummary:
         processor = as_object(record.get("processor_type") or {}, "The processor's type")
         family = optional(processor, "family", str)
         revision = processor.get("revision")
+        revision = revision if isinstance(revision, int | float | str) else None
         metrics = record.get("performance_metrics")
         metrics = metrics if isinstance(metrics, dict) else {}
         return cls(
@@ -581,8 +582,16 @@ class WorkloadPage:
         """Read a page; the cursor stands in the query of the link to the next one."""
         record = as_object(body, "The list of workloads")
         link = as_object(record.get("next") or {}, "The link to the next page")
-        cursors = parse_qs(urlsplit(optional(link, "href", str) or "").query).get("next", [])
         return cls(
             workloads=tuple(Workload.from_wire(entry) for entry in objects(record, "workloads")),
-            next_cursor=cursors[0] if cursors else None,
+            next_cursor=_read_cursor(optional(link, "href", str) or ""),
         )
+
+
+def _read_cursor(href: str) -> str | None:
+    try:
+        cursors = parse_qs(urlsplit(href).query).get("next", [])
+    except ValueError:
+        # Without it the list would end here, as if there were no more.
+        raise WireFormatError("The link to the next page is no URL.") from None
+    return cursors[0] if cursors else None

@@ -6,9 +6,11 @@ Source: ``RuntimeEncoder`` of qiskit-ibm-runtime, and numpy's "NPY format".
 """
 
 import binascii
+import json
 import math
 import struct
 import zlib
+from array import array
 from ast import literal_eval
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +20,7 @@ from typing import Any, TypeAlias
 
 from qrsession.errors import WireFormatError
 from qrsession.protocol.fields import as_object, required
+from qrsession.protocol.qpy import MOST_CLBITS
 
 # Part of every cache key: what an older codec wrote is not found by a newer one.
 TYPED_JSON_VERSION = 1
@@ -38,6 +41,9 @@ _MOST_SHRUNK = 1100
 # So many samples of several bytes are counted by numpy sooner than without, its import included.
 _MANY_SAMPLES = 2**17
 _LONGEST_NPY_HEADER = 10_000
+_LONGEST_NAME = 40
+# Characters of base64 that hold any header: a multiple of four.
+_LONGEST_HEAD = 2 * _LONGEST_NPY_HEADER
 # Room that numpy leaves for the first dimension, so that an array can grow in its file.
 _NPY_GROWTH = 21
 _WIDTH_OF_DTYPE = {
@@ -48,6 +54,11 @@ _WIDTH_OF_DTYPE = {
     "<c16": 16,
 }
 DTYPES = frozenset(_WIDTH_OF_DTYPE)
+# Numbers of a machine with the other order of bytes, which `numpy.save` writes as they are.
+_WIDTH_OF_DTYPE |= {
+    dtype.replace("<", ">"): width for dtype, width in _WIDTH_OF_DTYPE.items() if width > 1
+}
+_CODE_OF_WIDTH = {array(code).itemsize: code for code in "BHIQ"}
 Data: TypeAlias = bytes | bytearray | memoryview
 # numpy's own bound, before its version 2.
 _MOST_DIMENSIONS = 32
@@ -95,14 +106,28 @@ class Array:
         if data is None or not stream.is_at_end():
             raise WireFormatError("An array does not hold as much as its header says.")
         if is_fortran and len(shape) > 1:
-            items = [bytes(data[at : at + width]) for at in range(0, size_bytes, width)]
-            data = bytearray().join(_in_c_order(items, shape))
+            data = _in_c_order(data, shape, width)
+        if dtype.startswith(">"):
+            data, dtype = _turned_round(data, dtype), f"<{dtype[1:]}"
         return cls(data, shape, dtype)
 
 
 def read_array_shape(body: Any) -> tuple[int, ...]:
     """Return the shape of a typed array, as its header says; the rest is not read."""
-    return _read_npy_header(_Stream(typed_value(body, "ndarray")))[2]
+    return _read_npy_header(_head_of(body))[2]
+
+
+def array_bytes(body: Any) -> int:
+    """Return how many bytes a typed array claims, as its header says; the rest is not read."""
+    dtype, _, shape = _read_npy_header(_head_of(body))
+    return _WIDTH_OF_DTYPE[dtype] * math.prod(shape)
+
+
+def _head_of(body: Any) -> "_Stream":
+    text = typed_value(body, "ndarray")
+    # The header is shorter than that however little it is compressed.
+    is_long = isinstance(text, str) and len(text) > _LONGEST_HEAD
+    return _Stream(text[:_LONGEST_HEAD] if is_long else text)
 
 
 def _read_npy_header(stream: "_Stream") -> tuple[str, bool, tuple[int, ...]]:
@@ -119,7 +144,7 @@ def _read_npy_header(stream: "_Stream") -> tuple[str, bool, tuple[int, ...]]:
     except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
         raise WireFormatError("The header of an array cannot be read.") from None
     if not isinstance(dtype, str) or dtype not in _WIDTH_OF_DTYPE:
-        raise WireFormatError(f"Arrays of type {dtype!r} are not taken.")
+        raise WireFormatError(f"Arrays of type {_quoted(dtype)} are not taken.")
     if (
         not isinstance(shape, tuple)
         or len(shape) > _MOST_DIMENSIONS
@@ -129,12 +154,41 @@ def _read_npy_header(stream: "_Stream") -> tuple[str, bool, tuple[int, ...]]:
     return dtype, bool(is_fortran), shape
 
 
-def _in_c_order(items: list[bytes], shape: tuple[int, ...]) -> list[bytes]:
-    """Put items, whose first index runs fastest, into the order in which the last one does."""
-    if not items or len(shape) == 1:
+def _turned_round(data: Data, dtype: str) -> bytearray:
+    """Return big-endian numbers as little-endian ones."""
+    width = _WIDTH_OF_DTYPE[dtype]
+    # A complex number is two, and each is turned round by itself.
+    items = array(_CODE_OF_WIDTH[width // 2 if dtype[1] == "c" else width])
+    items.frombytes(data)
+    items.byteswap()
+    return bytearray(items)
+
+
+def _in_c_order(data: Data, shape: tuple[int, ...], width: int) -> Data:
+    """Put items, whose first index runs fastest, into the order in which the last one does.
+
+    Items as numbers of their width, which no number of Python's is made of. A complex one of 16
+    bytes is two such: its halves are put into order each by itself, and side by side again.
+    """
+    if not data:
+        return data
+    code = _CODE_OF_WIDTH[min(width, 8)]
+    items = array(code)
+    items.frombytes(data)
+    num_parts = len(items) // math.prod(shape)
+    ordered = array(code, bytes(len(data)))
+    for part in range(num_parts):
+        ordered[part::num_parts] = _columns_as_rows(items[part::num_parts], shape)
+    return bytearray(ordered)
+
+
+def _columns_as_rows(items: "array[int]", shape: tuple[int, ...]) -> "array[int]":
+    if len(shape) <= 1 or shape[0] == len(items):
         return items
-    rows = (_in_c_order(items[row :: shape[0]], shape[1:]) for row in range(shape[0]))
-    return [item for row in rows for item in row]
+    rows = array(items.typecode)
+    for row in range(shape[0]):
+        rows += _columns_as_rows(items[row :: shape[0]], shape[1:])
+    return rows
 
 
 @dataclass(frozen=True)
@@ -157,6 +211,8 @@ class BitSamples:
         num_bits = required(value, "num_bits", int)
         array = Array.from_wire(value.get("array"))
         *_, shots, num_bytes = (0, 0, *array.shape)
+        if num_bits > MOST_CLBITS:
+            raise WireFormatError(f"A bit array has more than {MOST_CLBITS} bits.")
         if num_bits < 0 or array.dtype != "|u1" or num_bytes != -(-num_bits // 8):
             raise WireFormatError("A bit array does not have the shape that its width asks for.")
         if math.prod(array.shape[:-1]) > LARGEST_ARRAY_BYTES:
@@ -202,10 +258,13 @@ def join_counts(registers: Mapping[str, BitSamples]) -> dict[str, int]:
         WireFormatError: The registers hold different numbers of samples.
     """
     parts = list(registers.values())[::-1]
-    if len(parts) == 1:
-        return parts[0].counts()
     if len({part.num_samples for part in parts}) > 1:
         raise WireFormatError("The registers of a result hold different numbers of samples.")
+    if not any(part.num_bits for part in parts):
+        # They take no space, so there may be more samples than anybody could look at.
+        return {" " * (len(parts) - 1): parts[0].num_samples} if parts[0].num_samples else {}
+    if len(parts) == 1:
+        return parts[0].counts()
     if parts and parts[0].num_samples >= _MANY_SAMPLES:
         return _tallied(parts)
     joint = Counter(zip(*(part.ints() for part in parts), strict=True))
@@ -240,6 +299,18 @@ def _most_frequent_first(counter: Counter[Any]) -> list[tuple[Any, int]]:
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
+def parse_result(text: str) -> Any:
+    """Parse the text of a result.
+
+    Raises:
+        WireFormatError: It is no JSON, or nested too deeply for it.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise WireFormatError("The result is no JSON.") from None
+
+
 def is_program_result(document: Any) -> bool:
     """Tell whether a result is a quantum program's, which bears a version in place of types."""
     return isinstance(document, Mapping) and "schema_version" in document
@@ -249,8 +320,17 @@ def typed_value(body: Any, name: str) -> Any:
     """Return ``__value__`` of an object whose ``__type__`` is ``name``."""
     record = as_object(body, f"A typed {name}")
     if record.get("__type__") != name:
-        raise WireFormatError(f"A typed {name} was expected, not {record.get('__type__')!r}.")
+        raise WireFormatError(
+            f"A typed {name} was expected, not {_quoted(record.get('__type__'))}."
+        )
     return record.get("__value__")
+
+
+def _quoted(name: Any) -> str:
+    """Return a name for a message; in its place there may be anything, of any length."""
+    if not isinstance(name, str):
+        return "one without a name"
+    return repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…")
 
 
 def inflate(text: Any, largest_bytes: int = LARGEST_ARRAY_BYTES) -> bytes:

@@ -15,7 +15,7 @@ from qrsession.errors import UsageError, WireFormatError
 from qrsession.protocol.fields import as_object, objects, optional, required
 from qrsession.protocol.quantum_programs import SAMPLER_ROLE, UNCOMPRESSED_SCHEMAS
 from qrsession.protocol.tensors import Tensor
-from qrsession.protocol.typed import BitSamples
+from qrsession.protocol.typed import LARGEST_ARRAY_BYTES, BitSamples
 
 _FLIPS = "measurement_flips."
 # What a samplex gives beside them, and no register is called.
@@ -102,6 +102,11 @@ def _samples(register: Tensor, flips: Tensor | None) -> BitSamples:
     *points, shots, width = register.shape
     if flips is not None and (flips.dtype != "bool" or flips.shape != (*points, 1, width)):
         raise WireFormatError("The flips of a register do not have its shape.")
+    if math.prod(register.shape[:-1]) > LARGEST_ARRAY_BYTES:
+        raise WireFormatError(f"A register holds more than {LARGEST_ARRAY_BYTES} samples.")
+    if not width:
+        # They take no space, so there may be more than anybody could look at.
+        return BitSamples(b"", 0, shots, tuple(points))
     num_bytes = -(-width // _BITS_OF_BYTE)
     rows = _rows(register)
     if flips is None or 1 not in flips.bits():

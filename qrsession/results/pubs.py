@@ -5,7 +5,6 @@ is not shown is not counted. Source: "PrimitiveResult", "DataBin" and "BitArray"
 reference; the typed JSON of qiskit-ibm-runtime.
 """
 
-import json
 import math
 import struct
 import sys
@@ -13,15 +12,18 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qrsession.errors import UsageError, WireFormatError
+from qrsession.protocol.claims import check_claims
 from qrsession.protocol.fields import as_object, required
 from qrsession.protocol.typed import (
     Array,
     BitSamples,
     is_program_result,
     join_counts,
+    parse_result,
     typed_value,
 )
 from qrsession.pubs.values import nest
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 Floats: TypeAlias = tuple[Sequence[float], tuple[int, ...]]
 
 _FLOATS = {"<f8": "d", "<f4": "f"}
+_MOST_EMPTY_LISTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -221,10 +224,8 @@ def read_pubs(text: str, job_id: str = "JOB") -> list[Pub]:
         WireFormatError: It is neither.
         UsageError: It is raw data that is not meant to be read here.
     """
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise WireFormatError("The result is no JSON.") from None
+    document = parse_result(text)
+    check_claims(document, len(text))
     if is_program_result(document):
         # Imported here, as below, because few jobs are another client's.
         from qrsession.results.programs import read_items  # noqa: PLC0415
@@ -243,7 +244,9 @@ def _read_pub(typed: Any, job_id: str) -> Pub:
     data = as_object(typed_value(pub.get("data"), "DataBin"), "The data of a pub")
     bodies = as_object(data.get("fields"), "The data of a pub")
     estimates = {
-        name: _read_floats(body) for name, body in bodies.items() if name in {"evs", "stds"}
+        name: _read_floats(body)
+        for name, body in bodies.items()
+        if name in {"evs", "stds"} and not _is_register(body)
     }
     samples: dict[str, BitSamples] = {}
     fields: dict[str, Array] = {}
@@ -281,10 +284,18 @@ def _pub_of(
     raise WireFormatError("A pub's result holds neither samples nor expectation values.")
 
 
+def _is_register(value: Any) -> bool:
+    # A register of a circuit may have the name of an estimator's field.
+    return isinstance(value, dict) and value.get("__type__") == "BitArray"
+
+
 def _read_floats(value: Any) -> Floats:
     """Read a typed array of floats, or a number; float64 in C order, and the shape."""
     if isinstance(value, int | float):
-        return array("d", [value]), ()
+        try:
+            return array("d", [value]), ()
+        except OverflowError:
+            raise WireFormatError("An expectation value is beyond all numbers.") from None
     if isinstance(value, list):
         from qrsession.results.plain import read_numbers  # noqa: PLC0415 - IBM writes arrays
 
@@ -293,6 +304,9 @@ def _read_floats(value: Any) -> Floats:
     code = _FLOATS.get(found.dtype)
     if code is None:
         raise WireFormatError(f"Expectation values of type {found.dtype!r} are not taken.")
+    if not found.data and math.prod(takewhile(bool, found.shape)) > _MOST_EMPTY_LISTS:
+        # Lists without an entry take room, which an array without one does not.
+        raise WireFormatError("Expectation values are lists that hold nothing, and too many.")
     if code == "d" and sys.byteorder == "little":
         numbers = array("d")
         numbers.frombytes(found.data)

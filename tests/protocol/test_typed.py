@@ -111,7 +111,7 @@ DAMAGED_ARRAYS: dict[str, Any] = {
     "objects": forged(described("'|O'")),
     "text": forged(described("'<U4'"), b"\0" * 16),
     "a record": forged(described("[('a', '<f8')]"), b"\0" * 8),
-    "big-endian": forged(described("'>f8'"), b"\0" * 8),
+    "another order of no type": forged(described("'>u1'"), b"\0" * 8),
     "a width that is none": forged(described("'<f3'"), b"\0" * 3),
     "no width": forged(described("'<f0'")),
     "bytes for a type": forged(described("b'<f8'"), b"\0" * 8),

@@ -108,6 +108,6 @@ def moment_query(query: Mapping[str, str], name: str) -> datetime | None:
     try:
         # A plus sign that a client did not escape has become a space.
         moment = datetime.fromisoformat(value.replace(" ", "+") if "T" in value else value)
-    except ValueError as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise bad_request(f"{name} is not a time as RFC 3339 writes it.") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

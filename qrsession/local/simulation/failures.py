@@ -23,9 +23,10 @@ def not_valid(
 def as_failure(error: Exception) -> tuple[int, str, str]:
     """Return code, reason and solution for whatever a program raised."""
     if isinstance(error, JobFailedError):
-        return int(error.details["reason_code"]), error.message, error.advice
+        return int(error.details["reason_code"]), error.message[:_LONGEST_REASON], error.advice
     if isinstance(error, QrsessionError):
-        return faults.JOB_NOT_VALID, f"Job not valid. {error.message}", error.advice
+        reason = f"Job not valid. {error.message}"[:_LONGEST_REASON]
+        return faults.JOB_NOT_VALID, reason, error.advice
     if isinstance(error, MemoryError):
         return (
             faults.SIMULATOR_ERROR,

@@ -237,6 +237,9 @@ def _append_all(
     target: QuantumCircuit, source: QuantumCircuit, qubits: list[Qubit], clbits: list[Clbit]
 ) -> None:
     """Append a circuit's instructions, unrolled, on these bits of another circuit."""
+    if (source.num_qubits, source.num_clbits) != (len(qubits), len(clbits)):
+        # Qiskit's own checks are passed by where a circuit is read from QPY.
+        raise not_valid("An instruction is defined for another number of qubits or bits.")
     bits = dict(zip((*source.qubits, *source.clbits), (*qubits, *clbits), strict=True))
     for instruction in source.data:
         operation = instruction.operation

@@ -1,6 +1,7 @@
 """Pubs as they are sent, with and without Qiskit, and as Qiskit has them."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from qrsession.codec import decode
+from qrsession.codec.panics import PanicError, without_panics
 from qrsession.local.devices.device import MAX_SHOTS
 from qrsession.local.simulation.failures import (
     failed,
@@ -27,6 +29,14 @@ from qrsession.protocol.treatment import treatment_of
 _SAMPLER_PARTS = 3
 _ESTIMATOR_PARTS = 4
 _LARGEST_SHAPE = 10_000_000
+_FINEST = 1e-9
+# numpy broadcasts no more, though its arrays may have twice as many.
+_MOST_DIMENSIONS = 32
+# What numpy and Qiskit raise on values that they can make nothing of.
+_UNFIT = (
+    *(ValueError, TypeError, ArithmeticError, AttributeError, LookupError, RuntimeError),
+    *(QiskitError, PanicError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,8 @@ def read_estimator_pub(pub: Any, index: int, params: Mapping[str, Any]) -> Estim
     circuit = read_circuit(circuit_part, where)
     values_shape, table = _read_values(values, circuit, where)
     observables = _read_observables(observables_part, circuit, where)
+    if max(len(values_shape), observables.ndim) > _MOST_DIMENSIONS:
+        raise not_valid(f"{where}: more than {_MOST_DIMENSIONS} dimensions are too many.")
     try:
         shape = np.broadcast_shapes(values_shape, observables.shape)
     except ValueError:
@@ -159,7 +171,7 @@ def _read_values(
         if bindings.size > _LARGEST_SHAPE:
             raise not_valid(f"{where}: the sweep has more than {_LARGEST_SHAPE} points.")
         array = np.asarray(bindings.as_array(circuit.parameters), dtype=np.float64)
-    except (ValueError, TypeError, QiskitError) as error:
+    except _UNFIT as error:
         raise not_valid(
             f"{where}: the parameter values do not fit the circuit: {one_line(error)}"
         ) from error
@@ -173,7 +185,10 @@ def _bind(values: Any, circuit: QuantumCircuit) -> BindingsArray:
         return values
     if isinstance(values, dict):
         return BindingsArray(values)
-    array = np.asarray([] if values is None else values, dtype=np.float64)
+    array = np.asarray([] if values is None else values)
+    if array.dtype.kind == "c":
+        raise TypeError("they are complex numbers")
+    array = array.astype(np.float64, copy=False)
     if array.shape == (0,):
         return BindingsArray({})
     return BindingsArray({tuple(circuit.parameters): array})
@@ -183,8 +198,8 @@ def _read_observables(value: Any, circuit: QuantumCircuit, where: str) -> Observ
     if value is None:
         raise not_valid(f"{where}: there are no observables.")
     try:
-        observables = ObservablesArray.coerce(decode(value))
-    except (ValueError, TypeError, QiskitError) as error:
+        observables = without_panics(ObservablesArray.coerce, decode(value))
+    except _UNFIT as error:
         raise not_valid(f"{where}: the observables cannot be read: {one_line(error)}") from error
     if observables.size and observables.num_qubits != circuit.num_qubits:
         raise not_valid(
@@ -192,6 +207,9 @@ def _read_observables(value: Any, circuit: QuantumCircuit, where: str) -> Observ
             f"{circuit.num_qubits}.",
             "Write each observable for all qubits of the circuit, identities included.",
         )
+    for observable in observables.ravel().tolist():
+        if not all(map(math.isfinite, observable.values())):
+            raise not_valid(f"{where}: a coefficient of an observable is not a finite number.")
     return observables
 
 
@@ -225,13 +243,14 @@ def _precision_and_shots(
         precision = options.get("default_precision") or DEFAULT_PRECISION
     if not isinstance(precision, int | float) or isinstance(precision, bool):
         raise not_valid(f"{where}: the precision must be a number.")
-    if not 0 < precision < math.inf:
+    if not 0 < precision <= sys.float_info.max:
         raise not_valid(
-            f"{where}: the precision must be above 0, not {precision}.",
+            f"{where}: the precision must be a number above 0, not {str(precision)[:20]}.",
             "Give the standard error that is wanted; an exact value would take endless shots.",
         )
     # Rounded first, so that 0.015625, which is exact, asks for 4096 shots and never for 4097.
-    wanted = round(1 / precision**2, 6) if precision**2 > 0 else math.inf
+    # What is coarser than 1 takes one shot; the square of less than 1e-9 may be no divisor.
+    wanted = math.inf if precision < _FINEST else round(1 / min(precision, 1) ** 2, 6)
     if wanted > MAX_SHOTS:
         raise failed(
             faults.TOO_MANY_SHOTS,
