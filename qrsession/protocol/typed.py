@@ -102,7 +102,7 @@ class Array:
         size_bytes = width * math.prod(shape)
         if size_bytes > LARGEST_ARRAY_BYTES:
             raise WireFormatError(f"An array holds more than {LARGEST_ARRAY_BYTES} bytes.")
-        data = stream.read_exactly(size_bytes)
+        data: Data | None = stream.read_exactly(size_bytes)
         if data is None or not stream.is_at_end():
             raise WireFormatError("An array does not hold as much as its header says.")
         if is_fortran and len(shape) > 1:

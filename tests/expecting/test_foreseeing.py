@@ -43,7 +43,7 @@ def test_a_second_look_needs_no_qiskit(cache: Cache, monkeypatch: pytest.MonkeyP
     def fail(*_arguments: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("qrsession.circuits.reading.read_circuits", fail)
+    monkeypatch.setattr("qrsession.circuits.isolation.read_circuits", fail)
     again = look.grounds_of([bell, two])
     assert [vars_of(ground) for ground in again] == [vars_of(ground) for ground in found]
     # The same content under another name is known, and has that name.
