@@ -81,7 +81,9 @@ def test_equal_results_make_equal_files() -> None:
     st.lists(st.text(st.characters(exclude_characters="\0"), max_size=8), unique=True, max_size=6)
 )
 def test_any_names_make_keys_that_give_them_back(names: list[str]) -> None:
-    samples = {name: BitSamples(bytes([at]), 8, 1) for at, name in enumerate(dict.fromkeys(["c", *names]))}
+    samples = {
+        name: BitSamples(bytes([at]), 8, 1) for at, name in enumerate(dict.fromkeys(["c", *names]))
+    }
     found = load(("j", SampledPub(samples)))
     assert found["0/registers"].tolist() == list(samples)
     for at, name in enumerate(samples):
