@@ -111,8 +111,15 @@ class Backend(BackendV2):
 
     @property
     def dtm(self) -> float:
-        """The time step of what is measured, in seconds."""
-        return required(self.configuration, "dtm", float) * _NS
+        """The time step of what is measured, in seconds.
+
+        Raises:
+            NotImplementedError: The backend, such as a simulator, has none; as Qiskit documents.
+        """
+        step_ns = optional(self.configuration, "dtm", float)
+        if step_ns is None:
+            raise NotImplementedError(f"The backend {self.name!r} has no time step of measurements.")
+        return step_ns * _NS
 
     @property
     def meas_map(self) -> list[list[int]]:
