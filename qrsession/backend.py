@@ -118,7 +118,9 @@ class Backend(BackendV2):
         """
         step_ns = optional(self.configuration, "dtm", float)
         if step_ns is None:
-            raise NotImplementedError(f"The backend {self.name!r} has no time step of measurements.")
+            raise NotImplementedError(
+                f"The backend {self.name!r} has no time step of measurements."
+            )
         return step_ns * _NS
 
     @property

@@ -17,6 +17,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import BackendV2
 
 from qrsession.backend import Backend
+from qrsession.circuits.delays import in_steps
 from qrsession.circuits.isa import foreign_term, is_dynamic, register_problem
 from qrsession.circuits.misfits import unfit_register
 from qrsession.circuits.prepared import Place, Preparation, no_measurement
@@ -137,6 +138,10 @@ class _Primitive:
                 self._built = self._service.backend(self._backend)
             return self._built
 
+    def _timed(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """Return a circuit whose delays keep their length on the wire."""
+        return in_steps(circuit, self._device)
+
     def _fitted(self, circuit: QuantumCircuit, values: BindingsArray) -> QuantumCircuit:
         """Return the circuit that is sent, held against what the backend runs.
 
@@ -241,7 +246,7 @@ class Sampler(_Primitive, BaseSamplerV2):
                 raise unfit_register(_NAME, problem)
             sent.append(
                 SamplerPub(
-                    self._fitted(sampler_pub.circuit, sampler_pub.parameter_values),
+                    self._fitted(self._timed(sampler_pub.circuit), sampler_pub.parameter_values),
                     sampler_pub.parameter_values,
                     shots=check_shots(sampler_pub.shots),
                     validate=False,
@@ -294,10 +299,11 @@ class Estimator(_Primitive, BaseEstimatorV2):
         for pub in listed_pubs(given, FORM_OF[EstimatorPub]):
             estimator_pub = coerced(EstimatorPub, pub, precision)
             self._check_observables(estimator_pub.observables)
-            circuit = self._fitted(estimator_pub.circuit, estimator_pub.parameter_values)
+            timed = self._timed(estimator_pub.circuit)
+            circuit = self._fitted(timed, estimator_pub.parameter_values)
             observables = estimator_pub.observables
             # Who brings a circuit that was laid out before has laid its observables out, too.
-            if circuit is not estimator_pub.circuit and circuit.layout is not None:
+            if circuit is not timed and circuit.layout is not None:
                 observables = observables.apply_layout(circuit.layout)
             sent.append(
                 EstimatorPub(
