@@ -17,8 +17,9 @@ from qiskit.transpiler import Target
 
 from qrsession.circuits.isa import InstructionSet
 from qrsession.circuits.target import build_target, has_fractional_gates
-from qrsession.errors import InvalidValueError
+from qrsession.errors import InvalidValueError, NotFoundError
 from qrsession.protocol.fields import optional, required
+from qrsession.protocol.models import BackendStatus
 from qrsession.service import BackendDocuments
 
 if TYPE_CHECKING:
@@ -128,6 +129,19 @@ class Backend(BackendV2):
         """Groups of qubits that are measured together."""
         groups: list[list[int]] = optional(self.configuration, "meas_map", list) or []
         return groups
+
+    def status(self) -> BackendStatus:
+        """Ask whether it takes jobs, and how many wait for it.
+
+        Raises:
+            NotFoundError: It belongs to no service.
+        """
+        if self.service is None:
+            raise NotFoundError(
+                f"{self.name} belongs to no service that could be asked.",
+                advice="Take it from one: RuntimeService().backend(name).",
+            )
+        return self.service.client.get_backend_status(self.name)
 
     @property
     def max_circuits(self) -> int | None:

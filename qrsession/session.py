@@ -104,7 +104,7 @@ class Session:
         service = service_for(service, backend, type(self).__name__)
         service.choose_instance(Wants(name))
         longest_s = check_longest(max_time_s, service, is_needed=entering.budget_s is not None)
-        name = name or service.least_busy()
+        name = name or service.least_busy_name()
         ours = backend if service_of(backend) is service else None
         documents = service.fetch_documents(name) if ours is None else ours.documents
         request = SessionRequest(
