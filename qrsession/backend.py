@@ -83,6 +83,15 @@ class Backend(BackendV2):
         """Name it: Qiskit's own would be an address."""
         return f"<Backend({self.name!r})>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied and pickled as its documents, of which the copy builds its target anew."""
+        return _of_documents, (
+            self.documents,
+            self.service,
+            self.use_fractional_gates,
+            self._options,
+        )
+
     @property
     def service(self) -> "RuntimeService | None":
         """The service that it belongs to."""
@@ -218,6 +227,17 @@ class Backend(BackendV2):
         from qrsession.circuit_runs.running import run_circuits  # noqa: PLC0415 - it imports this
 
         return run_circuits(self, run_input, options)
+
+
+def _of_documents(
+    documents: BackendDocuments,
+    service: "RuntimeService | None",
+    use_fractional_gates: bool | None,  # noqa: FBT001 - pickle gives all by position
+    options: RunOptions,
+) -> Backend:
+    backend = Backend.of_documents(documents, service, use_fractional_gates=use_fractional_gates)
+    backend._options = options  # noqa: SLF001 - its own module
+    return backend
 
 
 def _date(text: str | None) -> datetime | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from qrsession.accounts.account import Account, resolve_account
 from qrsession.accounts.connection import connect, tokens_of, with_local_runtime
@@ -94,6 +94,8 @@ class RuntimeService:
             raise InvalidTypeError(
                 f"account must be the name of one, not {type(account).__name__}."
             )
+        self._given_settings = settings
+        self._is_by_name = not isinstance(account, Account)
         self.settings = settings or Settings.from_environ()
         self.account = (
             account if isinstance(account, Account) else resolve_account(self.settings, account)
@@ -123,6 +125,24 @@ class RuntimeService:
 
     def __repr__(self) -> str:
         return f"RuntimeService(account={self.account.name!r})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return itself: a copy would be one more connection to the same account."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be pickled as the name of an account, without its key.
+
+        Raises:
+            InvalidTypeError: The account has no name by which another process would find it.
+        """
+        if not self._is_by_name:
+            raise InvalidTypeError(
+                "A service of an Account object is not pickled, since its key would be.",
+                advice='Save the account, and name it: RuntimeService("NAME").',
+            )
+        instance = self._named or (self._place and self._place.crn)
+        return _by_name, (self.account.name, instance, self._given_settings)
 
     @property
     def client(self) -> "RestClient":
@@ -464,6 +484,10 @@ class RuntimeService:
         from qrsession.backend_choice import unknown_backend  # noqa: PLC0415 - only for a mistake
 
         return unknown_backend(name, self.backends(), self.account)
+
+
+def _by_name(name: str, instance: str | None, settings: Settings | None) -> RuntimeService:
+    return RuntimeService(name, instance, settings=settings)
 
 
 def service_of(backend: Any) -> RuntimeService | None:

@@ -172,6 +172,11 @@ class Session:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._session_id!r}, backend={self._backend!r})>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied and pickled as what is known of it: the copy is of the same session."""
+        state = {"use_fractional_gates": self.use_fractional_gates, "_is_closed": self._is_closed}
+        return type(self).of_record, (self._service, self._record), state
+
     def __enter__(self) -> Self:
         self._outer = _current.get()
         _current.set(self)
