@@ -86,6 +86,23 @@ def aligned(numbers: Sequence[str]) -> list[str]:
     return [number + " " * (most - own) for number, own in zip(numbers, behind, strict=True)]
 
 
+def alike(values: Sequence[float], digits: int = 4) -> list[str]:
+    """Return numbers with as many decimals each, no more than they need.
+
+    The largest has so many digits at most; the zero before its point is one.
+    """
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest and not 10.0**_SMALLEST_POWER <= largest < 10.0**_LARGEST_POWER:
+        return [f"{value:.{digits - 1}g}" for value in values]
+    power = math.floor(math.log10(largest)) if largest else 0
+    decimals = max(digits - 1 - power - (largest < 1), 0)
+    shown = [round(value, decimals) for value in values if math.isfinite(value)]
+    while decimals and all(round(value, decimals - 1) == value for value in shown):
+        decimals -= 1
+    # Rounded first: there is no -0.
+    return [f"{round(value, decimals) + 0.0:.{decimals}f}" for value in values]
+
+
 def span(values: Sequence[float], number: str = "{:.4g}") -> str:
     """Return the least and the greatest of values, ``"0.1 to 0.5"``; one if they are equal."""
     finite = [value for value in values if math.isfinite(value)]
