@@ -90,7 +90,8 @@ def parse_observable(text: str) -> Observable:
     while at < len(text) or not terms:
         match = _TERM.match(text, at)
         if match is None or (terms and not match["sign"]):
-            raise _wrong(text, f"{text[at:].strip() or 'nothing'!r} is no term")
+            rest = text[at:].strip()
+            raise _wrong(text, f"{rest!r} is no term" if rest else "a term is missing")
         letters = match["letters"]
         factor = float(match["factor"] or 1.0)
         if not math.isfinite(factor):
@@ -106,6 +107,10 @@ def parse_observable(text: str) -> Observable:
 def check_terms(terms: Sequence[Term]) -> str:
     """Return in words what is wrong with the letters of terms, "" if nothing is."""
     for term in terms:
+        if not set(LETTERS).issuperset(term.letters) and set(LETTERS).issuperset(
+            term.letters.upper()
+        ):
+            return f"its letters are capitals: {term.letters.upper()}"
         if not term.letters or not set(LETTERS).issuperset(term.letters):
             return f"{term.letters!r} has other letters than {', '.join(LETTERS)}"
     lengths = sorted({len(term.letters) for term in terms})
