@@ -60,8 +60,9 @@ def _on_wire(observable: "Observable", circuit: PreparedCircuit, name: str) -> d
         if len(places) == observable.num_qubits:
             return observable_on_wire(observable, places, circuit.num_wire_qubits)
     widths = " or ".join(str(len(places)) for places in circuit.layouts)
+    letters = f"{observable.num_qubits} letter{'s' * (observable.num_qubits != 1)}"
     raise CircuitError(
-        f"{observable.text!r} has {observable.num_qubits} letters, and {name} has {widths} qubits.",
+        f"{observable.text!r} has {letters}, and {name} has {widths} qubit{'s' * (widths != '1')}.",
         advice="Give each qubit a letter, qubit 0 on the right; I for those left out.",
         details={"path": name, "observable": observable.text},
     )
