@@ -103,7 +103,7 @@ def _rows(index: int, pub: EstimatedPub, names: Sequence[str]) -> Iterator[list[
         yield [str(index), file, where, *values, written, *measured(ev, std)]
 
 
-def _with_points_aligned(column: Column, cells: Sequence[str]) -> tuple[Column, Sequence[str]]:
+def _with_points_aligned(column: Column, cells: list[str]) -> tuple[Column, list[str]]:
     if not column.is_quantity:
         return column, cells
     numbers = aligned(cells)
