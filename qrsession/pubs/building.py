@@ -1,5 +1,6 @@
 """Pubs on the wire, of circuits that are on it already. No Qiskit here."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,9 @@ from qrsession.circuits.sources import PreparedCircuit
 from qrsession.errors import CircuitError
 from qrsession.pubs.values import ParameterValues, nest
 from qrsession.pubs.wanted import WantedObservables, observable_on_wire
+
+# What numpy.savez calls an array that was given no name.
+_NAMELESS_ARRAY = re.compile(r"arr_\d+")
 
 if TYPE_CHECKING:
     from qrsession.pubs.observables import Observable
@@ -56,8 +60,9 @@ def _on_wire(observable: "Observable", circuit: PreparedCircuit, name: str) -> d
         if len(places) == observable.num_qubits:
             return observable_on_wire(observable, places, circuit.num_wire_qubits)
     widths = " or ".join(str(len(places)) for places in circuit.layouts)
+    letters = f"{observable.num_qubits} letter{'s' * (observable.num_qubits != 1)}"
     raise CircuitError(
-        f"{observable.text!r} has {observable.num_qubits} letters, and {name} has {widths} qubits.",
+        f"{observable.text!r} has {letters}, and {name} has {widths} qubit{'s' * (widths != '1')}.",
         advice="Give each qubit a letter, qubit 0 on the right; I for those left out.",
         details={"path": name, "observable": observable.text},
     )
@@ -112,5 +117,13 @@ def check_names(circuits: Sequence[PreparedCircuit], values: ParameterValues) ->
         if name not in known:
             raise CircuitError(
                 f"No circuit has a parameter {name!r}.",
-                advice=f"Parameters are: {', '.join(sorted(known)) or 'none'}.",
+                advice=_advice_on(name, sorted(known)),
             )
+
+
+def _advice_on(name: str, known: Sequence[str]) -> str:
+    if not known:
+        return "There are none: leave its value out."
+    if _NAMELESS_ARRAY.fullmatch(name):
+        return f"Save arrays with their names: numpy.savez(file, {known[0]}=...)."
+    return f"Parameters are: {', '.join(known)}."

@@ -24,6 +24,7 @@ _NUMBER = r"(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?+"
 _TERM = re.compile(
     rf"\s*(?P<sign>[+\-\u2212]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?(?P<letters>\w+)\s*"
 )
+_COEFFICIENT = re.compile(rf"\s*[+\-\u2212]?\s*({_NUMBER})")
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,10 @@ def parse_observable(text: str) -> Observable:
     at = 0
     while at < len(text) or not terms:
         match = _TERM.match(text, at)
-        if match is None or (terms and not match["sign"]):
-            raise _wrong(text, f"{text[at:].strip() or 'nothing'!r} is no term")
+        # The zero of 0.5 would be a projector.
+        is_cut = match is not None and text.startswith(".", match.end())
+        if match is None or is_cut or (terms and not match["sign"]):
+            raise _wrong(text, _why_no_term(text, at))
         letters = match["letters"]
         factor = float(match["factor"] or 1.0)
         if not math.isfinite(factor):
@@ -103,9 +106,23 @@ def parse_observable(text: str) -> Observable:
     return Observable(text, tuple(terms))
 
 
+def _why_no_term(text: str, at: int) -> str:
+    rest = text[at:].strip()
+    number = _COEFFICIENT.match(text, at)
+    if number and "." in number[1]:
+        return f"{number[1]!r} is no term; a number stands before letters: {number[1]}*ZZ"
+    if rest.startswith((",", ";")):
+        return f"{rest!r} is no term; several observables have an --observable each"
+    return f"{rest!r} is no term" if rest else "a term is missing"
+
+
 def check_terms(terms: Sequence[Term]) -> str:
     """Return in words what is wrong with the letters of terms, "" if nothing is."""
     for term in terms:
+        if not set(LETTERS).issuperset(term.letters) and set(LETTERS).issuperset(
+            term.letters.upper()
+        ):
+            return f"its letters are capitals: {term.letters.upper()}"
         if not term.letters or not set(LETTERS).issuperset(term.letters):
             return f"{term.letters!r} has other letters than {', '.join(LETTERS)}"
     lengths = sorted({len(term.letters) for term in terms})

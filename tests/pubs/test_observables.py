@@ -28,11 +28,14 @@ def test_sums_are_read(text: str, terms: list[tuple[float, str]]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "'nothing' is no term"),
+        ("", "a term is missing"),
+        ("zz", "its letters are capitals: ZZ"),
         ("ZZ +", "'+' is no term"),
         ("ZZ IZ", "'IZ' is no term"),
         ("ZA", "other letters"),
-        ("0.5", "no term"),
+        ("0.5", "'0.5' is no term; a number stands before letters: 0.5*ZZ"),
+        ("ZZ - 0.25 XX", "'0.25' is no term; a number"),
+        ("ZZ, XX", "several observables have an --observable each"),
         ("ZZ + Z", "1 and 2 letters"),
         ("1e999*Z", "too large"),
         ("2*3*Z", "other letters"),
