@@ -145,7 +145,11 @@ QUICK = tuple(command for command in COMMANDS if command[0] != "run")
 
 
 @pytest.mark.parametrize(
-    ("commands", "examples"), [(QUICK, 10), pytest.param(COMMANDS, 2000, marks=pytest.mark.deep)]
+    ("commands", "examples"),
+    [
+        pytest.param(QUICK, 10, id="quick"),
+        pytest.param(COMMANDS, 2000, id="all", marks=pytest.mark.deep),
+    ],
 )
 @pytest.mark.timeout(1200)
 def test_whatever_a_service_says_a_command_ends_as_commands_do(
