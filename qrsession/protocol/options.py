@@ -15,6 +15,7 @@ AUTO = "auto"
 # Far beyond what anything here counts, times or draws a seed from, and so far from the end of what
 # a float holds that numbers may be multiplied.
 _LARGEST_NUMBER = 2.0**128
+_MOST_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -278,14 +279,23 @@ def _check_one(value: Any, allowed: Field, path: str) -> None:
     too_high = allowed.high is not None and not value <= allowed.high
     if too_low or too_high or (allowed.choices and value not in allowed.choices):
         raise InvalidValueError(
-            f"{path} is {value!r}; it must be {allowed.expected()}.", details={"path": path}
+            f"{path} is {_shown(value)}; it must be {allowed.expected()}.", details={"path": path}
         )
 
 
 def _wrong_type(value: Any, allowed: Field, path: str) -> InvalidTypeError:
     return InvalidTypeError(
-        f"{path} is {value!r}; it must be {allowed.expected()}.", details={"path": path}
+        f"{path} is {_shown(value)}; it must be {allowed.expected()}.", details={"path": path}
     )
+
+
+def _shown(value: Any) -> str:
+    try:
+        shown = repr(value)
+    except ValueError:
+        # Python writes no whole number of thousands of digits.
+        return "too long a number"
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[: _MOST_SHOWN - 1]}…"
 
 
 def _plain(bound: float) -> str:

@@ -21,6 +21,8 @@ from qrsession.protocol.options import (
 
 LARGEST_FILE_BYTES = 2**20
 _LARGEST_SEED = 2**63 - 1
+# What programs in other languages have a type for.
+_LARGEST_WHOLE = 2**64
 _ADVICE = "Write --set resilience.zne_mitigation=true"
 
 
@@ -105,17 +107,21 @@ def _read_file(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as stream:
             data = stream.read(LARGEST_FILE_BYTES + 1)
-        if len(data) > LARGEST_FILE_BYTES:
-            raise _unreadable(file, f"it has more than {LARGEST_FILE_BYTES // 2**20} MiB")
-        return tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise _unreadable(file, error.strerror or str(error)) from error
+    if len(data) > LARGEST_FILE_BYTES:
+        raise _unreadable(file, f"it has more than {LARGEST_FILE_BYTES // 2**20} MiB")
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise _unreadable(file, "it is no text in UTF-8") from None
     except RecursionError:
         raise _unreadable(file, "it is nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(file, f"it is no TOML: {error}") from None
+    except ValueError:
+        # Python reads no whole number of thousands of digits.
+        raise _unreadable(file, "it holds a number that is too long") from None
 
 
 def _put(tree: dict[str, Any], setting: str) -> None:
@@ -136,7 +142,8 @@ def _put(tree: dict[str, Any], setting: str) -> None:
 def _value_of(text: str) -> Any:
     try:
         found = tomllib.loads(f"value = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
+        # It is no TOML, or a number of thousands of digits.
         return text.strip()
     # A text of several lines would be several settings.
     return found["value"] if len(found) == 1 else text
@@ -160,6 +167,9 @@ def _check_plain(value: Any, path: str) -> None:
     elif isinstance(value, list):
         for entry in value:
             _check_plain(entry, path)
+    elif isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
+        # Not shown: it may have more digits than Python writes.
+        raise InvalidValueError(f"{path} is too large a number.", details={"path": path})
     elif not isinstance(value, str | int | float) or (
         isinstance(value, float) and not math.isfinite(value)
     ):

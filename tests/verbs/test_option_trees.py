@@ -61,6 +61,11 @@ def test_settings_go_over_those_of_a_file(tmp_path: Path) -> None:
         ("sampler", "environment.log_level=LOUD", "options.environment.log_level is 'LOUD'"),
         ("sampler", "experimental.when=2026-01-01", "cannot be sent"),
         ("sampler", "experimental.x=[1, nan]", "cannot be sent"),
+        ("sampler", "default_shots=" + "9" * 5000, "it must be a whole number"),
+        ("sampler", "default_shots=0x" + "f" * 5000, "too large a number"),
+        ("sampler", "environment.log_level=0x" + "f" * 5000, "it must be one of"),
+        ("sampler", "environment.log_level=[" + "9, " * 5000 + "]", "it must be one of"),
+        ("sampler", "experimental.x=0x" + "f" * 5000, "experimental.x is too large a number"),
         ("sampler", "default_shots", "sets no option"),
         ("sampler", "=1", "sets no option"),
         ("sampler", "twirling.=1", "sets no option"),
@@ -71,6 +76,7 @@ def test_a_wrong_setting_is_told_by_its_path(primitive: str, setting: str, words
     with pytest.raises(InvalidValueError) as caught:
         read_option_tree(primitive, None, [setting])
     assert words in caught.value.message
+    assert len(caught.value.message) < 200
 
 
 @pytest.mark.parametrize(
@@ -95,6 +101,7 @@ def test_a_value_of_several_lines_is_one_value() -> None:
         (b"a = " + b"[" * 50_000, "TOML|nested too deeply"),
         (b"x" * (2**20 + 1), "more than 1 MiB"),
         (b"default_shot = 1", "Did you mean 'default_shots'"),
+        (b"default_shots = " + b"9" * 5000, "a number that is too long"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, data: bytes, words: str) -> None:
