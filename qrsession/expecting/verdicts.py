@@ -153,7 +153,7 @@ def check_observables(expectations: Sequence[Expectation], ground: Ground) -> No
             letters = f"{observable.num_qubits} letter{'s' * (observable.num_qubits != 1)}"
             width = f"{ground.num_qubits} {ground.unit}{'s' * (ground.num_qubits != 1)}"
             raise CircuitError(
-                f"{observable.text!r} has {letters}, and {ground.circuit} has {width}.",
+                f"{observable.short_text!r} has {letters}, and {ground.circuit} has {width}.",
                 advice=f"Give each {ground.unit} a letter, {ground.unit} 0 on the right; "
                 "I for those left out.",
                 details=details,
@@ -161,8 +161,8 @@ def check_observables(expectations: Sequence[Expectation], ground: Ground) -> No
         for qubit in observable.qubits:
             if ground.positions[qubit] is None:
                 raise CircuitError(
-                    f"{observable.text!r} asks for qubit {qubit}, and {ground.circuit} does not "
-                    "end with its measurement.",
+                    f"{observable.short_text!r} asks for qubit {qubit}, and {ground.circuit} does "
+                    "not end with its measurement.",
                     advice="Measure it at the end, into a register; or give it the letter I.",
                     details={**details, "qubit": qubit},
                 )

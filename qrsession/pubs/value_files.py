@@ -12,13 +12,15 @@ import re
 import sys
 from array import array
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 from qrsession.errors import InvalidValueError
 from qrsession.pubs.npz import read_npz
 from qrsession.pubs.numbers import parse_number
+from qrsession.pubs.objects import unique
 from qrsession.pubs.values import MOST_VALUES, ParameterValues, check_finite, check_size
 
 LARGEST_FILE_BYTES = 2**28
@@ -42,8 +44,11 @@ def read_value_file(name: str) -> ParameterValues:
     Raises:
         InvalidValueError: It cannot be read, or holds something else.
     """
+    shown = "Standard input" if name == STANDARD_INPUT else name
     try:
-        if name == STANDARD_INPUT and sys.stdin is not None:
+        if name == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise ValueError("it is closed")  # noqa: TRY301 - said as of a file
             data = sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1)
         else:
             with Path(name).open("rb") as file:
@@ -52,9 +57,9 @@ def read_value_file(name: str) -> ParameterValues:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidValueError(
-            f"{name} cannot be read: {reason}.", advice=_ADVICE, details={"path": name}
+            f"{shown} cannot be read: {reason}.", advice=_ADVICE, details={"path": name}
         ) from error
-    return parse_value_file(data, name)
+    return parse_value_file(data, shown)
 
 
 def parse_value_file(data: bytes, name: str) -> ParameterValues:
@@ -115,22 +120,19 @@ def _of_one_shape(columns: _Columns) -> ParameterValues:
 
 def _read_json(text: str) -> _Columns:
     try:
-        document = json.loads(text, object_pairs_hook=_unique)
+        document = json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise ValueError(f"line {error.lineno}: it is no JSON: {error.msg}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except InvalidValueError:
+        raise
+    except ValueError:
+        # Python reads no whole number of thousands of digits.
+        raise ValueError("it has a number that is too long") from None
     if not isinstance(document, dict):
         raise ValueError("it has values without names")  # noqa: TRY004 - the file, not the caller
     return {name: _read_nested(name, value) for name, value in document.items()}
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
-    return found
 
 
 def _read_nested(name: str, value: Any) -> tuple["array[float]", tuple[int, ...]]:
@@ -197,9 +199,9 @@ def _header(cells: list[str]) -> list[str]:
         raise ValueError(
             "a column has no name in the first line (pandas: write it with index=False)"
         )
-    for name in cells:
-        if cells.count(name) > 1:
-            raise ValueError(f"the column {name!r} is there twice")
+    twice = [name for name, number in Counter(cells).items() if number > 1]
+    if twice:
+        raise ValueError(f"the column {twice[0]!r} is there twice")
     if all(map(_is_number, cells)):
         raise ValueError("its first line has numbers in place of the parameters' names")
     return cells

@@ -22,8 +22,8 @@ from qrsession.protocol.options import (
 
 LARGEST_FILE_BYTES = 2**20
 _LARGEST_SEED = 2**63 - 1
-# Those of the largest number that is a float.
-_MOST_BITS = 1024
+# What programs in other languages have a type for.
+_LARGEST_WHOLE = 2**64
 _ADVICE = "Write --set resilience.zne_mitigation=true"
 
 
@@ -107,19 +107,18 @@ def _read_file(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as stream:
             data = stream.read(LARGEST_FILE_BYTES + 1)
-        if len(data) > LARGEST_FILE_BYTES:
-            raise _unreadable(file, f"it has more than {LARGEST_FILE_BYTES // 2**20} MiB")
-        return tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise _unreadable(file, error.strerror or str(error)) from error
+    if len(data) > LARGEST_FILE_BYTES:
+        raise _unreadable(file, f"it has more than {LARGEST_FILE_BYTES // 2**20} MiB")
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise _unreadable(file, "it is no text in UTF-8") from None
     except RecursionError:
         raise _unreadable(file, "it is nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(file, f"it is no TOML: {error}") from None
-    except InvalidValueError:
-        raise
     except ValueError:
         # Python reads no whole number of thousands of digits.
         raise _unreadable(file, "it holds a number that is too long") from None
@@ -144,7 +143,7 @@ def _value_of(text: str) -> Any:
     try:
         found = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
-        # It is no TOML, or a whole number of thousands of digits, which Python reads as none.
+        # It is no TOML, or a number of thousands of digits.
         return text.strip()
     # A text of several lines would be several settings.
     return found["value"] if len(found) == 1 else text
@@ -190,8 +189,8 @@ def _check_plain(value: Any, path: str) -> None:
     elif isinstance(value, list):
         for entry in value:
             _check_plain(entry, path)
-    elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        # Written in base 16, it may have more digits than Python writes in base 10.
+    elif isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
+        # Not shown: it may have more digits than Python writes.
         raise InvalidValueError(f"{path} is too large a number.", details={"path": path})
     elif not isinstance(value, str | int | float) or (
         isinstance(value, float) and not math.isfinite(value)

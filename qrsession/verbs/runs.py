@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrsession.circuits.misfits import no_pauli
 from qrsession.circuits.prepared import Place, Preparation
@@ -17,11 +17,15 @@ from qrsession.pubs.building import check_names, estimator_pub, sampler_pub, val
 from qrsession.pubs.captions import Caption, write_captions
 from qrsession.pubs.values import ParameterValues
 from qrsession.pubs.wanted import WantedObservables
+from qrsession.results.captioning import with_known
 from qrsession.service import RuntimeService
 from qrsession.state.entries import SessionEntry
 from qrsession.submission.once import service_that_runs, tag_once
 from qrsession.submission.patience import Patience
 from qrsession.submission.submit import Sending, submit
+
+if TYPE_CHECKING:
+    from qrsession.results.outcomes import Outcome
 
 ESTIMATOR = "estimator"
 PROGRAM_VERSION = 2
@@ -75,10 +79,26 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Submitted:
-    """Jobs that were accepted, and whether their circuits came out of the cache."""
+    """Jobs that were accepted, and whether their circuits came out of the cache.
+
+    Attributes:
+        jobs: The jobs.
+        circuit_cache: ``hit`` where all circuits were in the cache, else ``miss``.
+        captions: What the pubs of each job are of, where that says more than a file's name. It is
+            known here even where nothing may be kept of it.
+    """
 
     jobs: Sequence[RuntimeJob]
     circuit_cache: str
+    captions: Sequence[Sequence[Caption]] = ()
+
+    def captioned(self, outcomes: "Sequence[Outcome]") -> "list[Outcome]":
+        """Return the results of the jobs with what they are of."""
+        own = dict(zip((job.job_id() for job in self.jobs), self.captions, strict=False))
+        return [
+            replace(outcome, pubs=with_known(outcome.pubs, own.get(outcome.job.job_id, ())))
+            for outcome in outcomes
+        ]
 
 
 def check_shots(shots: int | None) -> int | None:
@@ -249,7 +269,7 @@ def send(
     service = own if sending.once is None else service_that_runs(created, own)
     job = RuntimeJob.of_submission(service, job_request, created)
     if _keeps(request):
-        captions = _captions_of(request.sources, circuits, request)
+        captions = captions_of(circuits, request)
         _keep_captions(service, created.job_id, captions)
     request.tell(job)
     return job
@@ -285,7 +305,11 @@ def _submit(site: Site, request: RunRequest) -> Submitted:
                 ids = " ".join(job.job_id() for job in jobs)
                 request.patience.say(f"Submitted before, and going on: qrsession wait {ids}")
             raise
-    return Submitted(jobs, circuit_cache)
+    captions = [
+        captions_of(group, replace(request, sources=sources))
+        for sources, group in zip(groups, circuits, strict=True)
+    ]
+    return Submitted(jobs, circuit_cache, captions)
 
 
 def _with_own_values(request: RunRequest, circuits: Sequence[PreparedCircuit]) -> RunRequest:
@@ -296,11 +320,10 @@ def _with_own_values(request: RunRequest, circuits: Sequence[PreparedCircuit]) -
     return replace(request, values=request.values.of(known))
 
 
-def _captions_of(
-    sources: Sequence[Source], circuits: Sequence[PreparedCircuit], request: RunRequest
-) -> list[Caption]:
-    names = circuit_names(sources)
-    return [
+def captions_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> list[Caption]:
+    """Return what the pubs of a job are of, nothing where that is no more than a file's name."""
+    names = circuit_names(request.sources)
+    captions = [
         Caption(
             name,
             values_for(circuit, request.values),
@@ -309,10 +332,11 @@ def _captions_of(
         )
         for name, circuit in zip(names, circuits, strict=True)
     ]
+    return captions if any(caption.says_something for caption in captions) else []
 
 
 def _keep_captions(service: RuntimeService, job_id: str, captions: Sequence[Caption]) -> None:
-    if not any(caption.says_something for caption in captions):
+    if not captions:
         return
     # The job is submitted, whether this can be kept or not.
     with suppress(StorageError):
