@@ -14,7 +14,6 @@ from qrsession.errors import InvalidValueError, QrsessionError, UsageError
 from qrsession.render.counts import counts_lines
 from qrsession.render.envelope import to_json
 from qrsession.render.output import in_batches
-from qrsession.render.samples import samples_view
 from qrsession.render.terminal import Terminal
 from qrsession.results.captioning import with_names
 from qrsession.results.outcomes import Outcome, result_command
@@ -204,6 +203,8 @@ class _Shown:
         sampled = [pub for pub in self.pubs if isinstance(pub, SampledPub)]
         if sampled:
             if form is Form.HISTOGRAM:
+                from qrsession.render.samples import samples_view  # noqa: PLC0415 - for people
+
                 return samples_view(sampled, terminal).rstrip("\n")
             return counts_lines(sampled)
         # Imported here because most results are counts.

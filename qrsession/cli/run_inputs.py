@@ -137,7 +137,11 @@ def values_of(param: Sequence[str], file: str | None, *, zipped: bool) -> "Param
     Raises:
         InvalidValueError: One cannot be read, or they do not go together.
     """
-    from qrsession.pubs.assignments import parse_values  # noqa: PLC0415 - as above
+    if not (param or file or zipped):
+        from qrsession.pubs.values import ParameterValues  # noqa: PLC0415 - as above
+
+        return ParameterValues()
+    from qrsession.pubs.assignments import parse_values  # noqa: PLC0415 - as below
 
     points = None
     if file is not None:

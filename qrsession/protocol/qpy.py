@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 
 from qrsession.errors import CircuitError
+from qrsession.protocol.bounds import MOST_CLBITS
 
 MAGIC = b"QISKIT"
 OLDEST_VERSION = 13
@@ -16,7 +17,6 @@ OLDEST_VERSION = 13
 NEWEST_SERVICE_VERSION = 17
 # More than any device or simulator method takes; a claim beyond it is an accident or an attack.
 MOST_QUBITS = 10_000
-MOST_CLBITS = 1_000_000
 MOST_CIRCUITS = 100_000
 
 # Version from which a table of offsets stands before the circuits.

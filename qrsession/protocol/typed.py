@@ -19,8 +19,8 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 from qrsession.errors import WireFormatError
+from qrsession.protocol.bounds import MOST_CLBITS
 from qrsession.protocol.fields import as_object, required
-from qrsession.protocol.qpy import MOST_CLBITS
 
 # Part of every cache key: what an older codec wrote is not found by a newer one.
 TYPED_JSON_VERSION = 1

@@ -1,7 +1,6 @@
 """The options of a job as a tree: from a file, and from single settings ``PATH=VALUE``."""
 
 import math
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,6 +101,8 @@ def _whole(high: int, low: int = 0) -> Field:
 
 
 def _read_file(file: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - few runs have options, and all of them load this module
+
     try:
         with file.open("rb") as stream:
             data = stream.read(LARGEST_FILE_BYTES + 1)
@@ -134,6 +135,8 @@ def _put(tree: dict[str, Any], setting: str) -> None:
 
 
 def _value_of(text: str) -> Any:
+    import tomllib  # noqa: PLC0415 - as above
+
     try:
         found = tomllib.loads(f"value = {text}")
     except (tomllib.TOMLDecodeError, RecursionError):

@@ -14,7 +14,6 @@ from qrsession.errors import InvalidValueError, StorageError
 from qrsession.job import RuntimeJob
 from qrsession.options import Options
 from qrsession.pubs.building import check_names, estimator_pub, sampler_pub, values_for
-from qrsession.pubs.captions import Caption, write_captions
 from qrsession.pubs.values import ParameterValues
 from qrsession.pubs.wanted import WantedObservables
 from qrsession.service import RuntimeService
@@ -248,9 +247,8 @@ def send(
     # Only a job that is to exist once may have been submitted somewhere else, earlier.
     service = own if sending.once is None else service_that_runs(created, own)
     job = RuntimeJob.of_submission(service, job_request, created)
-    if _keeps(request):
-        captions = _captions_of(request.sources, circuits, request)
-        _keep_captions(service, created.job_id, captions)
+    if _keeps(request) and (request.values or request.observables):
+        _keep_captions(service, created.job_id, circuits, request)
     request.tell(job)
     return job
 
@@ -296,22 +294,24 @@ def _with_own_values(request: RunRequest, circuits: Sequence[PreparedCircuit]) -
     return replace(request, values=request.values.of(known))
 
 
-def _captions_of(
-    sources: Sequence[Source], circuits: Sequence[PreparedCircuit], request: RunRequest
-) -> list[Caption]:
-    names = circuit_names(sources)
-    return [
+def _keep_captions(
+    service: RuntimeService,
+    job_id: str,
+    circuits: Sequence[PreparedCircuit],
+    request: RunRequest,
+) -> None:
+    # Imported here because most jobs are of a single point, of which there is nothing to keep.
+    from qrsession.pubs.captions import Caption, write_captions  # noqa: PLC0415
+
+    captions = [
         Caption(
             name,
             values_for(circuit, request.values),
             tuple(one.text for one in request.observables.items),
             request.observables.has_axis,
         )
-        for name, circuit in zip(names, circuits, strict=True)
+        for name, circuit in zip(circuit_names(request.sources), circuits, strict=True)
     ]
-
-
-def _keep_captions(service: RuntimeService, job_id: str, captions: Sequence[Caption]) -> None:
     if not any(caption.says_something for caption in captions):
         return
     # The job is submitted, whether this can be kept or not.
