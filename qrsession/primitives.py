@@ -18,7 +18,7 @@ from qiskit.providers import BackendV2
 
 from qrsession.backend import Backend
 from qrsession.circuits.isa import foreign_term, is_dynamic, register_problem
-from qrsession.circuits.misfits import unfit_register
+from qrsession.circuits.misfits import no_pauli, unfit_register
 from qrsession.circuits.prepared import Place, Preparation, no_measurement
 from qrsession.circuits.reading import measures
 from qrsession.circuits.sources import Source, SourceFormat, Transpilation
@@ -317,10 +317,7 @@ class Estimator(_Primitive, BaseEstimatorV2):
         term = foreign_term(observables)
         # A simulator measures projectors as well.
         if term is not None and self._device().instruction_set.is_device:
-            raise CircuitError(
-                f"The observable {term!r} has letters other than I, X, Y and Z.",
-                advice="Write projectors as sums of Paulis, such as 0.5*I + 0.5*Z.",
-            )
+            raise no_pauli(term)
 
 
 def _one_of(pubs: Any, circuits: Any) -> Any:
