@@ -2,24 +2,15 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from qrsession.errors import InvalidTypeError, InvalidValueError
-from qrsession.option_tree import ENVIRONMENT, OPTIMIZATION_LEVELS
-from qrsession.protocol.bounds import LONGEST_COST_S
-from qrsession.protocol.options import (
-    OPTIONS_OF,
-    RESILIENCE_LEVELS,
-    Field,
-    Table,
-    check_options,
-    merged,
-)
+from qrsession.option_tree import OWN
+from qrsession.protocol.options import OPTIONS_OF, Field, Table, check_options, merged
 
 LARGEST_FILE_BYTES = 2**20
-_LARGEST_SEED = 2**63 - 1
 _ADVICE = "Write --set resilience.zne_mitigation=true"
 
 
@@ -51,14 +42,13 @@ class OptionTree:
 
 def table_of(primitive: str) -> Table:
     """Return all that can be said of a primitive's job: what `Options` takes."""
+    # A file says nothing of an option by leaving it out: TOML has no null.
     table: Table = {
-        "optimization_level": _whole(OPTIMIZATION_LEVELS[-1]),
-        "seed_transpiler": _whole(_LARGEST_SEED),
-        "max_execution_time": _whole(LONGEST_COST_S, low=1),
+        name: replace(entry, nullable=False) if isinstance(entry, Field) else entry
+        for name, entry in OWN.items()
+        if name != "resilience_level" or primitive == "estimator"
     }
-    if primitive == "estimator":
-        table["resilience_level"] = _whole(RESILIENCE_LEVELS[-1])
-    return {**table, "environment": ENVIRONMENT, **OPTIONS_OF[primitive]}
+    return {**table, **OPTIONS_OF[primitive]}
 
 
 def read_option_tree(primitive: str, file: Path | None, settings: Sequence[str]) -> OptionTree:
@@ -94,10 +84,6 @@ def paths_of(table: Table, path: str = "") -> Iterator[tuple[str, Field]]:
             yield path + name, entry
         else:
             yield from paths_of(entry, f"{path}{name}.")
-
-
-def _whole(high: int, low: int = 0) -> Field:
-    return Field(int, low=low, high=high)
 
 
 def _read_file(file: Path) -> dict[str, Any]:
