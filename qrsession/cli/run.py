@@ -145,7 +145,7 @@ def command(
         return
     looking = telling(context, submitted.jobs)
     with expecting.reporting(judge, submitted.jobs), looking as tell:
-        outcomes = await_jobs(submitted.jobs, terms, tell).checked()
+        outcomes = submitted.captioned(await_jobs(submitted.jobs, terms, tell).checked())
     show_outcomes(
         context,
         outcomes,

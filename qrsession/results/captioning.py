@@ -27,13 +27,18 @@ def with_captions(pubs: Sequence[Pub], records: "Records", job_id: str) -> list[
     from qrsession.pubs.captions import read_captions  # noqa: PLC0415
 
     with suppress(QrsessionError):
-        captions = read_captions(data)
-        if len(captions) == len(pubs):
-            return [
-                replace(pub, caption=_fitting(caption, pub))
-                for pub, caption in zip(pubs, captions, strict=True)
-            ]
+        return with_known(pubs, read_captions(data))
     return list(pubs)
+
+
+def with_known(pubs: Sequence[Pub], captions: "Sequence[Caption]") -> list[Pub]:
+    """Return the pubs with what they are of; as they are, where it is known of others."""
+    if len(captions) != len(pubs):
+        return list(pubs)
+    return [
+        pub if pub.caption is not None else replace(pub, caption=_fitting(caption, pub))
+        for pub, caption in zip(pubs, captions, strict=True)
+    ]
 
 
 def with_names(pubs: Sequence[Pub], files: Sequence[str]) -> list[Pub]:

@@ -22,7 +22,14 @@ from qrsession.errors import (
 )
 from qrsession.pubs.lines import read_values
 from qrsession.submission.submit import Sending
-from qrsession.verbs.runs import RunRequest, params_of, prepare, send
+from qrsession.verbs.runs import (
+    RunRequest,
+    Submitted,
+    captions_of,
+    params_of,
+    prepare,
+    send,
+)
 from qrsession.waiting.events import ignore
 from qrsession.waiting.promptly import Watching, await_promptly
 from qrsession.waiting.single import Deadline
@@ -175,4 +182,6 @@ class Loop:
             raise InterruptedCommandError("Interrupted.") from None
         self._num_sent += 1
         terms = Terms(deadline, cancel_on_timeout=self._terms.cancels)
-        return await_promptly(job, terms, self._terms.watching)
+        submitted = Submitted([job], self._circuit_cache, [captions_of(self._circuits, request)])
+        (outcome,) = submitted.captioned([await_promptly(job, terms, self._terms.watching)])
+        return outcome

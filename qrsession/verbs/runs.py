@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrsession.circuits.misfits import no_pauli
 from qrsession.circuits.prepared import Place, Preparation
@@ -16,11 +16,16 @@ from qrsession.options import Options
 from qrsession.pubs.building import check_names, estimator_pub, sampler_pub, values_for
 from qrsession.pubs.values import ParameterValues
 from qrsession.pubs.wanted import WantedObservables
+from qrsession.results.captioning import with_known
 from qrsession.service import RuntimeService
 from qrsession.state.entries import SessionEntry
 from qrsession.submission.once import service_that_runs, tag_once
 from qrsession.submission.patience import Patience
 from qrsession.submission.submit import Sending, submit
+
+if TYPE_CHECKING:
+    from qrsession.pubs.captions import Caption
+    from qrsession.results.outcomes import Outcome
 
 ESTIMATOR = "estimator"
 PROGRAM_VERSION = 2
@@ -74,10 +79,26 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Submitted:
-    """Jobs that were accepted, and whether their circuits came out of the cache."""
+    """Jobs that were accepted, and whether their circuits came out of the cache.
+
+    Attributes:
+        jobs: The jobs.
+        circuit_cache: ``hit`` where all circuits were in the cache, else ``miss``.
+        captions: What the pubs of each job are of, where that says more than a file's name. It is
+            known here even where nothing may be kept of it.
+    """
 
     jobs: Sequence[RuntimeJob]
     circuit_cache: str
+    captions: "Sequence[Sequence[Caption]]" = ()
+
+    def captioned(self, outcomes: "Sequence[Outcome]") -> "list[Outcome]":
+        """Return the results of the jobs with what they are of."""
+        own = dict(zip((job.job_id() for job in self.jobs), self.captions, strict=False))
+        return [
+            replace(outcome, pubs=with_known(outcome.pubs, own.get(outcome.job.job_id, ())))
+            for outcome in outcomes
+        ]
 
 
 def check_shots(shots: int | None) -> int | None:
@@ -247,8 +268,9 @@ def send(
     # Only a job that is to exist once may have been submitted somewhere else, earlier.
     service = own if sending.once is None else service_that_runs(created, own)
     job = RuntimeJob.of_submission(service, job_request, created)
-    if _keeps(request) and (request.values or request.observables):
-        _keep_captions(service, created.job_id, circuits, request)
+    if _keeps(request):
+        captions = captions_of(circuits, request)
+        _keep_captions(service, created.job_id, captions)
     request.tell(job)
     return job
 
@@ -283,7 +305,11 @@ def _submit(site: Site, request: RunRequest) -> Submitted:
                 ids = " ".join(job.job_id() for job in jobs)
                 request.patience.say(f"Submitted before, and going on: qrsession wait {ids}")
             raise
-    return Submitted(jobs, circuit_cache)
+    captions = [
+        captions_of(group, replace(request, sources=sources))
+        for sources, group in zip(groups, circuits, strict=True)
+    ]
+    return Submitted(jobs, circuit_cache, captions)
 
 
 def _with_own_values(request: RunRequest, circuits: Sequence[PreparedCircuit]) -> RunRequest:
@@ -294,14 +320,12 @@ def _with_own_values(request: RunRequest, circuits: Sequence[PreparedCircuit]) -
     return replace(request, values=request.values.of(known))
 
 
-def _keep_captions(
-    service: RuntimeService,
-    job_id: str,
-    circuits: Sequence[PreparedCircuit],
-    request: RunRequest,
-) -> None:
-    # Imported here because most jobs are of a single point, of which there is nothing to keep.
-    from qrsession.pubs.captions import Caption, write_captions  # noqa: PLC0415
+def captions_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> "list[Caption]":
+    """Return what the pubs of a job are of, nothing where that is no more than a file's name."""
+    if not (request.values or request.observables):
+        return []
+    # Imported here, as below, because most jobs are of a single point.
+    from qrsession.pubs.captions import Caption  # noqa: PLC0415
 
     captions = [
         Caption(
@@ -312,8 +336,14 @@ def _keep_captions(
         )
         for name, circuit in zip(circuit_names(request.sources), circuits, strict=True)
     ]
-    if not any(caption.says_something for caption in captions):
+    return captions if any(caption.says_something for caption in captions) else []
+
+
+def _keep_captions(service: RuntimeService, job_id: str, captions: "Sequence[Caption]") -> None:
+    if not captions:
         return
+    from qrsession.pubs.captions import write_captions  # noqa: PLC0415 - as above
+
     # The job is submitted, whether this can be kept or not.
     with suppress(StorageError):
         service.records.write_captions(job_id, write_captions(captions))
