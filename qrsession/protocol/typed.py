@@ -8,10 +8,7 @@ Source: ``RuntimeEncoder`` of qiskit-ibm-runtime, and numpy's "NPY format".
 import binascii
 import json
 import math
-import struct
 import zlib
-from array import array
-from ast import literal_eval
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +16,7 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 from qrsession.errors import WireFormatError
+from qrsession.protocol import npy
 from qrsession.protocol.bounds import MOST_CLBITS
 from qrsession.protocol.fields import as_object, required
 
@@ -27,8 +25,6 @@ TYPED_JSON_VERSION = 1
 
 # 2^30 bytes: the samples of a hundred million shots on 80 bits. More is an attack, or an accident.
 LARGEST_ARRAY_BYTES = 2**30
-_NPY_MAGIC = b"\x93NUMPY"
-_NPY_ALIGNMENT = 64
 _LARGE_BYTES = 2**15
 # Looking for repetitions takes three times as long: it should save a hundredth at least.
 _LEAST_GAIN = 100
@@ -40,12 +36,9 @@ _UNPACKED_BYTES = 2**16
 _MOST_SHRUNK = 1100
 # So many samples of several bytes are counted by numpy sooner than without, its import included.
 _MANY_SAMPLES = 2**17
-_LONGEST_NPY_HEADER = 10_000
 _LONGEST_NAME = 40
 # Characters of base64 that hold any header: a multiple of four.
-_LONGEST_HEAD = 2 * _LONGEST_NPY_HEADER
-# Room that numpy leaves for the first dimension, so that an array can grow in its file.
-_NPY_GROWTH = 21
+_LONGEST_HEAD = 2 * npy.LONGEST_HEADER
 _WIDTH_OF_DTYPE = {
     **dict.fromkeys(("|b1", "|i1", "|u1"), 1),
     **dict.fromkeys(("<i2", "<u2", "<f2"), 2),
@@ -58,11 +51,7 @@ DTYPES = frozenset(_WIDTH_OF_DTYPE)
 _WIDTH_OF_DTYPE |= {
     dtype.replace("<", ">"): width for dtype, width in _WIDTH_OF_DTYPE.items() if width > 1
 }
-_CODE_OF_WIDTH = {array(code).itemsize: code for code in "BHIQ"}
 Data: TypeAlias = bytes | bytearray | memoryview
-# numpy's own bound, before its version 2.
-_MOST_DIMENSIONS = 32
-_LARGEST_DIMENSION = 2**31
 
 
 @dataclass(frozen=True)
@@ -82,16 +71,7 @@ class Array:
 
     def npy_header(self) -> bytes:
         """Return what stands before ``data`` in a file of the NPY format."""
-        # To the letter as numpy writes it, so that equal arrays are equal on the wire.
-        header = f"{{'descr': '{self.dtype}', 'fortran_order': False, 'shape': {self.shape}, }}"
-        if self.shape:
-            header += " " * (_NPY_GROWTH - len(str(self.shape[0])))
-        # Magic, version and length take ten bytes; spaces and a newline fill up to the alignment,
-        # and where nothing is missing numpy fills up all the same.
-        length = len(_NPY_MAGIC) + 4 + len(header) + 1
-        padding = _NPY_ALIGNMENT - length % _NPY_ALIGNMENT
-        text = f"{header}{' ' * padding}\n".encode("latin-1")
-        return b"".join((_NPY_MAGIC, b"\x01\x00", struct.pack("<H", len(text)), text))
+        return npy.header_of(self.dtype, self.shape)
 
     @classmethod
     def from_wire(cls, body: Any) -> "Array":
@@ -102,13 +82,15 @@ class Array:
         size_bytes = width * math.prod(shape)
         if size_bytes > LARGEST_ARRAY_BYTES:
             raise WireFormatError(f"An array holds more than {LARGEST_ARRAY_BYTES} bytes.")
-        data: Data | None = stream.read_exactly(size_bytes)
+        data = stream.read_exactly(size_bytes)
         if data is None or not stream.is_at_end():
             raise WireFormatError("An array does not hold as much as its header says.")
         if is_fortran and len(shape) > 1:
-            data = _in_c_order(data, shape, width)
+            data = npy.in_c_order(data, shape, width)
         if dtype.startswith(">"):
-            data, dtype = _turned_round(data, dtype), f"<{dtype[1:]}"
+            # A complex number is two, and each is turned round by itself.
+            data = npy.turned_round(data, width // 2 if dtype[1] == "c" else width)
+            dtype = f"<{dtype[1:]}"
         return cls(data, shape, dtype)
 
 
@@ -131,64 +113,14 @@ def _head_of(body: Any) -> "_Stream":
 
 
 def _read_npy_header(stream: "_Stream") -> tuple[str, bool, tuple[int, ...]]:
-    start = stream.read(len(_NPY_MAGIC) + 2)
-    if not start.startswith(_NPY_MAGIC) or len(start) < len(_NPY_MAGIC) + 2:
-        raise WireFormatError("An array is not in NPY format.")
-    length_bytes = 2 if start[-2] == 1 else 4
-    header_bytes = int.from_bytes(stream.read(length_bytes), "little")
-    if header_bytes > _LONGEST_NPY_HEADER:
-        raise WireFormatError("The header of an array is too long.")
     try:
-        header = literal_eval(stream.read(header_bytes).decode("latin-1").strip())
-        dtype, is_fortran, shape = header["descr"], header["fortran_order"], header["shape"]
-    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
-        raise WireFormatError("The header of an array cannot be read.") from None
+        dtype, is_fortran, shape = npy.read_header(stream.read, "an array")
+    except ValueError as error:
+        words = str(error)
+        raise WireFormatError(f"{words[0].upper()}{words[1:]}.") from None
     if not isinstance(dtype, str) or dtype not in _WIDTH_OF_DTYPE:
         raise WireFormatError(f"Arrays of type {_quoted(dtype)} are not taken.")
-    if (
-        not isinstance(shape, tuple)
-        or len(shape) > _MOST_DIMENSIONS
-        or not all(type(size) is int and 0 <= size <= _LARGEST_DIMENSION for size in shape)
-    ):
-        raise WireFormatError("An array has no shape that an array can have.")
-    return dtype, bool(is_fortran), shape
-
-
-def _turned_round(data: Data, dtype: str) -> bytearray:
-    """Return big-endian numbers as little-endian ones."""
-    width = _WIDTH_OF_DTYPE[dtype]
-    # A complex number is two, and each is turned round by itself.
-    items = array(_CODE_OF_WIDTH[width // 2 if dtype[1] == "c" else width])
-    items.frombytes(data)
-    items.byteswap()
-    return bytearray(items)
-
-
-def _in_c_order(data: Data, shape: tuple[int, ...], width: int) -> Data:
-    """Put items, whose first index runs fastest, into the order in which the last one does.
-
-    Items as numbers of their width, which no number of Python's is made of. A complex one of 16
-    bytes is two such: its halves are put into order each by itself, and side by side again.
-    """
-    if not data:
-        return data
-    code = _CODE_OF_WIDTH[min(width, 8)]
-    items = array(code)
-    items.frombytes(data)
-    num_parts = len(items) // math.prod(shape)
-    ordered = array(code, bytes(len(data)))
-    for part in range(num_parts):
-        ordered[part::num_parts] = _columns_as_rows(items[part::num_parts], shape)
-    return bytearray(ordered)
-
-
-def _columns_as_rows(items: "array[int]", shape: tuple[int, ...]) -> "array[int]":
-    if len(shape) <= 1 or shape[0] == len(items):
-        return items
-    rows = array(items.typecode)
-    for row in range(shape[0]):
-        rows += _columns_as_rows(items[row :: shape[0]], shape[1:])
-    return rows
+    return dtype, is_fortran, shape
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ WRONG: list[tuple[bytes, str]] = [
     (npz(a=np.zeros((0, 2))), "shape (0, 2) have no point"),
     (npz(a=np.zeros(2), b=np.zeros((2, 1))), "of the shape (2,), b of (2, 1)"),
     (zipped({"a.txt": b"1"}), "'a.txt' in it is no array"),
-    (zipped({"a.npy": b"1"}), "'a' in it is no array"),
+    (zipped({"a.npy": b"1"}), "the array 'a' is not in NPY format"),
     (zipped({"a.npy": npy("{")}), "header of the array 'a' cannot be read"),
     (zipped({"a.npy": npy("(" * 9000)}), "header of the array 'a' cannot be read"),
     (zipped({"a.npy": npy("", length=60_000)}), "is too long"),
