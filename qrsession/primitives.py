@@ -26,7 +26,7 @@ from qrsession.codec import circuits_to_qpy, decode, encode
 from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
 from qrsession.job import RuntimeJob
 from qrsession.job_details import register
-from qrsession.options import Options
+from qrsession.options import PROGRAM_VERSION, Options
 from qrsession.pub_forms import (
     FORM_OF,
     apart,
@@ -39,7 +39,6 @@ from qrsession.service import RuntimeService, service_of
 from qrsession.session import Session, current_session
 from qrsession.submission.submit import submit
 
-_PROGRAM_VERSION = 2
 register(RuntimeJob)
 _NAME = "the circuit"
 
@@ -59,7 +58,7 @@ class _Primitive:
     """
 
     program_id: ClassVar[str]
-    version: ClassVar[int] = _PROGRAM_VERSION
+    version: ClassVar[int] = PROGRAM_VERSION
 
     def __init__(
         self,
@@ -115,14 +114,8 @@ class _Primitive:
         if self._session is not None:
             self._session.check_open()
 
-    def _submit(self, pubs: list[Any], extra: Mapping[str, Any]) -> RuntimeJob:
-        params = {
-            "pubs": encode(pubs),
-            "options": encode(self._options.for_primitive(self.program_id)),
-            "version": _PROGRAM_VERSION,
-            "support_qiskit": True,
-            **extra,
-        }
+    def _submit(self, pubs: list[Any]) -> RuntimeJob:
+        params = encode(self._options.to_params(self.program_id, pubs))
         if self._session is not None:
             return self._session.submit(self.program_id, params, self._options)
         request = self._options.to_request(self.program_id, params, backend=self._backend)
@@ -247,7 +240,7 @@ class Sampler(_Primitive, BaseSamplerV2):
                     validate=False,
                 )
             )
-        return self._submit(sent, {})
+        return self._submit(sent)
 
 
 class Estimator(_Primitive, BaseEstimatorV2):
@@ -308,8 +301,7 @@ class Estimator(_Primitive, BaseEstimatorV2):
                     validate=False,
                 )
             )
-        level = self._options.resilience_level
-        return self._submit(sent, {} if level is None else {"resilience_level": level})
+        return self._submit(sent)
 
     def _check_observables(self, observables: ObservablesArray) -> None:
         if observables.size == 0:

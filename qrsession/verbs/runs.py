@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from qrsession.results.outcomes import Outcome
 
 ESTIMATOR = "estimator"
-PROGRAM_VERSION = 2
 # What IBM runs in one job of the sampler; a service may take fewer.
 MOST_SHOTS = 10_000_000
 
@@ -201,22 +200,15 @@ def params_of(
             an observable has another width than a circuit.
     """
     check_names(circuits, request.values)
-    params = {
-        "pubs": [],
-        "options": request.options.for_primitive(request.primitive),
-        "version": PROGRAM_VERSION,
-        "support_qiskit": True,
-    }
-    if not request.is_estimated:
+    if request.is_estimated:
+        names = names or [f"circuit {at}" for at in range(len(circuits))]
+        pubs = [
+            estimator_pub(circuit, name, request.observables, request.values, request.precision)
+            for name, circuit in zip(names, circuits, strict=True)
+        ]
+    else:
         pubs = [sampler_pub(circuit, request.values, request.shots) for circuit in circuits]
-        return {**params, "pubs": pubs}
-    names = names or [f"circuit {at}" for at in range(len(circuits))]
-    pubs = [
-        estimator_pub(circuit, name, request.observables, request.values, request.precision)
-        for name, circuit in zip(names, circuits, strict=True)
-    ]
-    level = request.options.resilience_level
-    return {**params, "pubs": pubs, **({} if level is None else {"resilience_level": level})}
+    return request.options.to_params(request.primitive, pubs)
 
 
 def check_letters(observables: WantedObservables, place: Place) -> None:
