@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qrsession.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
-    from qrsession.cli.judging import Expected
+    from qrsession.cli.expected import Expected
     from qrsession.options import Options
     from qrsession.pubs.values import ParameterValues
     from qrsession.pubs.wanted import WantedObservables
