@@ -5,27 +5,18 @@ damaged (`StorageError`, `WireFormatError`), and of records a damaged line is le
 """
 
 import io
-import os
 import struct
 import time
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 
 from qrsession.accounts.file import AccountFile
-from qrsession.errors import (
-    InvalidValueError,
-    QrsessionError,
-    StorageError,
-    UsageError,
-    WireFormatError,
-)
+from qrsession.errors import InvalidValueError
 from qrsession.expecting.references import read_reference
 from qrsession.local.devices.snapshots import read_document
 from qrsession.local.scenario.document import read_scenario
@@ -36,11 +27,16 @@ from qrsession.pubs.value_files import parse_value_file
 from qrsession.pubs.values import ParameterValues
 from qrsession.state.records import Records
 from qrsession.state.view import parse_document, view_of
-from tests.damage import damaged
-from tests.sandbox import End, Outcome, Sandbox
-
-USER = (UsageError,)
-OWN = (StorageError, WireFormatError)
+from tests.readers import (
+    FILE,
+    OWN,
+    Reader,
+    by_file,
+    check_damaged_files,
+    check_whole_files,
+    sandbox_of,
+)
+from tests.sandbox import Sandbox
 
 
 def npz(**arrays: "np.typing.NDArray[np.generic]") -> bytes:
@@ -62,28 +58,7 @@ def jobs(data: bytes) -> object:
     return len(Records(folder).jobs("s"))
 
 
-def by_file(read: Callable[[Path], object], suffix: str = "") -> Callable[[bytes], object]:
-    def look(data: bytes) -> object:
-        file = FILE.with_suffix(suffix)
-        file.write_bytes(data)
-        return read(file)
-
-    return look
-
-
-# In the folder where the sandbox is.
-FILE = Path("file")
 DATA = Path(__file__).parent / "data"
-
-
-@dataclass(frozen=True)
-class Reader:
-    """What reads a kind of file, files that are fine, and which errors it may raise."""
-
-    read: Callable[[bytes], object]
-    files: tuple[bytes, ...]
-    errors: tuple[type[QrsessionError], ...] = USER
-    words: tuple[str, ...] = ("[", "{", "1e999", "NaN", "null", '"', "9" * 5000, "[" * 5000)
 
 
 SCENARIO = b"""
@@ -143,46 +118,22 @@ def reading(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Reader, Sandbox]]:
     reader = READERS[request.param]
-    folder = tmp_path_factory.mktemp("fuzz")
-
-    def look(data: bytes) -> str:
-        os.chdir(folder)
-        try:
-            reader.read(data)
-        except reader.errors as error:
-            return error.message
-        return ""
-
-    with Sandbox(look, memory_bytes=2**29, limit_s=10) as sandbox:
+    with sandbox_of(reader, tmp_path_factory.mktemp("fuzz")) as sandbox:
         yield reader, sandbox
 
 
-def look_at(reading: tuple[Reader, Sandbox], examples: int) -> None:
-    reader, sandbox = reading
-
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(damaged(reader.files, reader.words))
-    def look(data: bytes) -> None:
-        outcome = sandbox.run(data)
-        assert outcome.end is End.RETURNED, f"{outcome.end}\n{outcome.words}"
-
-    look()
-
-
 def test_a_file_as_it_was_written_is_read(reading: tuple[Reader, Sandbox]) -> None:
-    reader, sandbox = reading
-    for data in reader.files:
-        assert sandbox.run(data) == Outcome(End.RETURNED, "")
+    check_whole_files(*reading)
 
 
 def test_damage_is_told(reading: tuple[Reader, Sandbox]) -> None:
-    look_at(reading, 20)
+    check_damaged_files(*reading, 20)
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(600)
 def test_more_damage_is_told(reading: tuple[Reader, Sandbox]) -> None:
-    look_at(reading, 2000)
+    check_damaged_files(*reading, 2000)
 
 
 # Values as NPZ

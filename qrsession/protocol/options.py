@@ -14,6 +14,7 @@ from qrsession.errors import InvalidTypeError, InvalidValueError, UnknownOptionE
 AUTO = "auto"
 # Far beyond what anything here counts, times or draws a seed from, and so far from the end of what
 # a float holds that numbers may be multiplied.
+_LONGEST_SHOWN = 100
 _LARGEST_NUMBER = 2.0**128
 
 
@@ -278,14 +279,24 @@ def _check_one(value: Any, allowed: Field, path: str) -> None:
     too_high = allowed.high is not None and not value <= allowed.high
     if too_low or too_high or (allowed.choices and value not in allowed.choices):
         raise InvalidValueError(
-            f"{path} is {value!r}; it must be {allowed.expected()}.", details={"path": path}
+            f"{path} is {_shown(value)}; it must be {allowed.expected()}.", details={"path": path}
         )
 
 
 def _wrong_type(value: Any, allowed: Field, path: str) -> InvalidTypeError:
     return InvalidTypeError(
-        f"{path} is {value!r}; it must be {allowed.expected()}.", details={"path": path}
+        f"{path} is {_shown(value)}; it must be {allowed.expected()}.", details={"path": path}
     )
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it is written, if that is no book."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        # A whole number in it has more digits than Python writes, or it is nested too deeply.
+        return "something too large to be shown"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _plain(bound: float) -> str:

@@ -11,6 +11,8 @@ from qrsession.option_tree import OWN
 from qrsession.protocol.options import OPTIONS_OF, Field, Table, check_options, merged
 
 LARGEST_FILE_BYTES = 2**20
+# Those of the largest number that is a float.
+_MOST_BITS = 1024
 _ADVICE = "Write --set resilience.zne_mitigation=true"
 
 
@@ -103,6 +105,11 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise _unreadable(file, "it is nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(file, f"it is no TOML: {error}") from None
+    except InvalidValueError:
+        raise
+    except ValueError:
+        # Python reads no whole number of thousands of digits.
+        raise _unreadable(file, "it holds a number that is too long") from None
 
 
 def _put(tree: dict[str, Any], setting: str) -> None:
@@ -125,7 +132,8 @@ def _value_of(text: str) -> Any:
 
     try:
         found = tomllib.loads(f"value = {text}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
+        # It is no TOML, or a whole number of thousands of digits, which Python reads as none.
         return text.strip()
     # A text of several lines would be several settings.
     return found["value"] if len(found) == 1 else text
@@ -149,6 +157,9 @@ def _check_plain(value: Any, path: str) -> None:
     elif isinstance(value, list):
         for entry in value:
             _check_plain(entry, path)
+    elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        # Written in base 16, it may have more digits than Python writes in base 10.
+        raise InvalidValueError(f"{path} is too large a number.", details={"path": path})
     elif not isinstance(value, str | int | float) or (
         isinstance(value, float) and not math.isfinite(value)
     ):

@@ -61,6 +61,10 @@ def test_settings_go_over_those_of_a_file(tmp_path: Path) -> None:
         ("sampler", "environment.log_level=LOUD", "options.environment.log_level is 'LOUD'"),
         ("sampler", "experimental.when=2026-01-01", "cannot be sent"),
         ("sampler", "experimental.x=[1, nan]", "cannot be sent"),
+        ("sampler", f"experimental.x=0x{'f' * 5000}", "options.experimental.x is too large"),
+        ("sampler", f"default_shots={'9' * 5000}", f"is '{'9' * 99}…; it must be a whole number"),
+        ("sampler", f"default_shots=0x{'f' * 5000}", "options.default_shots is too large"),
+        ("sampler", f"default_shots=[0x{'f' * 5000}]", "is something too large to be shown"),
         ("sampler", "default_shots", "sets no option"),
         ("sampler", "=1", "sets no option"),
         ("sampler", "twirling.=1", "sets no option"),
@@ -94,6 +98,7 @@ def test_a_value_of_several_lines_is_one_value() -> None:
         (b"\xff", "no text in UTF-8"),
         (b"a = " + b"[" * 50_000, "TOML|nested too deeply"),
         (b"x" * (2**20 + 1), "more than 1 MiB"),
+        (b"default_shots = " + b"9" * 5000, "holds a number that is too long"),
         (b"default_shot = 1", "Did you mean 'default_shots'"),
     ],
 )

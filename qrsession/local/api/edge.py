@@ -70,7 +70,8 @@ class Edge:
         except Exception as error:  # noqa: BLE001 - every fault becomes a reply
             await _refuse(error)(scope, receive, send_dated)
         else:
-            await self._faulting(scope, body, send_dated)
+            if body is not None:
+                await self._faulting(scope, body, send_dated)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the handler answer; raise nothing while an error can still be replied."""
@@ -157,15 +158,19 @@ def _as_fault(error: Exception) -> Fault:
     )
 
 
-async def _read_body(scope: Scope, receive: Receive) -> Receive:
-    """Read a bounded body, and return a ``receive`` that gives it in one piece."""
+async def _read_body(scope: Scope, receive: Receive) -> Receive | None:
+    """Read a bounded body, and return a ``receive`` that gives it in one piece.
+
+    None where the connection ended before the body did: what its sender did not finish is not to
+    be done, though what has arrived may look whole, and nobody is there to be told.
+    """
     chunks: list[bytes] = []
     size_bytes = 0
     has_more = scope["method"] not in {"GET", "HEAD"}
     while has_more:
         message = await receive()
         if message["type"] != "http.request":
-            break
+            return None
         chunk = message.get("body", b"")
         has_more = message.get("more_body", False)
         size_bytes += len(chunk)

@@ -224,6 +224,8 @@ def _number(value: Any) -> float | None:
 
 
 def _is_whole(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("stamp"), list):
+        return False
     known = {"name", "qubits", "backend_version", "processor_type", "clops", "taken"}
-    facts = entry["facts"] if isinstance(entry["stamp"], list) else {}
-    return known | {"performance_metrics"} <= set(facts)
+    facts = entry.get("facts")
+    return isinstance(facts, dict) and known | {"performance_metrics"} <= set(facts)

@@ -159,7 +159,7 @@ def proves_itself(connection: socket.socket, port: int, *, secret: str) -> bool:
 def _read_address(files: RuntimeFiles) -> RuntimeAddress | None:
     try:
         record = json.loads(_read_text(files.address) or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict):
         return None

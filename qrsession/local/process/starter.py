@@ -64,5 +64,5 @@ def read_error(data: bytes) -> QrsessionError | None:
         kind = _KINDS.get(record["code"], LocalRuntimeError)
         details = dict(record.get("details") or {})
         return kind(str(record["message"]), advice=str(record["advice"]), details=details)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
