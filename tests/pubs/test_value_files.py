@@ -31,6 +31,15 @@ def zipped(content: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def twice(name: str, data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, data)
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
 def npy(header: str, data: bytes = b"", length: int | None = None) -> bytes:
     text = header.encode()
     size = struct.pack("<H", len(text) if length is None else length)
@@ -111,6 +120,9 @@ WRONG: list[tuple[bytes, str]] = [
     (npz(a=np.array([{"x": 1}], dtype=object)), "type '|O', and has no real numbers"),
     (npz(a=np.array([1j])), "'<c16', and has no real"),
     (npz(a=np.array(["x"])), "and has no real numbers"),
+    (npz(a=np.zeros(2, [("x", "f8")])), "and has no real numbers"),
+    (npz(a=np.zeros(2, "V8")), "'|V8', and has no real numbers"),
+    (npz(a=np.zeros(2, "M8[s]")), "and has no real numbers"),
     (npz(a=np.array([1.0, np.inf])), "a is inf at point 1"),
     (npz(a=np.zeros((0, 2))), "shape (0, 2) have no point"),
     (npz(a=np.zeros(2), b=np.zeros((2, 1))), "of the shape (2,), b of (2, 1)"),
@@ -123,6 +135,10 @@ WRONG: list[tuple[bytes, str]] = [
     (zipped({"a.npy": npy(HEADER % 1, b"\0" * 9)}), "does not hold as much"),
     (zipped({"a.npy": npy(HEADER % (MOST_VALUES + 1))}), "more than 10000000 numbers"),
     (zipped({"a.npy": npy(HEADER % -1)}), "no shape that an array can have"),
+    (zipped({"a.npy": npy(HEADER % 10**12)}), "no shape that an array can have"),
+    (zipped({"a.npy": npy(HEADER % "10**12")}), "header of the array 'a' cannot be read"),
+    (zipped({"a.npy": npy(HEADER % 4, bytes(2**24))}), "does not hold as much"),
+    (twice("a.npy", npy(HEADER % 1, bytes(8))), "the array 'a' is there twice"),
     (zipped({"a.npy": npy(HEADER % "'x'")}), "no shape that an array can have"),
 ]
 
