@@ -76,17 +76,25 @@ def read_outcome(job: "RuntimeJob") -> Outcome:
     return Outcome(JobReport.of_record(job.record()), pubs)
 
 
-def keep_result(job: "RuntimeJob", text: str) -> Path | None:
+def keep_result(
+    job: "RuntimeJob", text: str, report: JobReport | None = None, *, durable: bool = True
+) -> Path | None:
     """Keep a completed job's result, and what it used; return where, None for a private job's.
+
+    Args:
+        job: The job.
+        text: Its result.
+        report: What it came to; None: as it was last seen.
+        durable: Whether it is on the disk when this returns.
 
     Raises:
         StorageError: It cannot be kept; the service has it still.
     """
-    report, records = JobReport.of_record(job.record()), job.service.records
+    report, records = report or JobReport.of_record(job.record()), job.service.records
     path = None
     if not job.record().private:
         try:
-            path = records.write_result(report.job_id, text.encode())
+            path = records.write_result(report.job_id, text.encode(), durable=durable)
         except StorageError as error:
             raise StorageError(
                 f"The result of job {report.job_id} cannot be kept: {error.message}",
@@ -95,7 +103,11 @@ def keep_result(job: "RuntimeJob", text: str) -> Path | None:
                 details={**error.details, "job_id": report.job_id},
             ) from error
     records.settle_job(
-        report.session_id, report.job_id, status=report.status, usage_s=report.usage_s
+        report.session_id,
+        report.job_id,
+        status=report.status,
+        usage_s=report.usage_s,
+        durable=durable,
     )
     return path
 
