@@ -3,10 +3,13 @@
 Circuits are looked at by Qiskit, or as text where they are sent as they are. No Qiskit here.
 """
 
+import shlex
 from collections.abc import Iterable, Sequence
 
 from qrsession.errors import CircuitError
 
+# A circuit may have thousands of parameters, and an error has three lines.
+_MOST_NAMES = 6
 TRANSPILE = (
     "Leave --no-transpile out, or give optimization_level, to have it transpiled to the backend."
 )
@@ -23,11 +26,37 @@ def too_wide(name: str, num_qubits: int, most: int) -> CircuitError:
 
 def without_values(parameters: Sequence[str]) -> CircuitError:
     """Return the error for a circuit of which some parameters were given no values."""
+    if len(parameters) > _MOST_NAMES:
+        advice = "Give all in a file: --params values.json"
+    else:
+        options = (f"--param {shlex.quote(f'{name}=0.5')}" for name in parameters)
+        advice = f"Give each one: {' '.join(options)}"
     return CircuitError(
-        f"The circuit's parameters have no values: {', '.join(parameters)}.",
-        advice=f"Give each one: {' '.join(f'--param {name}=0.5' for name in parameters)}",
+        f"The circuit's parameters have no values: {names_of(parameters)}.",
+        advice=advice,
         details={"parameters": list(parameters)},
     )
+
+
+def no_parameter(name: str, known: Iterable[str]) -> CircuitError:
+    """Return the error for a value of a parameter that no circuit has."""
+    return CircuitError(
+        f"No circuit has a parameter {name!r}.",
+        advice=f"Parameters are: {names_of(sorted(known, key=_in_order)) or 'none'}.",
+    )
+
+
+def names_of(names: Sequence[str]) -> str:
+    """Name a few for people; of many the first, and how many there are."""
+    shown = ", ".join(names[:_MOST_NAMES])
+    left_out = len(names) - _MOST_NAMES
+    return f"{shown} and {left_out} more" if left_out > 0 else shown
+
+
+def _in_order(name: str) -> tuple[str, int]:
+    """Sort by name, and a vector's elements by their number."""
+    vector, bracket, element = name.removesuffix("]").rpartition("[")
+    return (vector, int(element)) if bracket and element.isdecimal() else (name, -1)
 
 
 def no_pauli(observable: str) -> CircuitError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qrsession.cli.context import Context
 from qrsession.cli.files import check_target, write_target
-from qrsession.errors import InvalidValueError, QrsessionError, UsageError
+from qrsession.errors import InvalidValueError, QrsessionError, StorageError, UsageError
 from qrsession.render.counts import counts_lines
 from qrsession.render.envelope import to_json
 from qrsession.render.output import in_batches
@@ -117,9 +117,7 @@ def show_outcomes(
         extra["expectations"] = [verdict.document() for verdict in verdicts]
     shown = _Shown(outcomes, is_many, extra)
     if form.file is not None:
-        # Whole or not at all, and before anything is printed.
-        write_target(form.file, shown.parts(form.in_file))
-        context.output.say(f"Wrote {form.file}.")
+        _write(context, form, shown)
     if judge is not None:
         judge.keep(outcomes, verdicts)
         judge.report(outcomes, verdicts)
@@ -137,6 +135,42 @@ def show_outcomes(
         judge.tell(verdicts)
     if failure is not None:
         raise failure
+
+
+def _write(context: Context, form: ResultForm, shown: "_Shown") -> None:
+    """Write results to their file: whole or not at all, and before anything is printed.
+
+    Raises:
+        StorageError: They cannot be written. What is kept nowhere else has been printed, or is in
+            the error's details where stdout has an envelope.
+    """
+    if form.file is None:
+        return
+    try:
+        write_target(form.file, shown.parts(form.in_file))
+    except StorageError as error:
+        ids = [outcome.job.job_id for outcome in shown.outcomes]
+        if all(context.workspace.records.result_path(one).exists() for one in ids):
+            raise StorageError(
+                error.message,
+                advice=f"The result is kept: {'; '.join(f'qrsession result {one}' for one in ids)}",
+                details=error.details,
+            ) from error
+        # A service gives a private result once.
+        if context.output.mode.json:
+            raise StorageError(
+                error.message,
+                advice="The result is in `error.details.result`, and nowhere else.",
+                details={**error.details, "result": shown.data},
+            ) from error
+        context.show({}, lambda terminal: shown.text(form.on_stdout, terminal))
+        context.output.flush()
+        raise StorageError(
+            error.message,
+            advice="The result is kept nowhere: it was printed in place of that.",
+            details=error.details,
+        ) from error
+    context.output.say(f"Wrote {form.file}.")
 
 
 def _named(context: Context, outcome: Outcome) -> Outcome:

@@ -88,6 +88,8 @@ def command(
         given |= {"--on-timeout": on_timeout, "--detach": detach, "--once": once}
         given |= {"--timeout": timeout, "--events": events, "--estimate": estimate}
         given |= {"--separate": separate, "--json": context.output.mode.json and not events}
+        given |= {"--min-fidelity": min_fidelity is not None, "--max-tvd": max_tvd is not None}
+        given |= {"--reference": reference, "--expect-value": expect_value, "--junit": junit}
         unseen.refuse(given | {"--fail-fast": fail_fast, "--no-wait": no_wait})
     asked = expecting.Asked(min_fidelity, max_tvd, reference, expect_value or (), junit)
     measuring = run_inputs.Measuring(primitive, shots, precision, observable or ())

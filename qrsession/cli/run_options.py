@@ -195,7 +195,8 @@ _ANSWERED = Unseen(
     frozenset(
         (
             *("--format", "--output", "--json", "--events", "--estimate", "--detach", "--once"),
-            *("--separate", "--fail-fast"),
+            *("--separate", "--fail-fast", "--min-fidelity", "--max-tvd", "--reference"),
+            *("--expect-value", "--junit"),
         )
     ),
 )

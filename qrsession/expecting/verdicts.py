@@ -151,8 +151,8 @@ def check_observables(expectations: Sequence[Expectation], ground: Ground) -> No
         details = {"path": ground.circuit, "observable": observable.text}
         if observable.num_qubits != ground.num_qubits:
             raise CircuitError(
-                f"{observable.text!r} has {observable.num_qubits} letters, and {ground.circuit} "
-                f"has {ground.num_qubits} {ground.unit}s.",
+                f"{observable.short_text!r} has {observable.num_qubits} letters, and "
+                f"{ground.circuit} has {ground.num_qubits} {ground.unit}s.",
                 advice=f"Give each {ground.unit} a letter, {ground.unit} 0 on the right; "
                 "I for those left out.",
                 details=details,
@@ -160,8 +160,8 @@ def check_observables(expectations: Sequence[Expectation], ground: Ground) -> No
         for qubit in observable.qubits:
             if ground.positions[qubit] is None:
                 raise CircuitError(
-                    f"{observable.text!r} asks for qubit {qubit}, and {ground.circuit} does not "
-                    "end with its measurement.",
+                    f"{observable.short_text!r} asks for qubit {qubit}, and {ground.circuit} does "
+                    "not end with its measurement.",
                     advice="Measure it at the end, into a register; or give it the letter I.",
                     details={**details, "qubit": qubit},
                 )

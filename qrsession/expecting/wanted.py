@@ -112,7 +112,7 @@ def parse_value_expectation(text: str, *, is_estimated: bool = False) -> Expecta
     observable = parse_observable(text[: match.start()])
     if not observable.is_diagonal and not is_estimated:
         raise InvalidValueError(
-            f"{observable.text!r} has an X or a Y, which no counts of the circuit tell.",
+            f"{observable.short_text!r} has an X or a Y, which no counts of the circuit tell.",
             advice="Add --primitive estimator, or the change of basis to the circuit (h for X; "
             "sdg, h for Y) and expect Z.",
         )
@@ -162,7 +162,8 @@ def _number(text: str, number: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise _wrong(text, f"{number.strip() or 'nothing'!r} is no number")
+        shown = repr(number.strip()) if number.strip() else "nothing"
+        raise _wrong(text, f"{shown} is no number")
     return value
 
 

@@ -18,6 +18,7 @@ from qrsession.pubs.values import MOST_VALUES, ParameterValues, check_size
 _ADVICE = "Write --param theta=0.3, a sweep theta=0:pi:50 (ends included), or a list theta=0,0.5,1."
 _COUNT = re.compile(r"\s*\d{1,18}\s*", re.ASCII)
 _RANGE_PARTS = 3
+_MOST_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ def _common_shape(base: ParameterValues, axes: Sequence[_Assignment]) -> tuple[i
 
 
 def _read(assignment: str) -> _Assignment:
-    # Names of vectors' elements have brackets in them, and none has an equals sign.
-    name, equals, text = assignment.partition("=")
+    # A name may have an equals sign in it, and no value has one.
+    name, equals, text = assignment.rpartition("=")
     name = name.strip()
     if not name or not equals:
         raise _wrong(assignment, "it is not of the form NAME=VALUE")
@@ -140,7 +141,8 @@ def _read_range(text: str) -> "array[float]":
         raise ValueError("a sweep has a first value, a last one and a number of points")
     start, stop = parse_number(parts[0]), parse_number(parts[1])
     if not _COUNT.fullmatch(parts[2]):
-        raise ValueError(f"{parts[2].strip() or 'nothing'!r} is no number of points")
+        shown = repr(parts[2].strip()) if parts[2].strip() else "nothing"
+        raise ValueError(f"{shown} is no number of points")
     number = int(parts[2])
     if number < 1:
         raise ValueError("a sweep has at least 1 point")
@@ -165,4 +167,6 @@ def _points(number: int) -> str:
 
 
 def _wrong(assignment: str, why: str) -> InvalidValueError:
+    if len(assignment) > _MOST_SHOWN:
+        assignment = f"{assignment[: _MOST_SHOWN - 1]}…"
     return InvalidValueError(f"{assignment!r} gives no parameter a value: {why}.", advice=_ADVICE)

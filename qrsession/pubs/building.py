@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qrsession.circuits.misfits import without_values
+from qrsession.circuits.misfits import no_parameter, without_values
 from qrsession.circuits.sources import PreparedCircuit
 from qrsession.errors import CircuitError
 from qrsession.pubs.values import ParameterValues, nest
@@ -11,6 +11,10 @@ from qrsession.pubs.wanted import WantedObservables, observable_on_wire
 
 if TYPE_CHECKING:
     from qrsession.pubs.observables import Observable
+
+# Coefficients up to here count as none, and an observable without any is an error of the job.
+# Source: "SparseObservable.simplify" and "ObservablesArray" in Qiskit's API reference.
+_ZERO = 1e-8
 
 
 def sampler_pub(circuit: PreparedCircuit, values: ParameterValues, shots: int | None) -> list[Any]:
@@ -42,7 +46,7 @@ def estimator_pub(
         precision: The standard error that is aimed at, None for the service's default.
 
     Raises:
-        CircuitError: A parameter has no values, or an observable has another width.
+        CircuitError: A parameter has no values, or an observable has another width or is zero.
     """
     sent: list[Any] = [_on_wire(one, circuit, name) for one in observables.items]
     for _ in values_for(circuit, values).shape if observables.has_axis else ():
@@ -51,13 +55,40 @@ def estimator_pub(
     return [circuit.wire, wire, values_of(circuit, values), precision]
 
 
+def check_observables(
+    circuits: Iterable[PreparedCircuit], names: Iterable[str], observables: WantedObservables
+) -> None:
+    """Hold observables against circuits, before there are values.
+
+    Raises:
+        CircuitError: One has another width, or is zero.
+    """
+    for circuit, name in zip(circuits, names, strict=True):
+        for observable in observables.items:
+            _on_wire(observable, circuit, name)
+
+
 def _on_wire(observable: "Observable", circuit: PreparedCircuit, name: str) -> dict[str, float]:
+    places = _places_of(observable, circuit, name)
+    found = observable_on_wire(observable, places, circuit.num_wire_qubits)
+    if all(abs(coefficient) <= _ZERO for coefficient in found.values()):
+        raise CircuitError(
+            f"{observable.short_text!r} is zero, and services estimate nothing of it.",
+            advice=f"Give a term a coefficient of more than {_ZERO:g}, or leave it out.",
+            details={"path": name, "observable": observable.text},
+        )
+    return found
+
+
+def _places_of(observable: "Observable", circuit: PreparedCircuit, name: str) -> tuple[int, ...]:
     for places in circuit.layouts:
         if len(places) == observable.num_qubits:
-            return observable_on_wire(observable, places, circuit.num_wire_qubits)
-    widths = " or ".join(str(len(places)) for places in circuit.layouts)
+            return places
+    widths = [len(places) for places in circuit.layouts]
+    qubits = f"{' or '.join(map(str, widths))} qubit{'s' * (widths[-1:] != [1])}"
+    letters = f"{observable.num_qubits} letter{'s' * (observable.num_qubits != 1)}"
     raise CircuitError(
-        f"{observable.text!r} has {observable.num_qubits} letters, and {name} has {widths} qubits.",
+        f"{observable.short_text!r} has {letters}, and {name} has {qubits}.",
         advice="Give each qubit a letter, qubit 0 on the right; I for those left out.",
         details={"path": name, "observable": observable.text},
     )
@@ -110,7 +141,4 @@ def check_names(circuits: Sequence[PreparedCircuit], values: ParameterValues) ->
     known = {name for circuit in circuits for name in circuit.source_parameters}
     for name in values.columns:
         if name not in known:
-            raise CircuitError(
-                f"No circuit has a parameter {name!r}.",
-                advice=f"Parameters are: {', '.join(sorted(known)) or 'none'}.",
-            )
+            raise no_parameter(name, known)

@@ -26,7 +26,8 @@ def parse_number(text: str) -> float:
             operator, at = text[at], at + 1
         factor = _FACTOR.match(text, at)
         if factor is None or operator not in "*/":
-            raise ValueError(f"{text.strip() or 'nothing'!r} is no number")
+            shown = repr(text.strip()) if text.strip() else "nothing"
+            raise ValueError(f"{shown} is no number")
         value = math.pi if factor[1] is None else float(factor[1])
         if operator == "/" and value == 0:
             raise ValueError(f"{text.strip()!r} divides by zero")

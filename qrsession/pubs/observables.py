@@ -17,6 +17,8 @@ PAULIS = "IXYZ"
 DIAGONAL = "IZ01"
 # The least and the largest value that each letter has.
 _RANGES = {**dict.fromkeys("XYZ", (-1.0, 1.0)), "I": (1.0, 1.0), "0": (0.0, 1.0), "1": (0.0, 1.0)}
+# A sum of thousands of terms is no part of a sentence.
+_MOST_SHOWN = 80
 _ADVICE = 'Write a letter for each qubit: "ZZ", or a sum: "0.5*ZZ + 0.2*IZ".'
 # Quantifiers that give nothing back keep the time in proportion to the text.
 _NUMBER = r"(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?+"
@@ -45,6 +47,11 @@ class Observable:
 
     text: str
     terms: Sequence[Term]
+
+    @property
+    def short_text(self) -> str:
+        """What the user wrote, or its beginning, for a line of a message."""
+        return _in_short(self.text)
 
     @property
     def num_qubits(self) -> int:
@@ -90,11 +97,12 @@ def parse_observable(text: str) -> Observable:
     while at < len(text) or not terms:
         match = _TERM.match(text, at)
         if match is None or (terms and not match["sign"]):
-            raise _wrong(text, f"{text[at:].strip() or 'nothing'!r} is no term")
+            rest = text[at:].strip()
+            raise _wrong(text, f"{_in_short(rest)!r} is no term" if rest else "it has no term")
         letters = match["letters"]
         factor = float(match["factor"] or 1.0)
         if not math.isfinite(factor):
-            raise _wrong(text, f"{match['factor']} is too large a number")
+            raise _wrong(text, f"{_in_short(match['factor'])} is too large a number")
         terms.append(Term(factor if match["sign"] in {"", "+"} else -factor, letters))
         problem = check_terms([terms[0], terms[-1]])
         if problem:
@@ -107,7 +115,7 @@ def check_terms(terms: Sequence[Term]) -> str:
     """Return in words what is wrong with the letters of terms, "" if nothing is."""
     for term in terms:
         if not term.letters or not set(LETTERS).issuperset(term.letters):
-            return f"{term.letters!r} has other letters than {', '.join(LETTERS)}"
+            return f"{_in_short(term.letters)!r} has other letters than {', '.join(LETTERS)}"
     lengths = sorted({len(term.letters) for term in terms})
     return f"its terms have {' and '.join(map(str, lengths))} letters" if len(lengths) > 1 else ""
 
@@ -152,4 +160,8 @@ def _range_of(term: Term) -> tuple[float, float]:
 
 
 def _wrong(text: str, problem: str) -> InvalidValueError:
-    return InvalidValueError(f"{text!r} is no observable: {problem}.", advice=_ADVICE)
+    return InvalidValueError(f"{_in_short(text)!r} is no observable: {problem}.", advice=_ADVICE)
+
+
+def _in_short(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"

@@ -35,8 +35,11 @@ def read_value_file(name: str) -> ParameterValues:
     Raises:
         InvalidValueError: It cannot be read, or holds something else.
     """
+    shown = "Standard input" if name == STANDARD_INPUT else name
     try:
-        if name == STANDARD_INPUT and sys.stdin is not None:
+        if name == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise ValueError("it is closed")  # noqa: TRY301 - said as of a file
             data = sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1)
         else:
             with Path(name).open("rb") as file:
@@ -45,9 +48,9 @@ def read_value_file(name: str) -> ParameterValues:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidValueError(
-            f"{name} cannot be read: {reason}.", advice=_ADVICE, details={"path": name}
+            f"{shown} cannot be read: {reason}.", advice=_ADVICE, details={"path": name}
         ) from error
-    return parse_value_file(data, name)
+    return parse_value_file(data, shown)
 
 
 def parse_value_file(data: bytes, name: str) -> ParameterValues:

@@ -4,14 +4,16 @@ What `run --stdin-params` stands on. The circuits are prepared once; a line cost
 submits and, of a service that holds questions, one that waits for the result.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qrsession.circuits.sources import circuit_names
 from qrsession.errors import (
+    CircuitError,
     InterruptedCommandError,
     InvalidValueError,
     LimitReachedError,
@@ -20,6 +22,7 @@ from qrsession.errors import (
     SessionClosedError,
     SessionNotFoundError,
 )
+from qrsession.pubs.building import check_names, check_observables
 from qrsession.pubs.lines import read_values
 from qrsession.submission.submit import Sending
 from qrsession.verbs.runs import (
@@ -112,7 +115,8 @@ class Loop:
         terms: How long each line is waited for.
 
     Raises:
-        CircuitError: A circuit cannot be read, or measures nothing.
+        CircuitError: A circuit cannot be read, or measures nothing; an observable has another
+            width or is zero; or no circuit has a parameter whose value holds for every line.
         InvalidValueError: The values that hold for every line are a sweep.
         BackendNotFoundError: There is no such backend.
     """
@@ -127,6 +131,9 @@ class Loop:
         self._terms = terms or LineTerms()
         self._site = venue.site()
         (self._circuits,), self._circuit_cache = prepare(self._site, request, [request.sources])
+        # What is wrong with every line is said before the first one is read.
+        check_names(self._circuits, request.values)
+        check_observables(self._circuits, circuit_names(request.sources), request.observables)
         self._num_sent = 0
 
     @property
@@ -175,7 +182,7 @@ class Loop:
             patience=patience,
             is_repeated=self._num_sent > 0,
         )
-        params = params_of(self._circuits, request, circuit_names(request.sources))
+        params = self._params_of(request)
         try:
             job = send(self._site, request, self._circuits, params, sending)
         except KeyboardInterrupt:
@@ -185,3 +192,17 @@ class Loop:
         submitted = Submitted([job], self._circuit_cache, [captions_of(self._circuits, request)])
         (outcome,) = submitted.captioned([await_promptly(job, terms, self._terms.watching)])
         return outcome
+
+    def _params_of(self, request: RunRequest) -> dict[str, Any]:
+        try:
+            return params_of(self._circuits, request, circuit_names(request.sources))
+        except CircuitError as error:
+            missing = error.details.get("parameters")
+            if not missing:
+                raise
+            example = json.dumps({missing[0]: 0.5}, ensure_ascii=False)
+            raise CircuitError(
+                error.message,
+                advice=f"Name each one in the line, such as {example}",
+                details=error.details,
+            ) from None

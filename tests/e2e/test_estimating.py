@@ -89,6 +89,7 @@ def test_what_cannot_be_estimated_costs_nothing(cli: Cli) -> None:
         ("@bell", "-O", "@bad.json"): "'ZZZ' has 3 letters",
         ("@bell", "-O", "@nowhere.json"): "cannot be read",
         ("@bell", "-O", "ZQ"): "other letters",
+        ("@bell", "-O", "XX", "-O", "ZZ - ZZ"): "'ZZ - ZZ' is zero",
         ("@bell", "-O", "ZZ", "--precision", "0"): "above 0",
         ("@bell", "-O", "ZZ", "--set", "resilience.zne_mitigatio=true"): "Did you mean",
         ("@bell", "-O", "ZZ", "--expect-value", "XXX>=0"): "3 letters",

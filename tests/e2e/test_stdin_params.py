@@ -155,6 +155,21 @@ def test_some_values_may_hold_for_every_line(turn: Cli) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_what_is_wrong_with_every_line_is_said_before_the_first(turn: Cli) -> None:
+    estimating = ("--primitive", "estimator", "-O", "ZZ")
+    wide = turn.run("run", "turn.qasm", "--stdin-params", *estimating, stdin=lines_of([1, 1]))
+    assert (wide.returncode, wide.stdout) == (2, "")
+    assert "'ZZ' has 2 letters, and turn.qasm has 1 qubit." in wide.stderr
+    unknown = turn.run(*RUN, "--param", "x=1", stdin=lines_of([1, 1]))
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "No circuit has a parameter 'x'." in unknown.stderr
+
+
+def test_a_line_that_lacks_a_value_is_told_what_to_write(turn: Cli) -> None:
+    (answer,) = answers_of(turn.run(*RUN, stdin=lines_of({"theta": 1})).stdout)
+    assert answer["error"]["advice"] == 'Name each one in the line, such as {"phi": 0.5}'
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -168,6 +183,8 @@ def test_some_values_may_hold_for_every_line(turn: Cli) -> None:
         ("--separate",),
         ("--fail-fast",),
         ("--min-fidelity", "0.9"),
+        ("--max-tvd", "0.9"),
+        ("--expect-value", "Z>=0"),
         ("--junit", "x.xml"),
         ("-",),
     ],

@@ -19,13 +19,15 @@ def test_values_are_read() -> None:
     assert parse_values(["a=0.5", " b =-1e3"]).at(0) == {"a": 0.5, "b": -1000.0}
     assert math.isclose(parse_values(["π=3.14"]).at(0)["π"], 3.14)
     assert parse_values(["theta[0]=pi/2"]).at(0) == {"theta[0]": math.pi / 2}
+    # Qiskit takes any name.
+    assert parse_values(["k=v=1", "x,y:z=2"]).at(0) == {"k=v": 1.0, "x,y:z": 2.0}
     assert not parse_values([])
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        *("a", "=1", "a=", "a=x", "a=nan", "a=inf", "", "a=1=2", "a=1,", "a=,", "a=1,x"),
+        *("a", "=1", "a=", "a=x", "a=nan", "a=inf", "", "a==", "a=1,", "a=,", "a=1,x"),
         *("a=0:1", "a=0:1:2:3", "a=0:1:0", "a=0:1:-1", "a=0:1:1.5", "a=0:1:", "a=:1:3"),
         *("a=0:nan:3", "a=0:1:99999999999", "a=0:1:9999999999999999999999", "a=-1e308:1e308:3"),
     ],
@@ -33,6 +35,12 @@ def test_values_are_read() -> None:
 def test_what_gives_no_value_is_refused(text: str) -> None:
     with pytest.raises(InvalidValueError, match="no parameter a value"):
         parse_values([text])
+
+
+def test_a_long_list_is_no_part_of_a_message() -> None:
+    with pytest.raises(InvalidValueError, match="'x' is no number") as caught:
+        parse_values([f"a={'0.5,' * 5000}x"])
+    assert len(caught.value.message) < 160
 
 
 def test_sweeps_are_a_product_with_the_last_one_fastest() -> None:

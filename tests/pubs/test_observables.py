@@ -28,7 +28,7 @@ def test_sums_are_read(text: str, terms: list[tuple[float, str]]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "'nothing' is no term"),
+        ("", "it has no term"),
         ("ZZ +", "'+' is no term"),
         ("ZZ IZ", "'IZ' is no term"),
         ("ZA", "other letters"),
@@ -71,3 +71,13 @@ def test_values_are_those_of_qiskit() -> None:
     ours = sum(chance * read(bits) for bits, chance in state.probabilities_dict().items())
     theirs = SparsePauliOp(["ZZI", "IIZ", "ZIZ", "III"], [0.5, -1.25, 2, -1])
     assert ours == pytest.approx(state.expectation_value(theirs).real, abs=1e-12)
+
+
+def test_a_long_sum_is_no_part_of_a_message() -> None:
+    text = " + ".join(["ZZ"] * 5000)
+    for wrong in (f"{text} + Z", f"{text} + Q", f"{text} ZZ", "Q" * 10_000, f"1{'0' * 9000}*Z"):
+        with pytest.raises(InvalidValueError, match="is no observable") as caught:
+            parse_observable(wrong)
+        assert len(caught.value.message) < 300
+    assert parse_observable(text).short_text.endswith("ZZ +…")
+    assert parse_observable("ZZ").short_text == "ZZ"

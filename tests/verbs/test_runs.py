@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.observables_array import ObservablesArray
+from qiskit.quantum_info import SparsePauliOp
 
 from qrsession.circuits.sources import PreparedCircuit
 from qrsession.errors import CircuitError, InvalidValueError
@@ -65,6 +66,28 @@ def test_a_value_without_a_parameter_is_an_error() -> None:
             [CIRCUIT],
             RunRequest([], values=ParameterValues.single({"alpha": 1, "beta": 1, "gamma": 1})),
         )
+
+
+def test_of_many_parameters_a_few_are_named() -> None:
+    names = tuple(f"theta[{number}]" for number in range(1000))
+    circuit = replace(CIRCUIT, parameters=names, source_parameters=names)
+    with pytest.raises(CircuitError, match=r"theta\[5\] and 994 more") as missing:
+        params_of([circuit], RunRequest([]))
+    assert missing.value.details == {"parameters": list(names)}
+    wrong = ParameterValues.single({"theta": 1.0})
+    with pytest.raises(CircuitError, match="'theta'") as unknown:
+        params_of([circuit], RunRequest([], values=wrong))
+    # By number, not by letter.
+    assert "theta[1], theta[2], theta[3]" in unknown.value.advice
+    for error in (missing.value, unknown.value):
+        assert len(f"{error.message}{error.advice}") < 300
+
+
+def test_advice_about_a_parameter_is_ready_for_a_shell() -> None:
+    circuit = replace(CIRCUIT, parameters=("a b", "theta[0]"))
+    with pytest.raises(CircuitError, match="a b") as caught:
+        params_of([circuit], RunRequest([]))
+    assert caught.value.advice.endswith("--param 'a b=0.5' --param 'theta[0]=0.5'")
 
 
 def test_shots_have_bounds() -> None:
@@ -146,6 +169,24 @@ def test_an_observable_of_another_width_is_told_by_both_names() -> None:
         params_of([LAID_OUT], request, ["mine.qasm"])
     assert caught.value.message == "'ZZZ' has 3 letters, and mine.qasm has 2 qubits."
     assert caught.value.details == {"path": "mine.qasm", "observable": "ZZZ"}
+
+
+@pytest.mark.parametrize(
+    "text", ["0*ZZ", "ZZ - ZZ", "1e-8*ZZ", "0.5*ZZ + 0*XI - 0.5*ZZ", "1.1e-8*ZZ"]
+)
+def test_what_qiskit_takes_for_zero_is_not_sent(text: str) -> None:
+    circuit = replace(CIRCUIT, layouts=((0, 1),), num_wire_qubits=2)
+    values = ParameterValues.single({"alpha": 1, "beta": 1})
+    wanted = read_observables([text])
+    request = RunRequest([], "estimator", values=values, observables=wanted)
+    terms = [(term.letters, term.coefficient) for term in wanted.items[0].terms]
+    try:
+        ObservablesArray(SparsePauliOp.from_list(terms))
+    except ValueError:
+        with pytest.raises(CircuitError, match="is zero"):
+            params_of([circuit], request)
+    else:
+        assert params_of([circuit], request)["pubs"]
 
 
 def test_nothing_is_estimated_of_a_sampler() -> None:
