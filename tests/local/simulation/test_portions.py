@@ -34,7 +34,7 @@ def test_portions_are_all_shots_and_few_where_a_state_is_dear() -> None:
     assert list(portions(spread(3), SHOTS_AT_ONCE)) == [SHOTS_AT_ONCE]
     several = list(portions(spread(20), 1_000_000))
     assert sum(several) == 1_000_000
-    assert max(several) <= SHOTS_AT_ONCE
+    assert max(several) < 2 * SHOTS_AT_ONCE
     assert list(portions(spread(25, 101), 1_000_000)) == [1_000_000]
     assert list(portions(spread(2000), 1_000_000)) == [1_000_000]
 
