@@ -175,7 +175,7 @@ class BitSamples:
         """Count the samples by bitstring, most frequent first, bit 0 on the right."""
         if self.num_bits == 0:
             return {"": self.num_samples} if self.num_samples else {}
-        if self.num_bits > 8 and self.num_samples >= _MANY_SAMPLES:  # noqa: PLR2004 - a byte
+        if are_many([self]):
             return _tallied([self])
         return _as_bitstrings(Counter(self.ints()), self.num_bits)
 
@@ -197,7 +197,7 @@ def join_counts(registers: Mapping[str, BitSamples]) -> dict[str, int]:
         return {" " * (len(parts) - 1): parts[0].num_samples} if parts[0].num_samples else {}
     if len(parts) == 1:
         return parts[0].counts()
-    if parts and parts[0].num_samples >= _MANY_SAMPLES:
+    if are_many(parts):
         return _tallied(parts)
     joint = Counter(zip(*(part.ints() for part in parts), strict=True))
     return {
@@ -206,6 +206,13 @@ def join_counts(registers: Mapping[str, BitSamples]) -> dict[str, int]:
         ): count
         for values, count in _most_frequent_first(joint)
     }
+
+
+def are_many(parts: Sequence[BitSamples]) -> bool:
+    """Tell whether samples of registers, counted together, are better counted by `tallies`."""
+    # A byte has few values, however often each was seen.
+    is_wide = sum(part.num_bits for part in parts) > 8  # noqa: PLR2004
+    return is_wide and parts[0].num_samples >= _MANY_SAMPLES
 
 
 def _tallied(parts: Sequence[BitSamples]) -> dict[str, int]:

@@ -114,15 +114,20 @@ def keep_result(
 
 def recall_outcome(records: Records, entry: JobEntry) -> Outcome | None:
     """Return a result that was kept on disk, None where there is none that can be read."""
-    data = records.read_result(entry.job_id)
-    if data is None:
-        return None
     report = replace(JobReport.of_entry(entry), status=entry.status or JobStatus.COMPLETED)
     with suppress(WireFormatError, UnicodeDecodeError):
-        pubs = with_captions(read_pubs(data.decode(), entry.job_id), records, entry.job_id)
-        return Outcome(report, pubs)
+        # The text is in no variable here: it may be megabytes, and goes as soon as it is parsed.
+        pubs = read_pubs(_kept_text(records, entry.job_id), entry.job_id)
+        return Outcome(report, with_captions(pubs, records, entry.job_id))
     # It is damaged; the service may have it still.
     return None
+
+
+def _kept_text(records: Records, job_id: str) -> str:
+    data = records.read_result(job_id)
+    if data is None:
+        raise WireFormatError("No result was kept.")
+    return data.decode()
 
 
 def recall_result(job: "RuntimeJob") -> Outcome | None:
