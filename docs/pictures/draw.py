@@ -64,6 +64,15 @@ SCENES = (
         ("qrsession open --local --backend ibm_fez --name noisy --quiet",),
     ),
     Scene(
+        "sweep",
+        "expectation values over a parameter",
+        (
+            "qrsession run @rotation --param theta=0:2*pi:40 --primitive estimator -O Z -O X -q",
+            "qrsession run @bell --primitive estimator -O ZZ -O '0.5*XX - 0.5*YY' -O ZI -q",
+        ),
+        (f"{_OPEN} --quiet",),
+    ),
+    Scene(
         "list",
         "what is open, and what each of them costs",
         ("qrsession list",),

@@ -10,6 +10,8 @@ from qrsession.errors import CircuitError
 
 # A circuit may have thousands of parameters, and an error has three lines.
 _MOST_NAMES = 6
+# What numpy.savez calls an array that was given no name, with a number behind it.
+_NAMELESS_ARRAY = "arr_"
 TRANSPILE = (
     "Leave --no-transpile out, or give optimization_level, to have it transpiled to the backend."
 )
@@ -42,8 +44,16 @@ def no_parameter(name: str, known: Iterable[str]) -> CircuitError:
     """Return the error for a value of a parameter that no circuit has."""
     return CircuitError(
         f"No circuit has a parameter {name!r}.",
-        advice=f"Parameters are: {names_of(sorted(known, key=_in_order)) or 'none'}.",
+        advice=_advice_on(name, sorted(known, key=_in_order)),
     )
+
+
+def _advice_on(name: str, known: Sequence[str]) -> str:
+    if not known:
+        return "There are none: leave its value out."
+    if name.startswith(_NAMELESS_ARRAY) and name.removeprefix(_NAMELESS_ARRAY).isdecimal():
+        return f"Save arrays with their names: numpy.savez(file, {known[0]}=...)."
+    return f"Parameters are: {names_of(known)}."
 
 
 def names_of(names: Sequence[str]) -> str:

@@ -166,6 +166,18 @@ def _job_options(line: Line, _settings: Settings) -> Offers:
     return offers.settings_of_jobs(line.value("--primitive") or "sampler")
 
 
+def _parameters(line: Line, _settings: Settings) -> Offers:
+    from qrsession.cli.circuit_offers import parameters  # noqa: PLC0415 - few lines have a value
+
+    return parameters(line.values.get("circuits", ()), line.values.get("--param", ()))
+
+
+def _observables(line: Line, _settings: Settings) -> Offers:
+    from qrsession.cli.circuit_offers import files_after_at  # noqa: PLC0415 - as above
+
+    return files_after_at(line.incomplete)
+
+
 def _pages(_line: Line, _settings: Settings) -> Offers:
     from qrsession.cli.topics import TOPICS  # noqa: PLC0415 - few lines name a page
 
@@ -188,6 +200,8 @@ BY_OPTION: dict[str, Completer] = {
     "--plan": _plans,
     "--optimization-level": _levels,
     "--set": _job_options,
+    "--param": _parameters,
+    "--observable": _observables,
 }
 # Of verbs whose argument is a plain NAME, or more than a noun says.
 BY_VERB: dict[str, Completer] = {

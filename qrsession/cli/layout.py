@@ -14,6 +14,9 @@ _MOST_IN_ONE_LIST = 20
 # Of the options that several commands have, and of those of `run`: where they belong in a long
 # list. What is not named here comes first, in a section of its own.
 _OPTION_SECTIONS = {
+    "What is measured": ("primitive", "shots", "precision", "observable"),
+    "Values of parameters": ("param", "zip", "params", "stdin-params"),
+    "Options of the job": ("options", "set"),
     "Where it runs": ("session", "backend", "account", "instance", "local", "state"),
     "Transpiling": (
         "optimization-level",
@@ -98,7 +101,9 @@ def write_commands(
 
 def _sections_of(options: Mapping[str, Record]) -> Iterator[tuple[str, list[str]]]:
     placed = {name for names in _OPTION_SECTIONS.values() for name in names}
-    yield "Options", [name for name in options if name not in placed]
+    unplaced = [name for name in options if name not in placed]
+    if unplaced:
+        yield "Options", unplaced
     for title, names in _OPTION_SECTIONS.items():
         found = [name for name in names if name in options]
         if found:
@@ -106,7 +111,7 @@ def _sections_of(options: Mapping[str, Record]) -> Iterator[tuple[str, list[str]
 
 
 def _width_of(rows: Iterable[Record]) -> int:
-    return max(len(name) for name, _ in rows if len(name) <= _WIDEST_NAME)
+    return min(max(len(name) for name, _ in rows), _WIDEST_NAME)
 
 
 def _write_section(title: str, rows: Sequence[Record], formatter: Any, width: int = 0) -> None:

@@ -109,7 +109,8 @@ def show_outcomes(
     Raises:
         ExpectationError: They were not as expected. With ``--json`` it has all that is known.
     """
-    if form.names_circuits:
+    num_pubs = sum(len(outcome.pubs) for outcome in outcomes)
+    if form.names_circuits or (form.on_stdout is Form.HISTOGRAM and num_pubs > 1):
         outcomes = [_named(context, outcome) for outcome in outcomes]
     verdicts = judge.verdicts_of(outcomes) if judge is not None else []
     is_json = context.output.mode.json

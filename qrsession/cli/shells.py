@@ -48,6 +48,8 @@ _qrsession() {
         *)
             # The likeliest come first; before 4.4 bash sorts them by name.
             compopt -o nosort 2>/dev/null
+            # After what goes on, such as "name=" and "folder/", there is no blank.
+            [[ ${COMPREPLY[*]} == *[=/] ]] && compopt -o nospace 2>/dev/null
             ;;
     esac
     return 0
@@ -105,7 +107,14 @@ _qrsession() {
             ;;
     esac
     if (( $#found )); then
-        _describe -V 'qrsession' found && ret=0
+        # After what goes on, such as "name=" and "folder/", there is no blank.
+        local -a whole open
+        local one
+        for one in "${found[@]}"; do
+            if [[ ${one%%:*} == *[=/] ]]; then open+=("$one"); else whole+=("$one"); fi
+        done
+        (( $#whole )) && _describe -V 'qrsession' whole && ret=0
+        (( $#open )) && _describe -V 'qrsession' open -S '' && ret=0
     fi
     case $how in
         files|folders)

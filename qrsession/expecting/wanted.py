@@ -162,8 +162,8 @@ def _number(text: str, number: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        shown = repr(number.strip()) if number.strip() else "nothing"
-        raise _wrong(text, f"{shown} is no number")
+        why = f"{number.strip()!r} is no number" if number.strip() else "a number is missing"
+        raise _wrong(text, why)
     return value
 
 

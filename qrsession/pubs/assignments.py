@@ -141,13 +141,12 @@ def _read_range(text: str) -> "array[float]":
         raise ValueError("a sweep has a first value, a last one and a number of points")
     start, stop = parse_number(parts[0]), parse_number(parts[1])
     if not _COUNT.fullmatch(parts[2]):
-        shown = repr(parts[2].strip()) if parts[2].strip() else "nothing"
-        raise ValueError(f"{shown} is no number of points")
+        raise ValueError(f"{parts[2].strip()!r} is no number of points")
     number = int(parts[2])
     if number < 1:
         raise ValueError("a sweep has at least 1 point")
     if number > MOST_VALUES:
-        raise ValueError(f"a sweep has at most {MOST_VALUES} points")
+        raise ValueError(f"a sweep has at most {MOST_VALUES:,} points")
     return evenly_spaced(start, stop, number)
 
 

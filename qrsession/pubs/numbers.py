@@ -17,6 +17,8 @@ def parse_number(text: str) -> float:
     Raises:
         ValueError: It is something else, or not finite. The message says in words what is wrong.
     """
+    if not text.strip():
+        raise ValueError("a number is missing")
     sign = _SIGN.match(text)
     at = 0 if sign is None else sign.end()
     total: float | None = None
@@ -26,8 +28,7 @@ def parse_number(text: str) -> float:
             operator, at = text[at], at + 1
         factor = _FACTOR.match(text, at)
         if factor is None or operator not in "*/":
-            shown = repr(text.strip()) if text.strip() else "nothing"
-            raise ValueError(f"{shown} is no number")
+            raise ValueError(f"{text.strip()!r} is no number")
         value = math.pi if factor[1] is None else float(factor[1])
         if operator == "/" and value == 0:
             raise ValueError(f"{text.strip()!r} divides by zero")

@@ -98,7 +98,7 @@ def parse_observable(text: str) -> Observable:
         match = _TERM.match(text, at)
         if match is None or (terms and not match["sign"]):
             rest = text[at:].strip()
-            raise _wrong(text, f"{_in_short(rest)!r} is no term" if rest else "it has no term")
+            raise _wrong(text, f"{_in_short(rest)!r} is no term" if rest else "a term is missing")
         letters = match["letters"]
         factor = float(match["factor"] or 1.0)
         if not math.isfinite(factor):
@@ -114,6 +114,10 @@ def parse_observable(text: str) -> Observable:
 def check_terms(terms: Sequence[Term]) -> str:
     """Return in words what is wrong with the letters of terms, "" if nothing is."""
     for term in terms:
+        if not set(LETTERS).issuperset(term.letters) and set(LETTERS).issuperset(
+            term.letters.upper()
+        ):
+            return f"its letters are capitals: {term.letters.upper()}"
         if not term.letters or not set(LETTERS).issuperset(term.letters):
             return f"{_in_short(term.letters)!r} has other letters than {', '.join(LETTERS)}"
     lengths = sorted({len(term.letters) for term in terms})

@@ -7,6 +7,7 @@ line has the names and each further one is a point.
 
 import csv
 import io
+import re
 import sys
 from array import array
 from codecs import BOM_UTF8
@@ -23,6 +24,10 @@ LARGEST_FILE_BYTES = 2**28
 STANDARD_INPUT = "-"
 _ZIP_MAGIC = b"PK"
 _NPY_MAGIC = b"\x93NUMPY"
+# In what office programs write: a ZIP file, too.
+_OFFICE_MARKS = (b"[Content_Types].xml", b"mimetypeapplication/")
+_ZIP_END_BYTES = 2**16
+_DECIMAL_COMMA = re.compile(r"[+\-\u2212]?\d+,\d+(?:[eE][+-]?\d+)?")
 _ADVICE = (
     'Give JSON {"theta": [0, 0.5]}, CSV with names in its first line, or an NPZ file of arrays.'
 )
@@ -79,6 +84,11 @@ def parse_value_file(data: bytes, name: str) -> ParameterValues:
 
 def _read_columns(data: bytes) -> _Columns:
     if data.startswith(_ZIP_MAGIC):
+        ends = data[:_ZIP_END_BYTES] + data[-_ZIP_END_BYTES:]
+        if any(mark in ends for mark in _OFFICE_MARKS):
+            raise InvalidValueError(
+                "it is a document of an office program", advice="Save the sheet as CSV."
+            )
         return read_npz(data)
     if data.startswith(_NPY_MAGIC):
         raise ValueError("a single array has no name; save it with numpy.savez(theta=...)")
@@ -122,7 +132,8 @@ def _read_json(text: str) -> _Columns:
 
 def _read_csv(text: str) -> _Columns:
     header = text.lstrip().partition("\n")[0]
-    delimiter = "\t" if "\t" in header and "," not in header else ","
+    # Spreadsheets write semicolons where the comma is the decimal one.
+    delimiter = next((one for one in ",\t;" if one in header), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     names: list[str] = []
     columns: list[array[float]] = []
@@ -136,15 +147,16 @@ def _read_csv(text: str) -> _Columns:
                 columns = [array("d") for _ in names]
                 continue
             if len(cells) != len(names):
-                raise ValueError(
-                    f"line {reader.line_num} has {len(cells)} cells, and the first {len(names)}"
-                )
+                number = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+                raise ValueError(f"line {reader.line_num} has {number}, and the first {len(names)}")
             for name, column, cell in zip(names, columns, cells, strict=True):
                 column.append(_read_cell(cell, name, reader.line_num))
             if len(columns[0]) * len(columns) > MOST_VALUES:
                 raise ValueError(f"it has more than {MOST_VALUES} values")
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: it is no CSV: {error}") from None
+    if names and not columns[0]:
+        raise ValueError("it has names, and no point below them")
     return {name: (column, (len(column),)) for name, column in zip(names, columns, strict=True)}
 
 
@@ -174,7 +186,12 @@ def _read_cell(cell: str, name: str, line: int) -> float:
         # Programs write plain numbers, and people pi/2.
         return parse_number(cell)
     except ValueError as problem:
-        raise ValueError(f"line {line}, column {name}: {problem}") from None
+        if not _DECIMAL_COMMA.fullmatch(cell):
+            raise ValueError(f"line {line}, column {name}: {problem}") from None
+        raise InvalidValueError(
+            f"line {line}, column {name}: {cell!r} has a decimal comma",
+            advice=f"Write numbers with a point: {cell.replace(',', '.')}.",
+        ) from None
 
 
 def _refuse(name: str, why: str, advice: str | None = None) -> NoReturn:

@@ -1,9 +1,10 @@
 """Expectation values: pictures and tables for people, lines for programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 
-from qrsession.render.scales import number_of, short, span
+from qrsession.render.scales import aligned, measured, number_of, short, span
 from qrsession.render.tables import Column, table_text
 from qrsession.render.terminal import Style, Terminal, clean
 from qrsession.results.pubs import EstimatedPub
@@ -79,9 +80,11 @@ def _table(pubs: Mapping[int, EstimatedPub], terminal: Terminal, *, has_several:
     total = sum(len(pub.evs) for pub in pubs.values())
     if total > len(first):
         first.pop()
-    text = table_text(
-        [columns[at][0] for at in shown], [[row[at] for at in shown] for row in first], terminal
-    )
+    parts = [(columns[at][0], [row[at] for row in first]) for at in shown]
+    if terminal.is_terminal:
+        parts = [_with_points_aligned(*part) for part in parts]
+    cells = zip(*(column for _, column in parts), strict=True)
+    text = table_text([column for column, _ in parts], [list(row) for row in cells], terminal)
     if total == len(first):
         return text
     rest = list(islice(chain.from_iterable(pub.evs for pub in pubs.values()), len(first), None))
@@ -97,7 +100,17 @@ def _rows(index: int, pub: EstimatedPub, names: Sequence[str]) -> Iterator[list[
         values = ["" if column is None else short(column[point]) for column in columns]
         where = _index_of(point, pub.sweep_shape)
         written = pub.observable(observable)
-        yield [str(index), file, where, *values, written, f"{ev:.6g}", f"{std:.2g}"]
+        yield [str(index), file, where, *values, written, *measured(ev, std)]
+
+
+def _with_points_aligned(column: Column, cells: Sequence[str]) -> tuple[Column, Sequence[str]]:
+    if not column.is_quantity:
+        return column, cells
+    numbers = aligned(cells)
+    width = max(len(column.title), *map(len, numbers))
+    # A table that moves cells to the right takes the blanks behind them away.
+    title = column.title.rjust(width)
+    return replace(column, title=title, is_quantity=False), [one.rjust(width) for one in numbers]
 
 
 def _index_of(point: int, shape: Sequence[int]) -> str:

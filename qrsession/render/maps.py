@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from qrsession.render.scales import short
+from qrsession.render.scales import alike, short
 from qrsession.render.terminal import Style, Terminal, clean
 
 _SHADES = " ░▒▓█"
@@ -45,7 +45,7 @@ def map_lines(
             and a line says which are shown.
     """
     rows, columns = len(down.values), len(across.values)
-    texts = [f"{value:.3g}" for value in values]
+    texts = alike(values)
     labels = [across.label(column) for column in range(columns)]
     cell_width = max(map(len, [*texts, *labels]))
     label_width = max(len(down.name), *(len(down.label(row)) for row in range(rows)))

@@ -161,7 +161,7 @@ def _between(first: tuple[int, int], last: tuple[int, int]) -> Iterator[tuple[in
 
 def _are_few(curve: Curve, width: int) -> bool:
     """Whether bars can be told apart."""
-    return len(curve.values) * 3 <= width
+    return len(curve.values) <= width
 
 
 def _ends(curve: Curve) -> Iterator[float]:

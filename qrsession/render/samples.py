@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from qrsession.render.histogram import MOST_BARS, Ranking, histogram_text
-from qrsession.render.terminal import Style, Terminal, clean
+from qrsession.render.terminal import Style, Terminal, clean, cut
 from qrsession.results.pubs import SampledPub
 
 
@@ -21,11 +21,16 @@ def samples_view(pubs: Sequence[SampledPub], terminal: Terminal) -> str:
 def _one(pub: SampledPub, terminal: Terminal) -> str:
     if not pub.shape:
         first = pub.first_outcomes(MOST_BARS + 1)
-        return histogram_text([Ranking(first, pub.num_outcomes, pub.shots)], terminal)
-    # Imported here because most results are of single points.
-    from qrsession.render.sweep_counts import sweep_text  # noqa: PLC0415
+        picture = histogram_text([Ranking(first, pub.num_outcomes, pub.shots)], terminal)
+    else:
+        # Imported here because most results are of single points.
+        from qrsession.render.sweep_counts import sweep_text  # noqa: PLC0415
 
-    return sweep_text(pub, terminal)
+        picture = sweep_text(pub, terminal)
+    if len(pub.samples) == 1:
+        return picture
+    names = cut(f"registers: {' '.join(reversed(pub.samples))}", terminal.width, terminal)
+    return f"{picture}{terminal.paint(names, Style.FAINT)}\n"
 
 
 def _title(index: int, pub: SampledPub, terminal: Terminal) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _STEPS = (1, 2, 2.5, 5, 10)
+# Smaller errors, and greater ones, have an exponent.
+_MOST_DECIMALS = 10
 # Beyond these powers of ten numbers are written with an exponent.
 _SMALLEST_POWER, _LARGEST_POWER = -4, 6
 
@@ -56,6 +58,49 @@ def scale_of(low: float, high: float, most_ticks: int, *, is_widened: bool = Fal
 def short(value: float) -> str:
     """Return a number with as many digits as a person reads."""
     return f"{value:.4g}"
+
+
+def measured(value: float, error: float) -> tuple[str, str]:
+    """Return a value and its standard error: two digits of the error, and no digit beyond them.
+
+    Values without an error, or with one too small for decimals, have six digits.
+    """
+    digits = f"{error:.1e}"
+    power = int(digits.partition("e")[2]) if math.isfinite(error) and error else _MOST_DECIMALS
+    if not 1 - _MOST_DECIMALS <= power < _MOST_DECIMALS or abs(value) >= 10.0**_MOST_DECIMALS:
+        return f"{value:.6g}", f"{error:.2g}"
+    decimals = max(1 - power, 0)
+    # Rounded first: there is no -0.
+    return f"{round(value, decimals) + 0.0:.{decimals}f}", f"{float(digits):.{decimals}f}"
+
+
+def aligned(numbers: Sequence[str]) -> list[str]:
+    """Return numbers with blanks behind them, so that flush right their points are in a column.
+
+    Where one is written with an exponent, they stay as they are.
+    """
+    if any("e" in number for number in numbers):
+        return list(numbers)
+    behind = [len(number) - len(number.partition(".")[0]) for number in numbers]
+    most = max(behind, default=0)
+    return [number + " " * (most - own) for number, own in zip(numbers, behind, strict=True)]
+
+
+def alike(values: Sequence[float], digits: int = 4) -> list[str]:
+    """Return numbers with as many decimals each, no more than they need.
+
+    The largest has so many digits at most; the zero before its point is one.
+    """
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest and not 10.0**_SMALLEST_POWER <= largest < 10.0**_LARGEST_POWER:
+        return [f"{value:.{digits - 1}g}" for value in values]
+    power = math.floor(math.log10(largest)) if largest else 0
+    decimals = max(digits - 1 - power - (largest < 1), 0)
+    shown = [round(value, decimals) for value in values if math.isfinite(value)]
+    while decimals and all(round(value, decimals - 1) == value for value in shown):
+        decimals -= 1
+    # Rounded first: there is no -0.
+    return [f"{round(value, decimals) + 0.0:.{decimals}f}" for value in values]
 
 
 def span(values: Sequence[float], number: str = "{:.4g}") -> str:

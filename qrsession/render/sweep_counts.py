@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from qrsession.render.histogram import MOST_BARS, folded, share_text
-from qrsession.render.scales import number_of, short
-from qrsession.render.terminal import Style, Terminal, clean
+from qrsession.render.scales import number_of, short, span
+from qrsession.render.terminal import Style, Terminal, clean, cut
 from qrsession.results.pubs import SampledPub
 
 _LEVELS = " ▁▂▃▄▅▆▇█"
@@ -16,6 +16,7 @@ _WIDEST = 100
 _NARROWEST = 20
 # A share: "100.0%".
 _SHARE_WIDTH = 6
+_POINT = "point"
 # The share of an outcome over all points, at the end of its line, and what parts it from the rest.
 _OTHER_WIDTH = len(_GAP) * 2 + _SHARE_WIDTH
 
@@ -110,7 +111,7 @@ def _axis(pub: SampledPub) -> tuple[str, Sequence[float]]:
         for name, values in pub.parameters.items():
             if len(set(values)) > 1:
                 return clean(name), values
-    return "point", range(pub.num_points)
+    return _POINT, range(pub.num_points)
 
 
 def _table(
@@ -182,6 +183,18 @@ def _notes(pub: SampledPub, shown: Sequence[tuple[str, int]], terminal: Terminal
         rest = pub.shots - sum(count for _, count in shown)
         more = f"{number_of(num_left, 'more outcome')}, {number_of(rest, 'shot')}"
         yield f"{dots} {more} ({share_text(rest, pub.shots)})"
+    name, _ = _axis(pub)
+    others = [
+        f"{clean(other)} {span(values)}"
+        for other, values in pub.parameters.items()
+        if clean(other) != name
+    ]
+    if others:
+        yield cut(
+            f"{'' if name == _POINT else 'along with it '}{', '.join(others)}",
+            terminal.width,
+            terminal,
+        )
     points = f"{number_of(pub.num_points, 'point')}"
     if len(pub.shape) > 1:
         axes = " x ".join(f"{size:,}" for size in pub.shape)

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from qrsession.errors import InvalidTypeError, InvalidValueError
+from qrsession.errors import InvalidTypeError, InvalidValueError, UnknownOptionError
 from qrsession.option_tree import OWN
 from qrsession.protocol.options import OPTIONS_OF, Field, Table, check_options, merged
 
@@ -67,15 +68,14 @@ def read_option_tree(primitive: str, file: Path | None, settings: Sequence[str])
             unknown or out of bounds. The message names its path and the nearest known name.
         InvalidTypeError: A value is of the wrong type.
     """
-    table = table_of(primitive)
     from_file: dict[str, Any] = {}
     if file is not None:
         from_file = _read_file(file)
-        _check(from_file, table, f"{file}: ")
+        _check_for(primitive, from_file, f"{file}: ")
     given: dict[str, Any] = {}
     for setting in settings:
         _put(given, setting)
-    _check(given, table)
+    _check_for(primitive, given)
     return OptionTree(from_file, given)
 
 
@@ -137,6 +137,28 @@ def _value_of(text: str) -> Any:
         return text.strip()
     # A text of several lines would be several settings.
     return found["value"] if len(found) == 1 else text
+
+
+def _check_for(primitive: str, tree: Mapping[str, Any], where: str = "") -> None:
+    try:
+        _check(tree, table_of(primitive), where)
+    except UnknownOptionError as error:
+        path = error.details["path"]
+        for other in OPTIONS_OF.keys() - {primitive}:
+            if _is_fit(tree, table_of(other)):
+                raise UnknownOptionError(
+                    f"{where}{path} is an option of the {other}; this is the {primitive}.",
+                    advice=f"Leave it out, or add --primitive {other}.",
+                    details={"path": path},
+                ) from None
+        raise
+
+
+def _is_fit(tree: Mapping[str, Any], table: Table) -> bool:
+    with suppress(InvalidValueError):
+        _check(tree, table)
+        return True
+    return False
 
 
 def _check(tree: Mapping[str, Any], table: Table, where: str = "") -> None:

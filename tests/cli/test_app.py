@@ -528,7 +528,9 @@ def test_long_lists_of_options_have_sections(capsys: pytest.CaptureFixture[str])
     titles = [line for line in text.splitlines() if line[:1].strip() and line.endswith(":")]
     assert titles == [
         "Arguments:",
-        "Options:",
+        "What is measured:",
+        "Values of parameters:",
+        "Options of the job:",
         "Where it runs:",
         "Transpiling:",
         "Submitting:",

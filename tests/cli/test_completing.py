@@ -327,3 +327,33 @@ def test_completion_loads_neither_typer_nor_what_verbs_need(settings: Settings) 
     assert "aer_simulator" in done.stdout
     heavy = {"typer", "numpy", "requests", "rich", "qiskit", "tomllib", "qrsession.cli.run"}
     assert not loaded & heavy
+
+
+def test_parameters_of_circuits_are_offered(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.qasm").write_text(
+        "OPENQASM 3.0;\n// input float no;\ninput float[64] phi;\ninput angle chi; input int n;\n"
+    )
+    Path("b.qpy").write_bytes(b"QISKIT\xff\x00")
+    assert offered(settings, "run", "@rotation", "--param", "") == ["theta="]
+    line = ("run", "a.qasm", "b.qpy", "lost.qasm", "@lost", "@rotation", "--param", "phi=1")
+    assert offered(settings, *line, "--param", "") == ["chi=", "theta="]
+    assert offered(settings, *line, "--param=c") == ["--param=chi="]
+    assert offered(settings, "run", "--param", "") == []
+
+
+def test_files_are_offered_behind_an_at(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("wanted").mkdir()
+    for name in ("wanted.json", "wanted/one.json", ".hidden.json"):
+        Path(name).write_text("[]")
+    assert offered(settings, "run", "-O", "") == []
+    assert offered(settings, "run", "-O", "@w") == ["@wanted/", "@wanted.json"]
+    assert offered(settings, "run", "--observable=@wanted/") == ["--observable=@wanted/one.json"]
+    assert offered(settings, "run", "-O", "@.h") == ["@.hidden.json"]
+    assert offered(settings, "run", "-O", f"@{tmp_path}/wanted.") == [f"@{tmp_path}/wanted.json"]
+    assert offered(settings, "run", "-O", "@lost/") == []

@@ -79,10 +79,10 @@ class Shell:
         self.child.expect("done")
         self.child.expect(PROMPT)
 
-    def completed(self, typed: str) -> list[str]:
-        """Type something and a tab, and return the words of the line as the shell sees them."""
+    def completed(self, typed: str, more: str = "") -> list[str]:
+        """Type something, a tab and more, and return the line as the words that the shell sees."""
         # To the front of the line, and what it shall do with the words.
-        self.child.send(f"{typed}\t\x01printf '<%s>' BEGIN \x05 END\r")
+        self.child.send(f"{typed}\t{more}\x01printf '<%s>' BEGIN \x05 END\r")
         self.child.expect(r"<BEGIN>(.*?)<END>")
         # zsh takes the slash away again where a blank follows.
         return [word.removesuffix("/") for word in re.findall(r"<(.*?)>", self.child.match[1])]
@@ -170,6 +170,13 @@ COMPLETED = {
     "qrsession account use 'my a": ["account", "use", "my account"],
     "qrsession serve --data c": ["serve", "--data", "circuits"],
     "qrsession result job0": ["result", "job0"],
+    "qrsession run -O @my": ["run", "-O", "@my circuit.qasm"],
+}
+# What is typed behind these goes on where they end.
+GOING_ON = {
+    "qrsession run @rotation --param t": ["run", "@rotation", "--param", "theta=7"],
+    "qrsession run --set default_s": ["run", "--set", "default_shots=7"],
+    "qrsession run -O @circ": ["run", "-O", "@circuits/7"],
 }
 # The scripts are the same however they got there; these are where it could matter.
 FEW = list(COMPLETED)[:4]
@@ -180,6 +187,8 @@ def test_what_is_typed_becomes_what_is_meant(name: str, start: Callable[[str], S
     shell = start(name)
     for typed in COMPLETED if name == shell.kind else FEW:
         assert shell.completed(typed) == ["qrsession", *COMPLETED[typed]]
+    for typed in GOING_ON if name == shell.kind else ():
+        assert shell.completed(typed, "7") == ["qrsession", *GOING_ON[typed]]
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])

@@ -12,7 +12,7 @@ from tests.e2e.conftest import SCRIPTS, Cli
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(180)]
 PAGE = Path(__file__).parents[2] / "docs/howto/optimisers.md"
-# Of 2,000 shots near the lowest state an energy has a standard error of less than 0.01.
+# At the default precision, near the lowest state an energy has a standard error of less than 0.01.
 LOWEST, AT_MOST = -1.5, -1.45
 
 

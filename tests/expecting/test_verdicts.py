@@ -49,7 +49,7 @@ def test_expectations_are_read(text: str, low: float, high: float) -> None:
         ("ZZ>1", "compares nothing"),
         ("=1±1", "is no observable"),
         ("ZZ=1", "no tolerance"),
-        ("ZZ=1±", "nothing is no number"),
+        ("ZZ=1±", "a number is missing"),
         ("ZZ=1±-0.1", "negative"),
         ("ZZ=1±0.1±0.1", "no tolerance"),
         ("ZZ>=0.9±0.1", "a bound has no tolerance"),

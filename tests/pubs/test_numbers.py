@@ -34,7 +34,7 @@ def test_numbers_are_read_as_python_works_them_out(text: str, number: float) -> 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "nothing is no number"),
+        ("", "a number is missing"),
         ("-", "'-' is no number"),
         ("x", "'x' is no number"),
         ("nan", "no number"),

@@ -28,7 +28,8 @@ def test_sums_are_read(text: str, terms: list[tuple[float, str]]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "it has no term"),
+        ("", "a term is missing"),
+        ("zz", "its letters are capitals: ZZ"),
         ("ZZ +", "'+' is no term"),
         ("ZZ IZ", "'IZ' is no term"),
         ("ZA", "other letters"),

@@ -60,7 +60,9 @@ def test_csv_has_a_point_in_each_line() -> None:
     assert found.shape == (2,)
     assert found.nested("the, one") == [1.0, -2.0]
     assert found.nested("b") == [np.pi / 2, 0.3]
-    assert parse_value_file(b"a\tb\n1\t2\n", "f").at(0) == {"a": 1.0, "b": 2.0}
+    for separator in (b"\t", b";"):
+        lines = b"a,b\n1,2\n".replace(b",", separator)
+        assert parse_value_file(lines, "f").at(0) == {"a": 1.0, "b": 2.0}
 
 
 @pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4", ">f4", "<i8", ">i2", "|u1", "<u4", "?"])
@@ -103,13 +105,15 @@ WRONG: list[tuple[bytes, str]] = [
     (b'{"a": 1' + b"0" * 400 + b"}", "a has a number that is too large"),
     (b'{"a": 1, "a": 2}', "it has 'a' twice"),
     # CSV
-    (b"a,b\n1,2\n3\n", "line 3 has 1 cells, and the first 2"),
+    (b"a,b\n1,2\n3\n", "line 3 has 1 cell, and the first 2"),
     (b"a,b\n1,2\n\n3,x\n", "line 4, column b: 'x' is no number"),
     (b"a\nnan\n", "line 2, column a: 'nan' is no number"),
     (b"a,\n1,2\n", "a column has no name"),
     (b"a,a\n1,2\n", "'a' is there twice"),
     (b"1,2\n3,4\n", "numbers in place of the parameters' names"),
-    (b"a,b\n", "have no point"),
+    (b"a,b\n", "names, and no point below them"),
+    (b"a;b\n1;2,5\n", "line 2, column b: '2,5' has a decimal comma"),
+    (b"a,b\n1,\n", "line 2, column b: a number is missing"),
     (b'a\n"1\n', "it is no CSV"),
     (b"a\n" + b"1" * 200_000, "it is no CSV"),
     # NPZ
@@ -126,6 +130,8 @@ WRONG: list[tuple[bytes, str]] = [
     (npz(a=np.array([1.0, np.inf])), "a is inf at point 1"),
     (npz(a=np.zeros((0, 2))), "shape (0, 2) have no point"),
     (npz(a=np.zeros(2), b=np.zeros((2, 1))), "of the shape (2,), b of (2, 1)"),
+    (zipped({"[Content_Types].xml": b"<Types/>"}), "a document of an office program"),
+    (b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis", "office program"),
     (zipped({"a.txt": b"1"}), "'a.txt' in it is no array"),
     (zipped({"a.npy": b"1"}), "the array 'a' is not in NPY format"),
     (zipped({"a.npy": npy("{")}), "header of the array 'a' cannot be read"),

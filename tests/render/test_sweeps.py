@@ -16,7 +16,7 @@ from qrsession.render.counts import counts_lines
 from qrsession.render.estimates import MOST_ROWS, estimates_lines, estimates_view
 from qrsession.render.plot import Curve, plot_lines
 from qrsession.render.samples import samples_view
-from qrsession.render.scales import scale_of
+from qrsession.render.scales import aligned, alike, measured, scale_of
 from qrsession.render.terminal import Terminal
 from qrsession.results.pubs import EstimatedPub, SampledPub
 
@@ -174,7 +174,7 @@ def test_two_axes_are_a_map() -> None:
     )
     pub = estimated([1, 0.5, 0, -1, -0.5, 0.25], 2, 3, caption=Caption("f", values, ("ZZ",)))
     assert estimates_view([pub], AT_80) == (
-        "ZZ\n   b\na     0     1     2\n0     1   0.5     0\n1    -1  -0.5  0.25\n"
+        "ZZ\n   b\na      0      1      2\n0   1.00   0.50   0.00\n1  -1.00  -0.50   0.25\n"
         "6 points, standard error 0\n"
     )
 
@@ -201,6 +201,55 @@ def test_table_of_values_with_what_they_are_of() -> None:
         "1\t\t0\t\t\t1\t0",
         "1\t\t1\t\t\t2\t0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (-0.0180664, 0.0156, ("-0.018", "0.016")),
+        (0.5, 0.0996, ("0.50", "0.10")),
+        (-0.0004, 0.016, ("0.000", "0.016")),
+        (12345.6, 130.0, ("12346", "130")),
+        (1.0, 0.0, ("1", "0")),
+        (0.25, 1e-12, ("0.25", "1e-12")),
+        (1e308, 0.1, ("1e+308", "0.1")),
+        (math.nan, 0.1, ("nan", "0.10")),
+        (1.0, math.nan, ("1", "nan")),
+    ],
+)
+def test_values_have_the_digits_that_their_errors_leave(
+    value: float, error: float, shown: tuple[str, str]
+) -> None:
+    assert measured(value, error) == shown
+
+
+def test_points_of_numbers_stand_below_each_other() -> None:
+    assert aligned(["1", "-0.018", "0.5093"]) == ["1     ", "-0.018 ", "0.5093"]
+    assert aligned(["1", "1e-12"]) == ["1", "1e-12"]
+    assert alike([1.0, 0.25, -0.5]) == ["1.00", "0.25", "-0.50"]
+    assert alike([0.91234, -0.00001]) == ["0.912", "0.000"]
+    assert alike([3.0, math.nan]) == ["3", "nan"]
+    assert alike([1e-9]) == ["1e-09"]
+    caption = Caption("a", observables=("Z", "X"), has_observable_axis=True)
+    pub = EstimatedPub([1.0, -0.0180664], [0.0, 0.0156], (2,), {}, caption)
+    assert estimates_view([pub], AT_80).splitlines()[2:] == [
+        "Z                       1               0",
+        "X                      -0.018           0.016",
+    ]
+
+
+def test_pictures_of_samples_say_what_changes_along_and_which_registers_there_are() -> None:
+    values = ParameterValues({"a": array("d", [0, 1]), "b": array("d", [2, 3])}, (2,))
+    pub = counted(8, 0, caption=Caption("f", values))
+    two = SampledPub({"first": pub.samples["c"], "last": pub.samples["c"]}, caption=pub.caption)
+    assert samples_view([two], AT_80).splitlines()[-3:] == [
+        "along with it b 2 to 3",
+        "2 points of 8 shots, 2 outcomes",
+        "registers: last first",
+    ]
+    product = ParameterValues({"a": array("d", [0, 0]), "b": array("d", [2, 3])}, (1, 2))
+    square = SampledPub({"c": BitSamples(bytes(16), 1, 8, (1, 2))}, caption=Caption("f", product))
+    assert "a 0, b 2 to 3" in samples_view([square], AT_80).splitlines()
 
 
 def test_long_tables_end_in_a_span() -> None:
@@ -246,7 +295,9 @@ def test_plots_keep_to_their_terminal(values: list[float], width: int, has_unico
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(2, 8))
 def test_scales_have_round_numbers_within(low: float, span: float, most: int) -> None:
     scale = scale_of(low, low + span, most, is_widened=True)
-    assert scale.low <= low + span * 1e-6
-    assert scale.high >= low + span * (1 - 1e-6)
+    # Ends are products of whole numbers and the step, so the last bit of a float may be another.
+    slack = span * 1e-6 + 2 * math.ulp(max(abs(low), abs(low + span)))
+    assert scale.low <= low + slack
+    assert scale.high >= low + span - slack
     assert 2 <= len(scale.ticks) <= most + 2
     assert len(set(scale.labels)) == len(scale.labels)

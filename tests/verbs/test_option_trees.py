@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qrsession.errors import InvalidTypeError, InvalidValueError
+from qrsession.errors import InvalidTypeError, InvalidValueError, UnknownOptionError
 from qrsession.options import Options
 from qrsession.verbs.option_trees import OptionTree, paths_of, read_option_tree, table_of
 
@@ -51,8 +51,12 @@ def test_settings_go_over_those_of_a_file(tmp_path: Path) -> None:
     [
         ("estimator", "resilience.zne_mitigatoin=true", "Did you mean 'zne_mitigation'?"),
         ("estimator", "resiliance.zne_mitigation=true", "Did you mean 'resilience'?"),
-        ("sampler", "resilience.zne_mitigation=true", "no option 'options.resilience'"),
-        ("sampler", "resilience_level=1", "no option 'options.resilience_level'"),
+        (
+            "sampler",
+            "resilience.zne_mitigation=true",
+            "options.resilience is an option of the estimator",
+        ),
+        ("sampler", "resilience_level=1", "options.resilience_level is an option of the est"),
         ("sampler", "optimisation_level=1", "Did you mean 'optimization_level'?"),
         ("sampler", "optimization_level=4", "options.optimization_level is 4"),
         ("sampler", "default_shots=0", "options.default_shots is 0"),
@@ -130,3 +134,12 @@ def test_every_path_can_be_set() -> None:
             if allowed.kind is bool:
                 assert read_option_tree(primitive, None, [f"{path}=false"]).merged()
     assert OptionTree().merged() == {}
+
+
+def test_an_option_of_the_other_primitive_is_named_as_such() -> None:
+    with pytest.raises(UnknownOptionError, match="is an option of the estimator") as caught:
+        read_option_tree("sampler", None, ["resilience.zne_mitigation=true"])
+    assert caught.value.advice == "Leave it out, or add --primitive estimator."
+    assert caught.value.details == {"path": "options.resilience"}
+    with pytest.raises(UnknownOptionError, match="There is no option"):
+        read_option_tree("sampler", None, ["resilience.zne_mitigaton=true"])
