@@ -14,8 +14,8 @@ WriteTable = Callable[[Sequence[str], Iterable[Sequence[str]]], str]
 # What of each class is for programs, in the order of the page. The rest is for this package.
 MEMBERS: Mapping[str, Sequence[str]] = {
     "RuntimeService": (
-        *("backends", "backend", "least_busy", "job", "jobs", "usage", "instance"),
-        *("choose_instance", "now", "reconnect"),
+        *("backends", "backend", "least_busy", "job", "jobs", "delete_job", "usage"),
+        *("instance", "choose_instance", "now", "reconnect"),
     ),
     "Session": (
         *("from_id", "run", "status", "details", "usage", "close", "cancel"),
@@ -34,7 +34,7 @@ MEMBERS: Mapping[str, Sequence[str]] = {
     ),
     "Backend": (
         *("target", "is_simulator", "configuration", "properties", "service"),
-        *("use_fractional_gates", "dtm", "meas_map"),
+        *("status", "run", "use_fractional_gates", "dtm", "meas_map"),
     ),
 }
 # Attributes that have no docstring of their own.

@@ -82,7 +82,13 @@ NOTES: Mapping[str, tuple[object, str]] = {
             "up to it; of all gates of the circuit; all."
         ),
     ),
-    "simulator.noise_model": (None, "A noise model of Aer, or a dict of one. Local runtime only."),
+    "simulator.noise_model": (
+        None,
+        (
+            "A noise model of Aer. The local runtime refuses it, since its twins have their "
+            'devices\' noise: `backend="ibm_fez"`.'
+        ),
+    ),
     "simulator.seed_simulator": (None, "The seed of the simulation. Local runtime only."),
     "simulator.coupling_map": (None, "Taken as by qiskit-ibm-runtime; changes nothing."),
     "simulator.basis_gates": (None, "Taken as by qiskit-ibm-runtime; changes nothing."),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from qrsession.errors import QrsessionError
     from qrsession.job import RuntimeJob
     from qrsession.options import Options
-    from qrsession.primitives import Estimator, Sampler
+    from qrsession.primitives import Estimator, EstimatorV2, Sampler, SamplerV2
     from qrsession.service import RuntimeService
     from qrsession.session import Batch, Session
 
@@ -22,11 +22,13 @@ _HOMES = {
     "Account": "qrsession.accounts.account",
     "Batch": "qrsession.session",
     "Estimator": "qrsession.primitives",
+    "EstimatorV2": "qrsession.primitives",
     "Options": "qrsession.options",
     "QrsessionError": "qrsession.errors",
     "RuntimeJob": "qrsession.job",
     "RuntimeService": "qrsession.service",
     "Sampler": "qrsession.primitives",
+    "SamplerV2": "qrsession.primitives",
     "Session": "qrsession.session",
 }
 
@@ -34,11 +36,13 @@ __all__ = [
     "Account",
     "Batch",
     "Estimator",
+    "EstimatorV2",
     "Options",
     "QrsessionError",
     "RuntimeJob",
     "RuntimeService",
     "Sampler",
+    "SamplerV2",
     "Session",
     "__version__",
 ]

@@ -17,8 +17,9 @@ from qiskit.transpiler import Target
 
 from qrsession.circuits.isa import InstructionSet
 from qrsession.circuits.target import build_target, has_fractional_gates
-from qrsession.errors import InvalidValueError
+from qrsession.errors import InvalidValueError, NotFoundError
 from qrsession.protocol.fields import optional, required
+from qrsession.protocol.models import BackendStatus
 from qrsession.service import BackendDocuments
 
 if TYPE_CHECKING:
@@ -82,6 +83,15 @@ class Backend(BackendV2):
         """Name it: Qiskit's own would be an address."""
         return f"<Backend({self.name!r})>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied and pickled as its documents, of which the copy builds its target anew."""
+        return _of_documents, (
+            self.documents,
+            self.service,
+            self.use_fractional_gates,
+            self._options,
+        )
+
     @property
     def service(self) -> "RuntimeService | None":
         """The service that it belongs to."""
@@ -111,14 +121,36 @@ class Backend(BackendV2):
 
     @property
     def dtm(self) -> float:
-        """The time step of what is measured, in seconds."""
-        return required(self.configuration, "dtm", float) * _NS
+        """The time step of what is measured, in seconds.
+
+        Raises:
+            NotImplementedError: The backend, such as a simulator, has none; as Qiskit documents.
+        """
+        step_ns = optional(self.configuration, "dtm", float)
+        if step_ns is None:
+            raise NotImplementedError(
+                f"The backend {self.name!r} has no time step of measurements."
+            )
+        return step_ns * _NS
 
     @property
     def meas_map(self) -> list[list[int]]:
         """Groups of qubits that are measured together."""
         groups: list[list[int]] = optional(self.configuration, "meas_map", list) or []
         return groups
+
+    def status(self) -> BackendStatus:
+        """Ask whether it takes jobs, and how many wait for it.
+
+        Raises:
+            NotFoundError: It belongs to no service.
+        """
+        if self.service is None:
+            raise NotFoundError(
+                f"{self.name} belongs to no service that could be asked.",
+                advice="Take it from one: RuntimeService().backend(name).",
+            )
+        return self.service.client.get_backend_status(self.name)
 
     @property
     def max_circuits(self) -> int | None:
@@ -195,6 +227,17 @@ class Backend(BackendV2):
         from qrsession.circuit_runs.running import run_circuits  # noqa: PLC0415 - it imports this
 
         return run_circuits(self, run_input, options)
+
+
+def _of_documents(
+    documents: BackendDocuments,
+    service: "RuntimeService | None",
+    use_fractional_gates: bool | None,  # noqa: FBT001 - pickle gives all by position
+    options: RunOptions,
+) -> Backend:
+    backend = Backend.of_documents(documents, service, use_fractional_gates=use_fractional_gates)
+    backend._options = options  # noqa: SLF001 - its own module
+    return backend
 
 
 def _date(text: str | None) -> datetime | None:

@@ -113,6 +113,10 @@ class RuntimeJob:
     def __repr__(self) -> str:
         return f"<RuntimeJob({self.job_id()!r}, {self._record.program_id!r}, {self._name()!r})>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied and pickled as what is known of it: the copy is of the same job."""
+        return type(self), (self._service, self._record, self._decoder)
+
     def job_id(self) -> str:
         """Return its id."""
         return self._record.job_id

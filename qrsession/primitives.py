@@ -17,6 +17,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import BackendV2
 
 from qrsession.backend import Backend
+from qrsession.circuits.delays import in_steps
 from qrsession.circuits.isa import foreign_term, is_dynamic, register_problem
 from qrsession.circuits.misfits import no_pauli, unfit_register
 from qrsession.circuits.prepared import Place, Preparation, no_measurement
@@ -27,6 +28,7 @@ from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
 from qrsession.job import RuntimeJob
 from qrsession.job_details import register
 from qrsession.options import PROGRAM_VERSION, Options
+from qrsession.protocol.models import BackendSummary
 from qrsession.pub_forms import (
     FORM_OF,
     apart,
@@ -37,6 +39,7 @@ from qrsession.pub_forms import (
 )
 from qrsession.service import RuntimeService, service_of
 from qrsession.session import Session, current_session
+from qrsession.state.ledger import log_warning
 from qrsession.submission.submit import submit
 
 register(RuntimeJob)
@@ -77,6 +80,7 @@ class _Primitive:
         where = given[0] if given else current_session()
         self._session, self._service, self._backend = _resolve(where)
         self._built = where if isinstance(where, Backend) else None
+        _warn_outside(self._session, self._backend)
         self._options = Options.of(options).copy()
         self._preparations: dict[Transpilation, Preparation] = {}
         self._transpiled: dict[tuple[Transpilation, bytes], tuple[QuantumCircuit, bool]] = {}
@@ -86,6 +90,13 @@ class _Primitive:
     def __repr__(self) -> str:
         where = self._session or self._backend
         return f"<{type(self).__name__}(mode={where!r}, options={self._options!r})>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied and pickled as its mode and its options, of which the copy has its own."""
+        if self._session is None and self._built is None:
+            # A name alone would lead to whatever account is the default one over there.
+            self._device()
+        return type(self), (self._session or self._built, self._options)
 
     @property
     def options(self) -> Options:
@@ -129,6 +140,10 @@ class _Primitive:
             if self._built is None:
                 self._built = self._service.backend(self._backend)
             return self._built
+
+    def _timed(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """Return a circuit whose delays keep their length on the wire."""
+        return in_steps(circuit, self._device)
 
     def _fitted(self, circuit: QuantumCircuit, values: BindingsArray) -> QuantumCircuit:
         """Return the circuit that is sent, held against what the backend runs.
@@ -234,7 +249,7 @@ class Sampler(_Primitive, BaseSamplerV2):
                 raise unfit_register(_NAME, problem)
             sent.append(
                 SamplerPub(
-                    self._fitted(sampler_pub.circuit, sampler_pub.parameter_values),
+                    self._fitted(self._timed(sampler_pub.circuit), sampler_pub.parameter_values),
                     sampler_pub.parameter_values,
                     shots=check_shots(sampler_pub.shots),
                     validate=False,
@@ -287,10 +302,11 @@ class Estimator(_Primitive, BaseEstimatorV2):
         for pub in listed_pubs(given, FORM_OF[EstimatorPub]):
             estimator_pub = coerced(EstimatorPub, pub, precision)
             self._check_observables(estimator_pub.observables)
-            circuit = self._fitted(estimator_pub.circuit, estimator_pub.parameter_values)
+            timed = self._timed(estimator_pub.circuit)
+            circuit = self._fitted(timed, estimator_pub.parameter_values)
             observables = estimator_pub.observables
             # Who brings a circuit that was laid out before has laid its observables out, too.
-            if circuit is not estimator_pub.circuit and circuit.layout is not None:
+            if circuit is not timed and circuit.layout is not None:
                 observables = observables.apply_layout(circuit.layout)
             sent.append(
                 EstimatorPub(
@@ -318,6 +334,16 @@ def _one_of(pubs: Any, circuits: Any) -> Any:
     return circuits if pubs is None else pubs
 
 
+def _warn_outside(session: Session | None, backend: str) -> None:
+    """Say where a job would stand alone, and wait for its turn, against all appearance."""
+    current = current_session()
+    if session is None and current is not None and current.backend() == backend:
+        log_warning(
+            f"Jobs of a primitive that is given the backend {backend} stand alone, outside of the "
+            f"session {current.session_id} that this is in: give the session in its place."
+        )
+
+
 def _resolve(mode: Any) -> tuple[Session | None, RuntimeService, str]:
     """Return the session, the service and the backend's name that a mode stands for."""
     if isinstance(mode, Session):
@@ -328,6 +354,8 @@ def _resolve(mode: Any) -> tuple[Session | None, RuntimeService, str]:
         return None, RuntimeService(), mode
     kind = "None" if mode is None else type(mode).__name__
     advice = "Open one: Session(backend=...), and give it as mode=session."
+    if isinstance(mode, BackendSummary):
+        advice = f"Ask for the backend itself: service.backend({mode.name!r})."
     if isinstance(mode, BackendV2):
         name = str(mode.name)
         advice = f"{kind} is of another package. Name the service's: mode={name!r}."
@@ -336,3 +364,8 @@ def _resolve(mode: Any) -> tuple[Session | None, RuntimeService, str]:
     raise InvalidTypeError(
         f"A primitive needs a session, a batch or a backend, not {kind}.", advice=advice
     )
+
+
+# As older programs import them.
+SamplerV2 = Sampler
+EstimatorV2 = Estimator

@@ -16,7 +16,8 @@ from qiskit import QuantumCircuit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
-from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
+from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError, UsageError
+from qrsession.protocol.options import LARGEST_NUMBER
 
 _PUBS = (SamplerPub, EstimatorPub)
 FORM_OF = {
@@ -107,14 +108,16 @@ def coerced(kind: Any, pub: Any, default: float | None) -> Any:
         )
     try:
         found = kind.coerce(pub, default)
-    except (TypeError, ValueError) as error:
+        _check_names(found)
+    except UsageError:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
         # Whoever catches what Qiskit's own primitives raise catches it here.
         ours = InvalidTypeError if isinstance(error, TypeError) else CircuitError
         raise ours(
             f"A pub cannot be read: {str(error).rstrip('.')}.",
             advice=f"Write {FORM_OF[kind]}, with as many values as the circuit has parameters.",
         ) from error
-    _check_names(found)
     return found
 
 
@@ -132,6 +135,9 @@ def check_shots(shots: Any) -> int | None:
     number = operator.index(shots)
     if number < 1:
         raise InvalidValueError(f"shots is {number}; it must be at least 1.")
+    if number > LARGEST_NUMBER:
+        # Not shown: it may have more digits than Python writes.
+        raise InvalidValueError("shots is too large a number.")
     return number
 
 
@@ -147,7 +153,10 @@ def check_precision(precision: Any) -> float | None:
     is_number = isinstance(precision, Real) and not isinstance(precision, bool)
     if not is_number:
         raise InvalidTypeError(f"precision must be a number, not {precision!r}.")
-    number = float(precision)
+    try:
+        number = float(precision)
+    except OverflowError:
+        number = math.inf
     if not (number > 0 and math.isfinite(number)):
         raise InvalidValueError(
             f"precision is {number:g}; it must be above 0, and finite.",

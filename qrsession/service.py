@@ -1,12 +1,16 @@
-"""`RuntimeService`: an account and what it can reach. The way from a name to a client."""
+"""`RuntimeService`: an account and what it can reach. The way from a name to a client.
+
+All that can be asked of a service stands in one module, longer than most: it is one interface.
+"""
 
 import json
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from qrsession.accounts.account import Account, resolve_account
 from qrsession.accounts.connection import connect, tokens_of, with_local_runtime
@@ -22,8 +26,8 @@ from qrsession.errors import (
     RequestRefusedError,
     StorageError,
 )
-from qrsession.names import listed
-from qrsession.protocol.models import BackendSummary, InstanceUsage, JobRecord
+from qrsession.protocol.fields import write_moment
+from qrsession.protocol.models import BackendSummary, InstanceUsage
 from qrsession.settings import LOCAL_ACCOUNT, Settings, unattended_place
 from qrsession.state.ledger import Warn, log_warning
 from qrsession.state.pending import Pending
@@ -38,9 +42,6 @@ if TYPE_CHECKING:
 
 
 log = Log("instance")
-
-_MOST_NAMES = 8
-_CARRIER = "qiskit_ibm_runtime"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ class RuntimeService:
             raise InvalidTypeError(
                 f"account must be the name of one, not {type(account).__name__}."
             )
+        self._given_settings = settings
+        self._is_by_name = not isinstance(account, Account)
         self.settings = settings or Settings.from_environ()
         self.account = (
             account if isinstance(account, Account) else resolve_account(self.settings, account)
@@ -122,6 +125,24 @@ class RuntimeService:
 
     def __repr__(self) -> str:
         return f"RuntimeService(account={self.account.name!r})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return itself: a copy would be one more connection to the same account."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be pickled as the name of an account, without its key.
+
+        Raises:
+            InvalidTypeError: The account has no name by which another process would find it.
+        """
+        if not self._is_by_name:
+            raise InvalidTypeError(
+                "A service of an Account object is not pickled, since its key would be.",
+                advice='Save the account, and name it: RuntimeService("NAME").',
+            )
+        instance = self._named or (self._place and self._place.crn)
+        return _by_name, (self.account.name, instance, self._given_settings)
 
     @property
     def client(self) -> "RestClient":
@@ -226,10 +247,33 @@ class RuntimeService:
         with self._lock:
             self._client = None
 
-    def backends(self) -> tuple[BackendSummary, ...]:
-        """Return the backends that the account can use, by name."""
+    def backends(
+        self,
+        name: str | None = None,
+        min_num_qubits: int | None = None,
+        *,
+        simulator: bool | None = None,
+        operational: bool | None = None,
+    ) -> tuple[BackendSummary, ...]:
+        """Return what the list of backends says of those that the account can use, by name.
+
+        `backend` gives one with its target.
+
+        Args:
+            name: Only the one of that name.
+            min_num_qubits: Only those of that width at least.
+            simulator: True or False: only simulators, or none.
+            operational: True or False: only those online, or only the others.
+        """
         backends = self.client.list_backends()
-        return tuple(sorted((b for b in backends if not b.is_mock), key=lambda b: b.name))
+        found = sorted((b for b in backends if not b.is_mock), key=lambda b: b.name)
+        if name is not None:
+            found = [one for one in found if one.name == name]
+        if (min_num_qubits, simulator, operational) == (None, None, None):
+            return tuple(found)
+        from qrsession.backend_choice import those_with  # noqa: PLC0415 - commands want all
+
+        return those_with(found, min_num_qubits, simulator=simulator, operational=operational)
 
     def backend_summary(self, name: str) -> BackendSummary:
         """Return what the list of backends says of one, its queue among it.
@@ -245,25 +289,46 @@ class RuntimeService:
             raise self._unknown_backend(name)
         return found[0]
 
-    def least_busy(self, min_num_qubits: int = 0) -> str:
-        """Return the name of the backend with the shortest queue, of those online and wide enough.
+    def least_busy(
+        self,
+        min_num_qubits: int | None = None,
+        *,
+        simulator: bool | None = None,
+        operational: bool | None = True,
+        use_fractional_gates: bool | None = False,
+    ) -> "Backend":
+        """Return the backend with the shortest queue, of those online and as wanted.
 
-        Where there are simulators it is one of them: noise is for who names a device, or its twin.
+        Where there are simulators it is one of them: noise is for who asks for a device, or its
+        twin. Imports Qiskit.
+
+        Args:
+            min_num_qubits: The least width.
+            simulator: True or False: only simulators, or none.
+            operational: As older programs write it; a backend that is not online is never taken.
+            use_fractional_gates: See `backend`.
 
         Raises:
             BackendNotFoundError: There is none.
         """
-        from qrsession.accounts.placement import Wants, online_and_wide  # noqa: PLC0415 - few commands look for an instance
+        del operational
+        name = self.least_busy_name(min_num_qubits or 0, simulator=simulator)
+        return self.backend(name, use_fractional_gates=use_fractional_gates)
+
+    def least_busy_name(self, min_num_qubits: int = 0, *, simulator: bool | None = None) -> str:
+        """Return the name of what `least_busy` returns, without asking for its documents.
+
+        Raises:
+            BackendNotFoundError: There is none.
+        """
+        from qrsession.accounts.placement import Wants  # noqa: PLC0415 - few commands look for an instance
+        from qrsession.backend_choice import least_busy_of, those_with  # noqa: PLC0415 - likewise
 
         self.choose_instance(Wants(min_num_qubits=min_num_qubits))
-        candidates = online_and_wide(self.backends(), min_num_qubits)
-        if not candidates:
-            raise BackendNotFoundError(
-                f"No backend of the account {self.account.name!r} is online"
-                + (f" with {min_num_qubits} qubits." if min_num_qubits else ".")
-            )
-        best = min(candidates, key=lambda one: (not one.is_simulator, one.queue_length))
-        return best.name
+        candidates = those_with(
+            self.backends(), min_num_qubits, simulator=simulator, operational=True
+        )
+        return least_busy_of(candidates, self.account, min_num_qubits).name
 
     def backend(self, name: str, *, use_fractional_gates: bool | None = False) -> "Backend":
         """Return a backend with its target.
@@ -354,38 +419,75 @@ class RuntimeService:
 
         return RuntimeJob(self, self.client.get_job(job_id))
 
-    def jobs(self, *, session_id: str | None = None, limit: int = 20) -> Iterator[JobRecord]:
-        """Return the account's jobs, newest first."""
-        return self.client.list_jobs(session_id=session_id, limit=limit)
+    def jobs(  # noqa: PLR0913 - the filters that the service has
+        self,
+        limit: int | None = 20,
+        skip: int = 0,
+        backend_name: str | None = None,
+        pending: bool | None = None,  # noqa: FBT001 - as in qiskit-ibm-runtime
+        program_id: str | None = None,
+        *,
+        job_tags: Sequence[str] = (),
+        session_id: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        descending: bool = True,
+    ) -> "list[RuntimeJob]":
+        """Return the account's jobs, newest first.
+
+        Args:
+            limit: The most that are returned; None: all.
+            skip: So many of the first are left out.
+            backend_name: Only those on this backend.
+            pending: True: only those that are queued or run; False: only those that have ended.
+            program_id: Only those of this program, such as ``sampler``.
+            job_tags: Only those that bear all of these.
+            session_id: Only those of this session.
+            created_after: Only those created then or later; of this machine's time zone where it
+                names none.
+            created_before: Likewise.
+            descending: Whether the newest comes first; else the oldest.
+        """
+        from qrsession.job import RuntimeJob  # noqa: PLC0415 - it imports this module
+
+        others = {
+            "backend": backend_name,
+            "program": program_id,
+            "created_after": write_moment(created_after and created_after.astimezone()),
+            "created_before": write_moment(created_before and created_before.astimezone()),
+            "sort": None if descending else "ASC",
+        }
+        records = self.client.list_jobs(
+            session_id=session_id,
+            tags=tuple(job_tags or ()),
+            limit=sys.maxsize if limit is None else limit,
+            is_pending=pending,
+            skip=skip,
+            others=[(key, value) for key, value in others.items() if value is not None],
+        )
+        return [RuntimeJob(self, record) for record in records]
+
+    def delete_job(self, job_id: str) -> None:
+        """Delete a job that has ended, with its result, at the service.
+
+        Raises:
+            JobNotFoundError: The account has none of that id.
+            RequestRefusedError: It has not ended yet.
+        """
+        self.client.delete_job(job_id)
 
     def usage(self) -> InstanceUsage:
         """Return what the instance has used, in QPU seconds."""
         return self.client.get_usage()
 
     def _unknown_backend(self, name: str) -> BackendNotFoundError:
-        from difflib import get_close_matches  # noqa: PLC0415 - only for a mistake
-        from importlib.util import find_spec  # noqa: PLC0415 - likewise
+        from qrsession.backend_choice import unknown_backend  # noqa: PLC0415 - only for a mistake
 
-        names = [backend.name for backend in self.backends()]
-        near = get_close_matches(name, names, cutoff=0.8)
-        others = [other for other in names if other not in near]
-        known = listed([*near, *others], _MOST_NAMES)
-        advice = "`qrsession backends` lists them."
-        if not self.account.is_local:
-            advice = (
-                "To run it on the local runtime: --local, or in Python "
-                'Session(service=RuntimeService("local"), backend="aer_simulator").'
-            )
-        elif find_spec(_CARRIER) is None:
-            advice = (
-                "Twins of devices come with qiskit-ibm-runtime, which is not installed here, or "
-                "from `qrsession backends snapshot NAME`."
-            )
-        return BackendNotFoundError(
-            f"The account {self.account.name!r} has no backend {name!r}; it has {known}.",
-            advice=advice,
-            details={"backend": name, "account": self.account.name},
-        )
+        return unknown_backend(name, self.backends(), self.account)
+
+
+def _by_name(name: str, instance: str | None, settings: Settings | None) -> RuntimeService:
+    return RuntimeService(name, instance, settings=settings)
 
 
 def service_of(backend: Any) -> RuntimeService | None:

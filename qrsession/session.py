@@ -101,7 +101,7 @@ class Session:
         service = service_for(service, backend, type(self).__name__)
         service.choose_instance(Wants(name))
         longest_s = check_longest(max_time_s, service, is_needed=entering.budget_s is not None)
-        name = name or service.least_busy()
+        name = name or service.least_busy_name()
         ours = backend if service_of(backend) is service else None
         documents = service.fetch_documents(name) if ours is None else ours.documents
         request = SessionRequest(
@@ -168,6 +168,11 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._session_id!r}, backend={self._backend!r})>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied and pickled as what is known of it: the copy is of the same session."""
+        state = {"use_fractional_gates": self.use_fractional_gates, "_is_closed": self._is_closed}
+        return type(self).of_record, (self._service, self._record), state
 
     def __enter__(self) -> Self:
         self._outer = _current.get()

@@ -1,5 +1,6 @@
 """What a session is made with, held against its form before anything is asked of anyone."""
 
+from operator import index
 from typing import Any
 
 from qrsession.duration import format_duration, parse_duration
@@ -20,12 +21,14 @@ def parse_max_time(max_time: Any) -> int | None:
     """
     if max_time is None:
         return None
-    if isinstance(max_time, bool) or not isinstance(max_time, int | str):
+    # Whole numbers of numpy are no int.
+    is_whole = hasattr(max_time, "__index__") and not isinstance(max_time, bool)
+    if not (is_whole or isinstance(max_time, str)):
         raise InvalidTypeError(
             f"max_time must be {_DURATION_FORM}, not {max_time!r}.",
             advice=f"It must be at least {SHORTEST_SESSION_S} s.",
         )
-    max_time_s = parse_duration(max_time) if isinstance(max_time, str) else max_time
+    max_time_s = parse_duration(max_time) if isinstance(max_time, str) else index(max_time)
     if not SHORTEST_SESSION_S <= max_time_s <= LARGEST_MAX_TTL_S:
         raise InvalidValueError(
             f"max_time is {max_time!r}; it must be at least {SHORTEST_SESSION_S} s (5 minutes) and "

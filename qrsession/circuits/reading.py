@@ -9,6 +9,7 @@ from qiskit.exceptions import QiskitError
 from qiskit.transpiler import Target
 
 from qrsession.backend import Backend
+from qrsession.circuits.delays import in_steps
 from qrsession.circuits.final_measurements import without_final_measurements
 from qrsession.circuits.isa import has_free_angles, register_problem
 from qrsession.circuits.isolation import read_circuits
@@ -72,7 +73,7 @@ def prepare_circuit(
     else:
         fitted = transpile(circuit, backend.target, transpilation, name)
     return PreparedCircuit(
-        wire=encode(fitted),
+        wire=encode(in_steps(fitted, lambda: backend)),
         parameters=tuple(parameter.name for parameter in fitted.parameters),
         source_parameters=tuple(parameter.name for parameter in circuit.parameters),
         has_measurement=measures(fitted),

@@ -1,7 +1,7 @@
 """One function for each endpoint, from records to records."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -24,8 +24,9 @@ from qrsession.errors import (
 )
 from qrsession.protocol import faults, routes
 from qrsession.protocol.faults import Fault
-from qrsession.protocol.fields import as_object, objects, optional, write_moment
+from qrsession.protocol.fields import as_object, objects, write_moment
 from qrsession.protocol.models import (
+    BackendStatus,
     BackendSummary,
     InstanceUsage,
     JobCreated,
@@ -118,6 +119,8 @@ class RestClient:
         tags: tuple[str, ...] = (),
         limit: int = 20,
         is_pending: bool | None = None,
+        skip: int = 0,
+        others: Sequence[tuple[str, str]] = (),
     ) -> Iterator[JobRecord]:
         """``GET /jobs``, page by page, newest first; at most ``limit`` jobs.
 
@@ -126,17 +129,19 @@ class RestClient:
             tags: Only those that bear all of these.
             limit: The most that are listed.
             is_pending: Only those that have not ended, or, where it is False, that have.
+            skip: So many of the first are left out.
+            others: More of the query, by the names of the API.
         """
-        offset = 0
-        while offset < limit:
-            query = [("exclude_params", "true"), ("offset", str(offset))]
-            query.append(("limit", str(min(limit - offset, _LARGEST_PAGE))))
+        offset, end = skip, skip + limit
+        while offset < end:
+            query = [("exclude_params", "true"), ("offset", str(offset)), *others]
+            query.append(("limit", str(min(end - offset, _LARGEST_PAGE))))
             query += [("session_id", session_id)] if session_id else []
             query += [] if is_pending is None else [("pending", str(is_pending).lower())]
             # The service takes repeated keys; `tags[]=` it ignores and returns everything.
             query += [("tags", tag) for tag in tags]
             page = JobPage.from_wire(self._call(routes.LIST_JOBS, query=query).json())
-            yield from page.jobs[: limit - offset]
+            yield from page.jobs[: end - offset]
             offset += len(page.jobs)
             if not page.jobs or offset >= page.count:
                 return
@@ -220,9 +225,12 @@ class RestClient:
 
     def get_queue_length(self, backend: str) -> int:
         """``GET /backends/{name}/status``: how many jobs wait for a backend."""
+        return self.get_backend_status(backend).pending_jobs
+
+    def get_backend_status(self, backend: str) -> BackendStatus:
+        """``GET /backends/{name}/status``."""
         reply = self._call(routes.GET_BACKEND_STATUS, {"backend": backend})
-        status = as_object(reply.json(), "The backend's status")
-        return max(optional(status, "length_queue", int) or 0, 0)
+        return BackendStatus.from_wire(backend, reply.json())
 
     # Workloads
 

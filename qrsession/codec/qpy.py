@@ -14,6 +14,7 @@ from qiskit.circuit import Annotation
 from qiskit.circuit.annotation import QPYSerializer
 from qiskit.exceptions import QiskitError
 
+from qrsession.codec.lost_delays import check_delays
 from qrsession.codec.panics import without_panics
 from qrsession.errors import CircuitError
 from qrsession.protocol.qpy import MOST_CIRCUITS, NEWEST_SERVICE_VERSION, read_header
@@ -47,6 +48,8 @@ def circuits_to_qpy(
     Raises:
         CircuitError: A circuit, or its metadata, cannot be written.
     """
+    for circuit in circuits:
+        check_delays(circuit)
     buffer = io.BytesIO()
     version = min(NEWEST_SERVICE_VERSION, qpy.QPY_VERSION)
     try:
@@ -73,6 +76,8 @@ def circuits_from_qpy(data: bytes, most_circuits: int = MOST_CIRCUITS) -> list[Q
         raise CircuitError(f"The QPY data cannot be read: {_words(error)}") from error
     if not all(isinstance(circuit, QuantumCircuit) for circuit in loaded):
         raise CircuitError("The QPY data holds something other than circuits.")
+    for circuit in loaded:
+        check_delays(circuit)
     return list(loaded)
 
 

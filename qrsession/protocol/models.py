@@ -408,6 +408,33 @@ class JobMetrics:
 
 
 @dataclass(frozen=True)
+class BackendStatus:
+    """The body of ``GET /backends/{name}/status``, by the names of qiskit-ibm-runtime.
+
+    ``operational``: whether it takes jobs; one that is ``internal`` or ``paused`` takes them and
+    runs none.
+    """
+
+    backend_name: str
+    backend_version: str
+    operational: bool
+    pending_jobs: int
+    status_msg: str
+
+    @classmethod
+    def from_wire(cls, name: str, body: Any) -> "BackendStatus":
+        """Read the body of one backend."""
+        record = as_object(body, "The backend's status")
+        return cls(
+            backend_name=name,
+            backend_version=optional(record, "backend_version", str) or "",
+            operational=optional(record, "state", bool) or False,
+            pending_jobs=max(optional(record, "length_queue", int) or 0, 0),
+            status_msg=optional(record, "status", str) or "",
+        )
+
+
+@dataclass(frozen=True)
 class BackendSummary:
     """An entry of ``GET /backends``. ``status`` is online, paused or offline.
 

@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 from qrsession.errors import InvalidTypeError, InvalidValueError, UnknownOptionError
 
 AUTO = "auto"
+_LONGEST_SHOWN = 100
 # Far beyond what anything here counts, times or draws a seed from, and so far from the end of what
 # a float holds that numbers may be multiplied.
-_LONGEST_SHOWN = 100
-_LARGEST_NUMBER = 2.0**128
+LARGEST_NUMBER = 2.0**128
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ def _check_one(value: Any, allowed: Field, path: str) -> None:
     wanted: Any = int | float if allowed.kind is float else allowed.kind
     if not isinstance(value, wanted) or (isinstance(value, bool) and allowed.kind is not bool):
         raise _wrong_type(value, allowed, path)
-    if isinstance(value, int | float) and abs(value) > _LARGEST_NUMBER:
+    if isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
         # Not shown: it may have more digits than Python writes.
         raise InvalidValueError(
             f"{path} is too large a number; it must be {allowed.expected()}.",

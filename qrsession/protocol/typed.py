@@ -21,7 +21,7 @@ from qrsession.protocol.bounds import MOST_CLBITS
 from qrsession.protocol.fields import as_object, required
 
 # Part of every cache key: what an older codec wrote is not found by a newer one.
-TYPED_JSON_VERSION = 1
+TYPED_JSON_VERSION = 2
 
 # 2^30 bytes: the samples of a hundred million shots on 80 bits. More is an attack, or an accident.
 LARGEST_ARRAY_BYTES = 2**30

@@ -75,7 +75,7 @@ def open_new(
     workspace.ledger.check_free(request.name)
     service = workspace.service(request.account, request.instance)
     place = service.choose_instance(Wants(request.backend, request.min_num_qubits))
-    backend = request.backend or service.least_busy(request.min_num_qubits)
+    backend = request.backend or service.least_busy_name(request.min_num_qubits)
     if request.is_at_most and max_time_s is not None:
         max_time_s = _longest_allowed_s(workspace, service, max_time_s)
         request = replace(request, max_time=str(max_time_s))

@@ -90,10 +90,10 @@ def test_what_costs_is_not_picked_silently(
 
 
 def test_the_width_decides(service_of: ServiceOf) -> None:
-    assert service_of().least_busy() == "tiny"
-    assert service_of().least_busy(3) == "small"
+    assert service_of().least_busy_name() == "tiny"
+    assert service_of().least_busy_name(3) == "small"
     wide = service_of()
-    assert wide.least_busy(100) == "big"
+    assert wide.least_busy_name(100) == "big"
     assert wide.instance == EUROPE.crn
 
 
@@ -102,14 +102,14 @@ def test_what_is_not_online_is_not_wide_enough(cloud: Cloud, service_of: Service
     mock = {**device("mock_x", 200), "class": "mock"}
     cloud.offers = [Offer("mine", "Open", "free", (asleep, mock))]
     with pytest.raises(BackendNotFoundError, match="online"):
-        service_of().least_busy()
+        service_of().least_busy_name()
 
 
 def test_queues_are_asked_for_each_time(cloud: Cloud, service_of: ServiceOf) -> None:
     service = service_of()
-    assert service.least_busy() == "tiny"
+    assert service.least_busy_name() == "tiny"
     cloud.offers = [Offer("mine", "Open", "free", (device("small", 5, 1), device("tiny", 2, 9)))]
-    assert service.least_busy() == "small"
+    assert service.least_busy_name() == "small"
 
 
 @pytest.mark.parametrize("by_account", [True, False], ids=["account", "argument"])

@@ -106,7 +106,7 @@ def test_a_job_is_one_of_qiskits(session: Session, backend: Backend) -> None:
     assert sum(job.result().get_counts().values()) == 1024
     assert job.runtime_job.session_id == session.session_id
     known = session.service.jobs(session_id=session.session_id)
-    assert job.job_id() in {found.job_id for found in known}
+    assert job.job_id() in {found.job_id() for found in known}
     assert repr(job) == f"<CircuitJob('{job.job_id()}', 'aer_simulator')>"
     with pytest.raises(UsageError, match="was submitted"):
         job.submit()

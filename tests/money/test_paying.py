@@ -216,7 +216,7 @@ def test_a_reservation_outlives_its_command(
         one for one in service.pending.intents.all() if one.session_id == session.session_id
     ]
     for job in service.jobs(session_id=session.session_id):
-        ended(service, job.job_id)
+        ended(service, job.job_id())
     budget = reconcile(service, session.session_id)
     assert budget is not None
     if is_sent:

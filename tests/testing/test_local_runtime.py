@@ -164,7 +164,7 @@ def test_submissions_are_lost_and_found(control: Control, service: RuntimeServic
     coin.h(0)
     coin.measure_all()
     job = Sampler(mode=service.backend("aer_simulator")).run([coin])
-    assert [found.job_id for found in service.jobs()] == [job.job_id()]
+    assert [found.job_id() for found in service.jobs()] == [job.job_id()]
     assert [count.fired for count in control.counts()] == [1, 1]
 
 
@@ -186,13 +186,13 @@ def test_requests_fail(control: Control, service: RuntimeService) -> None:
 def test_backends_go_away_and_come_back(control: Control, service: RuntimeService) -> None:
     """And the least busy one follows."""
     control.set_queue_length("aer_simulator", 3)
-    assert service.least_busy() == "ibmq_qasm_simulator"
+    assert service.least_busy_name() == "ibmq_qasm_simulator"
     control.take_offline("ibmq_*", reason="Moved")
-    assert service.least_busy() == "aer_simulator"
+    assert service.least_busy_name() == "aer_simulator"
     control.pause()
     assert {backend.status for backend in service.backends()} == {"paused"}
     control.bring_online()
-    assert service.least_busy() == "ibmq_qasm_simulator"
+    assert service.least_busy_name() == "ibmq_qasm_simulator"
 
 
 def test_tokens_expire(control: Control, service: RuntimeService) -> None:
