@@ -113,11 +113,22 @@ def packed(data: bytes) -> str:
     return base64.b64encode(zlib.compress(data)).decode()
 
 
+# Of DEFLATE: the last one, with fixed codes, and nothing in it.
+_LAST_BLOCK = b"\x03\x00"
+
+
 def bomb(head: bytes, megabytes: int) -> str:
     """Pack some bytes with so many megabytes of nothing behind them."""
+    block = bytes(2**20)
     squeeze = zlib.compressobj(9)
-    parts = [squeeze.compress(head), *(squeeze.compress(bytes(2**20)) for _ in range(megabytes))]
-    return base64.b64encode(b"".join([*parts, squeeze.flush()])).decode()
+    first = squeeze.compress(head) + squeeze.flush(zlib.Z_FULL_FLUSH)
+    # Behind a full flush nothing refers to what was before, so the same piece can follow itself.
+    piece = squeeze.compress(block) + squeeze.flush(zlib.Z_FULL_FLUSH)
+    check = zlib.adler32(head)
+    for _ in range(megabytes):
+        check = zlib.adler32(block, check)
+    end = _LAST_BLOCK + check.to_bytes(4)
+    return base64.b64encode(first + piece * megabytes + end).decode()
 
 
 def npy(header: str, data: bytes = b"", version: int = 1) -> dict[str, Any]:

@@ -55,11 +55,6 @@ def dumped(circuit: QuantumCircuit) -> bytes:
 
 
 PUBS: dict[str, tuple[Callable[[Any], Any], str, str]] = {
-    "a value that is NaN": (
-        lambda mode: Sampler(mode=mode).run([(turned(), [np.nan])]),
-        "invalid_value",
-        "A value of theta is infinite, or no number at all",
-    ),
     "a sweep with an infinite value": (
         lambda mode: Sampler(mode=mode).run([(turned(), [[0.1], [np.inf]])]),
         "invalid_value",
@@ -75,35 +70,15 @@ PUBS: dict[str, tuple[Callable[[Any], Any], str, str]] = {
         "invalid_type",
         "complex",
     ),
-    "no value": (
-        lambda mode: Sampler(mode=mode).run([turned()]),
-        "invalid_circuit",
-        "does not match the number of parameters",
-    ),
-    "0 shots": (
-        lambda mode: Sampler(mode=mode).run([measured("c")], shots=0),
-        "invalid_value",
-        "at least 1",
-    ),
     "0 shots of a pub": (
         lambda mode: Sampler(mode=mode).run([(measured("c"), None, 0)]),
         "invalid_circuit",
         "shots must be positive",
     ),
-    "0 qubits": (
-        lambda mode: Sampler(mode=mode).run([QuantumCircuit()]),
-        "invalid_circuit",
-        "measures nothing",
-    ),
     "a register of no bits": (
         lambda mode: Sampler(mode=mode).run([QuantumCircuit(1, 0)]),
         "invalid_circuit",
         "measures nothing",
-    ),
-    "a precision of nothing": (
-        lambda mode: Estimator(mode=mode).run([(turned(), "Z", [1])], precision=0),
-        "invalid_value",
-        "above 0",
     ),
     "an infinite coefficient": (
         lambda mode: Estimator(mode=mode).run([(turned(), {"Z": np.inf}, [1])]),
