@@ -4,7 +4,9 @@ import gc
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +72,19 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     empty_home = tmp_path / "user"
     empty_home.mkdir()
     monkeypatch.setenv("HOME", str(empty_home))
+
+
+@pytest.fixture(autouse=True)
+def no_thread_of_aer() -> Iterator[None]:
+    """End the thread in which Aer ran something for a test, and which it would keep for ever.
+
+    Beside another thread circuit files are read in a process that loads Qiskit anew, each of them.
+    """
+    yield
+    jobs = sys.modules.get("qiskit_aer.jobs.utils")
+    if jobs is not None and jobs.DEFAULT_EXECUTOR._threads:
+        jobs.DEFAULT_EXECUTOR.shutdown()
+        jobs.DEFAULT_EXECUTOR = ThreadPoolExecutor(max_workers=1)
 
 
 @pytest.fixture(scope="session", autouse=True)
