@@ -8,7 +8,7 @@ import sys
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -81,7 +81,7 @@ def no_thread_of_aer() -> Iterator[None]:
     Beside another thread circuit files are read in a process that loads Qiskit anew, each of them.
     """
     yield
-    jobs = sys.modules.get("qiskit_aer.jobs.utils")
+    jobs: Any = sys.modules.get("qiskit_aer.jobs.utils")
     if jobs is not None and jobs.DEFAULT_EXECUTOR._threads:
         jobs.DEFAULT_EXECUTOR.shutdown()
         jobs.DEFAULT_EXECUTOR = ThreadPoolExecutor(max_workers=1)

@@ -28,7 +28,7 @@ LIBRARY = (
     | {"option_tree", "option_spellings", "job_details", "callbacks", "pub_forms"}
     | {"accounts", "circuits", "pubs", "submission", "waiting", "results", "expecting"}
     | {"closing", "processes", "money", "verbs", "neighbours", "checkups"}
-    | {"circuit_runs"}
+    | {"circuit_runs", "backend_choice"}
 )
 # A room by itself goes before the package that it is in.
 ALLOWED = {

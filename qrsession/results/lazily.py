@@ -94,7 +94,7 @@ class LazyList(Sequence[Any]):
             mine == theirs for mine, theirs in zip(self, other, strict=True)
         )
 
-    __hash__ = None  # type: ignore[assignment] - as a list
+    __hash__ = None  # type: ignore[assignment]  # as a list
 
 
 def nest_lazily(numbers: Sequence[float], shape: tuple[int, ...]) -> Any:
