@@ -25,7 +25,7 @@ LIBRARY = (
     | CLIENT
     | {"cache", "codec", "tags", "examples", "__version__"}
     | {"service", "session", "session_arguments", "job", "primitives", "options", "backend"}
-    | {"option_tree", "option_spellings", "job_details", "callbacks", "pub_forms"}
+    | {"backend_choice", "option_tree", "option_spellings", "job_details", "callbacks", "pub_forms"}
     | {"accounts", "circuits", "pubs", "submission", "waiting", "results", "expecting"}
     | {"closing", "processes", "money", "verbs", "neighbours", "checkups"}
     | {"circuit_runs", "backend_choice"}
