@@ -94,11 +94,12 @@ def _read_file(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as stream:
             data = stream.read(LARGEST_FILE_BYTES + 1)
-        if len(data) > LARGEST_FILE_BYTES:
-            raise _unreadable(file, f"it has more than {LARGEST_FILE_BYTES // 2**20} MiB")
-        return tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise _unreadable(file, error.strerror or str(error)) from error
+    if len(data) > LARGEST_FILE_BYTES:
+        raise _unreadable(file, f"it has more than {LARGEST_FILE_BYTES // 2**20} MiB")
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise _unreadable(file, "it is no text in UTF-8") from None
     except RecursionError:

@@ -69,6 +69,8 @@ def test_settings_go_over_those_of_a_file(tmp_path: Path) -> None:
         ("sampler", f"default_shots={'9' * 5000}", f"is '{'9' * 99}…; it must be a whole number"),
         ("sampler", f"default_shots=0x{'f' * 5000}", "options.default_shots is too large"),
         ("sampler", f"default_shots=[0x{'f' * 5000}]", "is something too large to be shown"),
+        ("sampler", "environment.log_level=0x" + "f" * 5000, "it must be one of"),
+        ("sampler", "environment.log_level=[" + "9, " * 5000 + "]", "it must be one of"),
         ("sampler", "default_shots", "sets no option"),
         ("sampler", "=1", "sets no option"),
         ("sampler", "twirling.=1", "sets no option"),
@@ -79,6 +81,7 @@ def test_a_wrong_setting_is_told_by_its_path(primitive: str, setting: str, words
     with pytest.raises(InvalidValueError) as caught:
         read_option_tree(primitive, None, [setting])
     assert words in caught.value.message
+    assert len(caught.value.message) < 200
 
 
 @pytest.mark.parametrize(
