@@ -63,6 +63,9 @@ def _run(arguments: Sequence[str], call: Call) -> int:
         # A server that was told to end says by its code which signal told it.
         return end.code if isinstance(end.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - this is the boundary
+        if isinstance(error, _TyperError) and not call.command:
+            # Of an option that lacks its value Typer does not say whose it is.
+            call.command = _verb_in(arguments)
         return _fail(call, error)
     return code
 
@@ -120,8 +123,9 @@ def _as_ours(error: BaseException, call: Call) -> QrsessionError:
 
 def _usage_error(error: Exception, call: Call) -> UsageError:
     context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else _PROGRAM
-    call.command = call.command or path.removeprefix(_PROGRAM).strip()
+    if context is not None:
+        call.command = context.command_path.removeprefix(_PROGRAM).strip()
+    path = f"{_PROGRAM} {call.command}".rstrip()
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     return UsageError(message, advice=f"See `{path} --help`.")
 
@@ -129,7 +133,7 @@ def _usage_error(error: Exception, call: Call) -> UsageError:
 def _mode_of(arguments: Sequence[str]) -> Mode:
     """Read off how to talk before the arguments are parsed, for they may be wrong."""
     ours = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
-    verb = VERBS.get(next((word for word in ours if not word.startswith("-")), ""))
+    verb = VERBS.get(_verb_in(ours))
     flags = "".join(word[1:] for word in ours if re.fullmatch("-[qv]+", word))
     return Mode(
         json=not {"--json", "--events"}.isdisjoint(ours) and (verb is None or verb.has_envelope),
@@ -137,6 +141,12 @@ def _mode_of(arguments: Sequence[str]) -> Mode:
         verbosity=ours.count("--verbose") + flags.count("v"),
         events="--events" in ours,
     )
+
+
+def _verb_in(arguments: Sequence[str]) -> str:
+    """Return the name of the command, "" where there is none of that name."""
+    first = next((word for word in arguments if not word.startswith("-")), "")
+    return first if first in VERBS else ""
 
 
 def _leave_stdout() -> int:

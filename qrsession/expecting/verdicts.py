@@ -150,9 +150,10 @@ def check_observables(expectations: Sequence[Expectation], ground: Ground) -> No
             continue
         details = {"path": ground.circuit, "observable": observable.text}
         if observable.num_qubits != ground.num_qubits:
+            letters = f"{observable.num_qubits} letter{'s' * (observable.num_qubits != 1)}"
+            width = f"{ground.num_qubits} {ground.unit}{'s' * (ground.num_qubits != 1)}"
             raise CircuitError(
-                f"{observable.short_text!r} has {observable.num_qubits} letters, and "
-                f"{ground.circuit} has {ground.num_qubits} {ground.unit}s.",
+                f"{observable.short_text!r} has {letters}, and {ground.circuit} has {width}.",
                 advice=f"Give each {ground.unit} a letter, {ground.unit} 0 on the right; "
                 "I for those left out.",
                 details=details,

@@ -26,6 +26,7 @@ _NUMBER = r"(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?+"
 _TERM = re.compile(
     rf"\s*(?P<sign>[+\-\u2212]?)\s*(?:(?P<factor>{_NUMBER})\s*\*\s*)?(?P<letters>\w+)\s*"
 )
+_COEFFICIENT = re.compile(rf"\s*[+\-\u2212]?\s*({_NUMBER})")
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,10 @@ def parse_observable(text: str) -> Observable:
     at = 0
     while at < len(text) or not terms:
         match = _TERM.match(text, at)
-        if match is None or (terms and not match["sign"]):
-            rest = text[at:].strip()
-            raise _wrong(text, f"{_in_short(rest)!r} is no term" if rest else "a term is missing")
+        # The zero of 0.5 would be a projector.
+        is_cut = match is not None and text.startswith(".", match.end())
+        if match is None or is_cut or (terms and not match["sign"]):
+            raise _wrong(text, _why_no_term(text, at))
         letters = match["letters"]
         factor = float(match["factor"] or 1.0)
         if not math.isfinite(factor):
@@ -109,6 +111,17 @@ def parse_observable(text: str) -> Observable:
             raise _wrong(text, problem)
         at = match.end()
     return Observable(text, tuple(terms))
+
+
+def _why_no_term(text: str, at: int) -> str:
+    rest = _in_short(text[at:].strip())
+    number = _COEFFICIENT.match(text, at)
+    if number and "." in number[1]:
+        shown = _in_short(number[1])
+        return f"{shown!r} is no term; a number stands before letters: {shown}*ZZ"
+    if rest.startswith((",", ";")):
+        return f"{rest!r} is no term; several observables have an --observable each"
+    return f"{rest!r} is no term" if rest else "a term is missing"
 
 
 def check_terms(terms: Sequence[Term]) -> str:

@@ -80,7 +80,9 @@ def _table(pubs: Mapping[int, EstimatedPub], terminal: Terminal, *, has_several:
     total = sum(len(pub.evs) for pub in pubs.values())
     if total > len(first):
         first.pop()
-    parts = [(columns[at][0], [row[at] for row in first]) for at in shown]
+    parts: list[tuple[Column, Sequence[str]]] = [
+        (columns[at][0], [row[at] for row in first]) for at in shown
+    ]
     if terminal.is_terminal:
         parts = [_with_points_aligned(*part) for part in parts]
     cells = zip(*(column for _, column in parts), strict=True)

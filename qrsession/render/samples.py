@@ -29,7 +29,7 @@ def _one(pub: SampledPub, terminal: Terminal) -> str:
         picture = sweep_text(pub, terminal)
     if len(pub.samples) == 1:
         return picture
-    names = cut(f"registers: {' '.join(reversed(pub.samples))}", terminal.width, terminal)
+    names = cut(f"registers: {' '.join(reversed(list(pub.samples)))}", terminal.width, terminal)
     return f"{picture}{terminal.paint(names, Style.FAINT)}\n"
 
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# How much of a step may lie beyond the last number.
+_MOST_BEYOND = 0.4
 _STEPS = (1, 2, 2.5, 5, 10)
 # Smaller errors, and greater ones, have an exponent.
 _MOST_DECIMALS = 10
@@ -32,16 +34,20 @@ def scale_of(low: float, high: float, most_ticks: int, *, is_widened: bool = Fal
         low: The least value.
         high: The greatest one, above it; their difference is finite.
         most_ticks: How many numbers there may be, about.
-        is_widened: Whether the axis begins and ends with round numbers.
+        is_widened: Whether the axis begins and ends with round numbers, where that costs no room.
     """
     rough = (high - low) / max(most_ticks - 1, 1)
     power = math.floor(math.log10(rough))
     step = next(m for m in _STEPS if m * 10.0**power >= rough * (1 - 1e-9)) * 10.0**power
-    first = (math.floor if is_widened else math.ceil)(low / step - 1e-9 * (not is_widened))
-    last = (math.ceil if is_widened else math.floor)(high / step + 1e-9 * (not is_widened))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    if is_widened:
+        # An end that is hardly beyond a number stays where it is: a step for it would be empty.
+        is_single = first >= last
+        first -= is_single or first - low / step > _MOST_BEYOND
+        last += is_single or high / step - last > _MOST_BEYOND
     ticks = [number * step for number in range(first, last + 1)]
     if is_widened:
-        low, high = ticks[0], ticks[-1]
+        low, high = min(low, ticks[0]), max(high, ticks[-1])
     largest = max(abs(low), abs(high))
     if not 10.0**_SMALLEST_POWER <= largest < 10.0**_LARGEST_POWER:
         written = ([f"{tick:.{digits}g}" for tick in ticks] for digits in range(4, 18))

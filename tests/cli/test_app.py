@@ -295,6 +295,23 @@ def test_error_without_envelope_is_two_lines_on_stderr(capsys: pytest.CaptureFix
 
 
 @pytest.mark.fast
+@pytest.mark.parametrize(
+    ("words", "page"),
+    [
+        (["result", "--format"], "qrsession result"),
+        (["run", "@bell", "--shots"], "qrsession run"),
+        (["cache", "info", "--foo"], "qrsession cache info"),
+        (["--foo"], "qrsession"),
+    ],
+)
+def test_a_mistake_leads_to_the_help_of_its_command(
+    words: list[str], page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    assert capsys.readouterr().err.endswith(f"\nhelp: See `{page} --help`.\n")
+
+
+@pytest.mark.fast
 def test_json_of_a_child_is_not_ours(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["nope", "--", "qrsession", "run", "--json"]) == 2
     assert capsys.readouterr().out == ""

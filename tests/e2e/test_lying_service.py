@@ -106,8 +106,10 @@ def test_an_honest_service_is_believed(lied_to: LiedTo) -> None:
     assert set(codes.values()) == {0}, codes
 
 
-NO_DOCUMENTS = (b"", b"{", b"\xff\xfe", b"null", b"[]", b'"\\ud800"', b"NaN", b"1e999")
-NO_DOCUMENTS += (b"[" * 100_000, nested(900).encode(), b"9" * 5000, b'{"\x1b[2J": "\x00"}')
+NO_DOCUMENTS = (
+    *(b"", b"{", b"\xff\xfe", b"null", b"[]", b'"\\ud800"', b"NaN", b"1e999"),
+    *(b"[" * 100_000, nested(900).encode(), b"9" * 5000, b'{"\x1b[2J": "\x00"}'),
+)
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def test_figures_have_the_digits_that_say_something(value: float, error: float, 
 
 def test_observables_must_fit_the_circuit() -> None:
     check_observables([parse_value_expectation("ZZ=1±0.1")], BELL)
-    with pytest.raises(CircuitError, match="'Z' has 1 letters, and @bell has 2 qubits"):
+    with pytest.raises(CircuitError, match="'Z' has 1 letter, and @bell has 2 qubits"):
         check_observables([parse_value_expectation("Z=1±0.1")], BELL)
     half = Ground("half", [1], 2, [None, 0])
     check_observables([parse_value_expectation("ZI=1±0.1")], half)
