@@ -60,6 +60,9 @@ _NON_UNITARY = frozenset({"measure", "reset", "delay"})
 _NEVER_FRACTIONAL = frozenset({"rz", "p", "u1", "delay"})
 _DOMAIN = {"granularity": 1, "min_length": 1, "pulse_alignment": 1, "acquire_alignment": 1}
 
+# Each takes room in a target, and a document that claims more would take all that there is.
+_MOST_QUBITS = 100_000
+
 _Qubits = tuple[int, ...]
 _Places = dict[_Qubits, InstructionProperties | None]
 
@@ -87,6 +90,8 @@ def build_target(
     operations = _operations(configuration, with_fractional=use_fractional_gates is not False)
     calibration = _Calibration(properties, operations)
     num_qubits = required(configuration, "n_qubits", int)
+    if num_qubits > _MOST_QUBITS:
+        raise WireFormatError(f"The backend claims {num_qubits} qubits, more than any device has.")
     dt_ns = optional(configuration, "dt", float)
     timing = optional(configuration, "timing_constraints", dict) or {}
     register_folding()

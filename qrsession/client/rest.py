@@ -283,8 +283,8 @@ class RestClient:
 
     def _document(self, route: Route, backend: str, query: Mapping[str, str] | None = None) -> str:
         reply = self._call(route, {"backend": backend}, query=query or {})
-        document = reply.json() if reply.text else {}
-        return json.dumps(document or {}, separators=(",", ":"), sort_keys=True)
+        document = as_object((reply.json() if reply.text else None) or {}, "A backend's document")
+        return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
     def _call(self, route: Route, names: Mapping[str, str] | None = None, **request: Any) -> Reply:
         return _checked(self._send(route, names, **request), route, names or {})

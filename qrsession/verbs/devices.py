@@ -112,7 +112,8 @@ def wide_enough(
 def _two_q_error(gates: Any) -> float | None:
     errors = []
     for gate in gates if isinstance(gates, list) else []:
-        if not isinstance(gate, dict) or len(gate.get("qubits") or ()) != _PAIR:
+        qubits = gate.get("qubits") if isinstance(gate, dict) else None
+        if not isinstance(qubits, list) or len(qubits) != _PAIR:
             continue
         error = _values(gate.get("parameters")).get("gate_error")
         # An error of 1 marks a gate that does not work, and says nothing of the others.

@@ -325,3 +325,14 @@ def test_a_service_that_holds_no_results_is_asked_once(
     assert client.rest.await_job_results("j1", 3) is None
     assert client.rest.await_job_results("j2", 3) is None
     assert [request.headers["Prefer"] for request in server.requests] == ["wait=3"] * asked
+
+
+@pytest.mark.parametrize("document", [[[]], "text", 5, True])
+def test_a_document_that_is_no_object_is_refused(
+    client: Client, server: Server, document: Any
+) -> None:
+    server.script(answer(200, document))
+    with pytest.raises(WireFormatError, match="A backend's document is not a JSON object"):
+        get_configuration(client)
+    with pytest.raises(WireFormatError, match="A backend's document is not a JSON object"):
+        client.rest.get_backend_properties("ibm_fez")
