@@ -6,6 +6,7 @@ in IBM's guides.
 
 import threading
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 from qiskit import QuantumCircuit
@@ -338,10 +339,16 @@ def _warn_outside(session: Session | None, backend: str) -> None:
     """Say where a job would stand alone, and wait for its turn, against all appearance."""
     current = current_session()
     if session is None and current is not None and current.backend() == backend:
-        log_warning(
-            f"Jobs of a primitive that is given the backend {backend} stand alone, outside of the "
-            f"session {current.session_id} that this is in: give the session in its place."
-        )
+        _tell_of_outside(current.session_id, backend)
+
+
+@cache
+def _tell_of_outside(session_id: str, backend: str) -> None:
+    # Cached, and so said once: older code makes a primitive for each of its jobs.
+    log_warning(
+        f"Jobs of a primitive that is given the backend {backend} stand alone, outside of the "
+        f"session {session_id} that this is in: give the session in its place."
+    )
 
 
 def _resolve(mode: Any) -> tuple[Session | None, RuntimeService, str]:
