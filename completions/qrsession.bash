@@ -30,6 +30,8 @@ _qrsession() {
         *)
             # The likeliest come first; before 4.4 bash sorts them by name.
             compopt -o nosort 2>/dev/null
+            # After what goes on, such as "name=" and "folder/", there is no blank.
+            [[ ${COMPREPLY[*]} == *[=/] ]] && compopt -o nospace 2>/dev/null
             ;;
     esac
     return 0

@@ -165,3 +165,10 @@ def test_what_is_binary_goes_to_no_terminal(cli: Cli, session: Session) -> None:
             env={**cli.environ, "PATH": "/usr/bin:/bin", "TERM": "dumb"},
         )
         assert b"npz is binary, and stdout is a terminal" in seen
+
+
+@pytest.mark.deep
+def test_pictures_name_circuits_of_which_nothing_else_was_kept(cli: Cli) -> None:
+    run = ("run", "--local", "-b", "aer_simulator", "@bell", "@bell", "--shots", "10")
+    titles = [line for line in cli.ok(*run, "--format", "histogram").splitlines() if "@" in line]
+    assert titles == ["pub 0  @bell", "pub 1  @bell"]
