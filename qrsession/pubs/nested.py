@@ -4,7 +4,9 @@ import json
 from array import array
 from typing import Any, TypeAlias
 
+from qrsession.errors import InvalidValueError
 from qrsession.protocol.npy import MOST_DIMENSIONS
+from qrsession.pubs.objects import unique
 
 # Numbers in C order, and their shape.
 Numbers: TypeAlias = "tuple[array[float], tuple[int, ...]]"
@@ -18,7 +20,7 @@ def parse_document(text: str) -> Any:
             where it ceases to be JSON.
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         where = f"character {error.colno}"
         if "\n" in text:
@@ -26,8 +28,8 @@ def parse_document(text: str) -> Any:
         raise ValueError(f"is no JSON: {error.msg} at {where}") from None
     except RecursionError:
         raise ValueError("has lists in too many lists") from None
-    except _TwiceError as error:
-        raise ValueError(f"has {error.args[0]!r} twice") from None
+    except InvalidValueError as error:
+        raise ValueError(f"has {error.details['name']!r} twice") from None
     except ValueError:
         # Python reads no whole number of thousands of digits.
         raise ValueError("has a number that is too long") from None
@@ -46,18 +48,6 @@ def read_numbers(value: Any) -> Numbers:
         return _flatten(value, 0)
     except OverflowError:
         raise ValueError("has a number that is too large") from None
-
-
-class _TwiceError(ValueError):
-    """A name is there twice."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in names if names.count(name) > 1))
-    return found
 
 
 def _flatten(value: Any, depth: int) -> Numbers:

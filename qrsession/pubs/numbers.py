@@ -4,6 +4,7 @@ import math
 import re
 from array import array
 
+_MOST_SHOWN = 80
 _UNSIGNED = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _SIGN = re.compile(r"\s*([+\-\u2212]?)")
 _FACTOR = re.compile(rf"\s*(?:({_UNSIGNED})|pi|π)\s*")
@@ -28,15 +29,23 @@ def parse_number(text: str) -> float:
             operator, at = text[at], at + 1
         factor = _FACTOR.match(text, at)
         if factor is None or operator not in "*/":
-            raise ValueError(f"{text.strip()!r} is no number")
+            raise ValueError(f"{_shown(text)} is no number")
         value = math.pi if factor[1] is None else float(factor[1])
         if operator == "/" and value == 0:
-            raise ValueError(f"{text.strip()!r} divides by zero")
+            raise ValueError(f"{_shown(text)} divides by zero")
         total = value if total is None else total * value if operator == "*" else total / value
         at = factor.end()
     if not math.isfinite(total):
-        raise ValueError(f"{text.strip()!r} is not finite")
+        raise ValueError(f"{_shown(text)} is not finite")
     return total if sign is None or sign[1] in {"", "+"} else -total
+
+
+def _shown(text: str) -> str:
+    """Return a number as it was written, or its beginning, for a line of a message."""
+    text = text.strip()
+    if len(text) > _MOST_SHOWN:
+        text = f"{text[: _MOST_SHOWN - 1]}…"
+    return repr(text) if text else "nothing"
 
 
 def evenly_spaced(start: float, stop: float, number: int) -> "array[float]":

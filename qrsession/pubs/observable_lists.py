@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from qrsession.errors import InvalidValueError
+from qrsession.pubs.objects import unique
 from qrsession.pubs.observables import Observable, Term, check_terms, parse_observable
 from qrsession.pubs.wanted import WantedObservables
 
@@ -48,9 +49,11 @@ def parse_observable_file(data: bytes, name: str) -> WantedObservables:
     if len(data) > LARGEST_FILE_BYTES:
         _refuse(name, f"it has more than {LARGEST_FILE_BYTES // 2**20} MiB")
     try:
-        document = json.loads(data.decode("utf-8-sig"))
+        document = json.loads(data.decode("utf-8-sig"), object_pairs_hook=unique)
     except UnicodeDecodeError:
         _refuse(name, "it is no text in UTF-8")
+    except InvalidValueError as twice:
+        _refuse(name, twice.message.rstrip("."))
     except json.JSONDecodeError as error:
         _refuse(name, f"line {error.lineno}: it is no JSON: {error.msg}")
     except (ValueError, RecursionError):

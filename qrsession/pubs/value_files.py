@@ -11,6 +11,7 @@ import re
 import sys
 from array import array
 from codecs import BOM_UTF8
+from collections import Counter
 from pathlib import Path
 from typing import NoReturn
 
@@ -165,9 +166,9 @@ def _header(cells: list[str]) -> list[str]:
         raise ValueError(
             "a column has no name in the first line (pandas: write it with index=False)"
         )
-    for name in cells:
-        if cells.count(name) > 1:
-            raise ValueError(f"the column {name!r} is there twice")
+    twice = [name for name, number in Counter(cells).items() if number > 1]
+    if twice:
+        raise ValueError(f"the column {twice[0]!r} is there twice")
     if all(map(_is_number, cells)):
         raise ValueError("its first line has numbers in place of the parameters' names")
     return cells

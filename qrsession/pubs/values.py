@@ -50,6 +50,8 @@ class ParameterValues:
         Axes along which only the others vary are left out: a circuit that has some of a sweep's
         parameters is the same all along them. Without any there is a single point.
         """
+        # Circuits have thousands of parameters, too.
+        names = frozenset(names)
         columns = {name: column for name, column in self.columns.items() if name in names}
         if len(columns) == len(self.columns):
             return self

@@ -68,6 +68,7 @@ def test_a_file_has_one_or_many(
         (b'{"ZZ": 1' + b"0" * 400 + b"}", "is no finite number"),
         (b'{"ZZ": 1, "Z": 1}', "its terms have 1 and 2 letters"),
         (b'{"": 1}', "has other letters"),
+        (b'{"ZZ": 1, "ZZ": 2}', "'ZZ' is there twice"),
         (b'[[["ZZ", 1, 2]]]', "entry 0 is"),
     ],
 )
