@@ -33,9 +33,9 @@ _LARGE_BYTES = 2**15
 # Looking for repetitions takes three times as long: it should save a hundredth at least.
 _LEAST_GAIN = 100
 # What is packed and unpacked at once: of 4 letters of base64, and of 3 bytes.
-_PIECE_LETTERS = 2**14
+_PIECE_LETTERS = 2**17
 _PIECE_BYTES = 3 * 2**13
-_UNPACKED_BYTES = 2**16
+_UNPACKED_BYTES = 2**18
 # Zlib shrinks nothing by more than 1032 to 1, so a claim beyond it is no reason to make room.
 _MOST_SHRUNK = 1100
 # So many samples of several bytes are counted by numpy sooner than without, its import included.
