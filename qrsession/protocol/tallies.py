@@ -64,7 +64,8 @@ class Tally:
         ranks <<= np.uint64(32)
         ranks |= np.arange(len(ranks), dtype=np.uint32)
         ranks.sort()
-        return ranks.astype(np.uint32)
+        order: NDArray[np.uint32] = ranks.astype(np.uint32)
+        return order
 
     def _texts(self, rows: "NDArray[np.uint32]") -> Iterator[tuple[str, int]]:
         texts = _bitstrings(self._distinct[rows], self._parts)
