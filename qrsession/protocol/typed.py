@@ -32,6 +32,9 @@ _LEAST_GAIN = 100
 _PIECE_LETTERS = 2**14
 _PIECE_BYTES = 3 * 2**13
 _UNPACKED_BYTES = 2**16
+# Of a long text larger pieces are a small part too, and fewer are sooner done.
+_LONG_LETTERS = 2**20
+_TIMES_FOR_LONG = 8
 # Zlib shrinks nothing by more than 1032 to 1, so a claim beyond it is no reason to make room.
 _MOST_SHRUNK = 1100
 # So many samples of several bytes are counted by numpy sooner than without, its import included.
@@ -298,6 +301,7 @@ class _Stream:
             raise WireFormatError("Compressed data must be a base64 string.")
         self._text = text
         self._at = 0
+        self._times = _TIMES_FOR_LONG if len(text) > _LONG_LETTERS else 1
         self._compressed = b""
         self._zlib = zlib.decompressobj()
 
@@ -337,13 +341,14 @@ class _Stream:
         return is_at_end
 
     def _pieces(self, most_bytes: int) -> Iterator[bytes]:
+        largest_bytes = self._times * _UNPACKED_BYTES
         while most_bytes and not self._zlib.eof:
             if not self._compressed:
                 self._compressed = self._next_piece()
             # Without more to take in there may yet be something that did not fit before.
             is_last = not self._compressed
             try:
-                piece = self._zlib.decompress(self._compressed, min(most_bytes, _UNPACKED_BYTES))
+                piece = self._zlib.decompress(self._compressed, min(most_bytes, largest_bytes))
             except zlib.error:
                 raise WireFormatError("Compressed data is damaged.") from None
             self._compressed = self._zlib.unconsumed_tail
@@ -354,7 +359,7 @@ class _Stream:
                 return
 
     def _next_piece(self) -> bytes:
-        letters = self._text[self._at : self._at + _PIECE_LETTERS]
+        letters = self._text[self._at : self._at + self._times * _PIECE_LETTERS]
         self._at += len(letters)
         try:
             piece = binascii.a2b_base64(letters, strict_mode=True)

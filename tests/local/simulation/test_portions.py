@@ -42,7 +42,7 @@ def test_portions_are_all_shots_and_few_where_a_state_is_dear() -> None:
 def test_portions_of_shots_are_no_copies_of_each_other(simulator: Simulator) -> None:
     shots = 2 * SHOTS_AT_ONCE
     tree = sample({"pubs": [[HALVES, None, shots]], "support_qiskit": True}, simulator, 7)
-    (pub,) = decode(tree)
+    pub = decode(tree)[0]
     samples = pub.data.c.array[:, 0]
     assert len(samples) == shots
     assert set(samples.tolist()) == {0, 1}
