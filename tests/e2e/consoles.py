@@ -33,7 +33,9 @@ _FORMS = (
     (re.compile(r"\d+(\.\d+)? (days?|h|min|m|s|ms) ago|just now"), "AGO"),
     (re.compile(r"(\d+d ?)?(\d+h ?)?(\d+m ?)?\d+(\.\d+)? ?m?s\b|\d+h( \d+m)?\b|\b\d+m\b"), "TIME"),
     (re.compile(r"[█▉▊▋▌▍▎▏]+"), "BAR"),
-    (re.compile(r"[<>]?\b\d[\d,]*(\.\d+)?(e-?\d+)?\b"), "N"),
+    # A curve of values with noise: which dots of which cells, is chance.
+    (re.compile(r"[\u2800-\u28ff][\u2800-\u28ff ]*"), "CURVE"),
+    (re.compile(r"[<>]?-?\b\d[\d,]*(\.\d+)?(e-?\d+)?\b"), "N"),
     (re.compile(r"[─━-]{2,}"), "--"),
     (re.compile(r"[ \t]+"), " "),
 )
