@@ -27,7 +27,7 @@ _FORMS = (
     (re.compile(r"crn:v1:[\w:/.-]*"), "CRN"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b"), "UUID"),
     (re.compile(r"\b[0-9a-v]{20}\b"), "JOB"),
-    (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8}\b"), "ID"),
+    (re.compile(r"(?<!\.)\b(?=[0-9a-f]*\d)[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "URL"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+( UTC|Z)?"), "WHEN"),
     (re.compile(r"\d+(\.\d+)? (days?|h|min|m|s|ms) ago|just now"), "AGO"),
