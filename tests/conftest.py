@@ -5,8 +5,8 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,16 +75,16 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_thread_of_aer() -> Iterator[None]:
-    """End the thread in which Aer ran something for a test, and which it would keep for ever.
+def idle_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take threads that earlier tests left, such as those of Aer, for idle: a fork is safe.
 
-    Beside another thread circuit files are read in a process that loads Qiskit anew, each of them.
+    Otherwise each circuit file is read in a process that loads Qiskit anew.
     """
-    yield
-    jobs: Any = sys.modules.get("qiskit_aer.jobs.utils")
-    if jobs is not None and jobs.DEFAULT_EXECUTOR._threads:
-        jobs.DEFAULT_EXECUTOR.shutdown()
-        jobs.DEFAULT_EXECUTOR = ThreadPoolExecutor(max_workers=1)
+    isolation = sys.modules.get("qrsession.circuits.isolation")
+    if isolation is None or sys.platform != "linux":
+        return
+    idle = threading.active_count()
+    monkeypatch.setattr(isolation, "_can_fork", lambda: threading.active_count() <= idle)
 
 
 @pytest.fixture(scope="session", autouse=True)
