@@ -94,6 +94,8 @@ class LazyList(Sequence[Any]):
             mine == theirs for mine, theirs in zip(self, other, strict=True)
         )
 
+    __hash__ = None  # type: ignore[assignment]  # as a list
+
 
 def nest_lazily(numbers: Sequence[float], shape: tuple[int, ...]) -> Any:
     """Return numbers in C order as lists in lists of a shape, a number for the shape ``()``."""
