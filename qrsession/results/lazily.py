@@ -86,16 +86,6 @@ class LazyList(Sequence[Any]):
         """Return how many entries there are."""
         return self._length
 
-    def __eq__(self, other: object) -> bool:
-        """Tell whether it has the entries of another list."""
-        if not isinstance(other, list | LazyList):
-            return NotImplemented
-        return len(self) == len(other) and all(
-            mine == theirs for mine, theirs in zip(self, other, strict=True)
-        )
-
-    __hash__ = None  # type: ignore[assignment]  # as a list
-
 
 def nest_lazily(numbers: Sequence[float], shape: tuple[int, ...]) -> Any:
     """Return numbers in C order as lists in lists of a shape, a number for the shape ``()``."""
