@@ -37,6 +37,8 @@ _EXPERIMENTAL = "experimental"
 _IMAGE = re.compile(r"[a-zA-Z0-9]+([/._-][a-zA-Z0-9]+)*:[a-zA-Z0-9]+([._-][a-zA-Z0-9]+)*", re.ASCII)
 # One of the service's eight is this package's own: the tag by which a lost reply is looked up.
 MOST_USER_TAGS = MOST_TAGS - 1
+# Of both primitives; the first one took no pubs.
+PROGRAM_VERSION = 2
 # What this package itself acts on.
 _DEFAULTS: Mapping[tuple[str, ...], Any] = {
     ("environment", "job_tags"): (),
@@ -226,6 +228,22 @@ class Options:
             private=self.environment.private,
             runtime=self._experimental.get("image"),
         )
+
+    def to_params(self, primitive: str, pubs: Any) -> dict[str, Any]:
+        """Return the parameters of a primitive's job: pubs, and how they are to be run.
+
+        Raises:
+            InvalidValueError: An option belongs to the other primitive.
+        """
+        params = {
+            "pubs": pubs,
+            "options": self.for_primitive(primitive),
+            "version": PROGRAM_VERSION,
+            # Without it results come untyped.
+            "support_qiskit": True,
+        }
+        level = self.resilience_level if primitive == "estimator" else None
+        return params if level is None else {**params, "resilience_level": level}
 
     def for_primitive(self, primitive: str) -> dict[str, Any]:
         """Return the fields that go to a primitive, and refuse those that it does not know.

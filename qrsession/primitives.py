@@ -20,7 +20,7 @@ from qiskit.providers import BackendV2
 from qrsession.backend import Backend
 from qrsession.circuits.delays import in_steps
 from qrsession.circuits.isa import foreign_term, is_dynamic, register_problem
-from qrsession.circuits.misfits import unfit_register
+from qrsession.circuits.misfits import no_pauli, unfit_register
 from qrsession.circuits.prepared import Place, Preparation, no_measurement
 from qrsession.circuits.reading import measures
 from qrsession.circuits.sources import Source, SourceFormat, Transpilation
@@ -28,7 +28,7 @@ from qrsession.codec import circuits_to_qpy, decode, encode
 from qrsession.errors import CircuitError, InvalidTypeError, InvalidValueError
 from qrsession.job import RuntimeJob
 from qrsession.job_details import register
-from qrsession.options import Options
+from qrsession.options import PROGRAM_VERSION, Options
 from qrsession.protocol.models import BackendSummary
 from qrsession.pub_forms import (
     FORM_OF,
@@ -43,7 +43,6 @@ from qrsession.session import Session, current_session
 from qrsession.state.ledger import log_warning
 from qrsession.submission.submit import submit
 
-_PROGRAM_VERSION = 2
 register(RuntimeJob)
 _NAME = "the circuit"
 
@@ -63,7 +62,7 @@ class _Primitive:
     """
 
     program_id: ClassVar[str]
-    version: ClassVar[int] = _PROGRAM_VERSION
+    version: ClassVar[int] = PROGRAM_VERSION
 
     def __init__(
         self,
@@ -127,14 +126,8 @@ class _Primitive:
         if self._session is not None:
             self._session.check_open()
 
-    def _submit(self, pubs: list[Any], extra: Mapping[str, Any]) -> RuntimeJob:
-        params = {
-            "pubs": encode(pubs),
-            "options": encode(self._options.for_primitive(self.program_id)),
-            "version": _PROGRAM_VERSION,
-            "support_qiskit": True,
-            **extra,
-        }
+    def _submit(self, pubs: list[Any]) -> RuntimeJob:
+        params = encode(self._options.to_params(self.program_id, pubs))
         if self._session is not None:
             return self._session.submit(self.program_id, params, self._options)
         request = self._options.to_request(self.program_id, params, backend=self._backend)
@@ -263,7 +256,7 @@ class Sampler(_Primitive, BaseSamplerV2):
                     validate=False,
                 )
             )
-        return self._submit(sent, {})
+        return self._submit(sent)
 
 
 class Estimator(_Primitive, BaseEstimatorV2):
@@ -325,8 +318,7 @@ class Estimator(_Primitive, BaseEstimatorV2):
                     validate=False,
                 )
             )
-        level = self._options.resilience_level
-        return self._submit(sent, {} if level is None else {"resilience_level": level})
+        return self._submit(sent)
 
     def _check_observables(self, observables: ObservablesArray) -> None:
         if observables.size == 0:
@@ -334,10 +326,7 @@ class Estimator(_Primitive, BaseEstimatorV2):
         term = foreign_term(observables)
         # A simulator measures projectors as well.
         if term is not None and self._device().instruction_set.is_device:
-            raise CircuitError(
-                f"The observable {term!r} has letters other than I, X, Y and Z.",
-                advice="Write projectors as sums of Paulis, such as 0.5*I + 0.5*Z.",
-            )
+            raise no_pauli(term)
 
 
 def _one_of(pubs: Any, circuits: Any) -> Any:

@@ -30,9 +30,6 @@ from qrsession.submission.submit import submit
 if TYPE_CHECKING:
     from qrsession.backend import Backend
 
-# What the primitives expect beside pubs; without the second, results come untyped.
-_DEFAULT_INPUTS = {"version": 2, "support_qiskit": True}
-
 _current: "ContextVar[Session | None]" = ContextVar("current session", default=None)
 
 
@@ -385,11 +382,8 @@ def _with_defaults(
     program_id: str, inputs: Mapping[str, Any], options: Options
 ) -> Mapping[str, Any]:
     """Return a primitive's inputs with what it expects beside pubs, and with its options."""
-    found = {**inputs, **{k: v for k, v in _DEFAULT_INPUTS.items() if k not in inputs}}
-    own = options.for_primitive(program_id)
-    if own:
-        found["options"] = merged(own, found.get("options") or {})
-    level = options.resilience_level
-    if level is not None and program_id == "estimator":
-        found.setdefault("resilience_level", level)
+    params = options.to_params(program_id, inputs.get("pubs"))
+    found = {**params, **inputs}
+    if params["options"]:
+        found["options"] = merged(params["options"], inputs.get("options") or {})
     return found

@@ -4,6 +4,8 @@ import gc
 import os
 import shutil
 import signal
+import sys
+import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +72,19 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     empty_home = tmp_path / "user"
     empty_home.mkdir()
     monkeypatch.setenv("HOME", str(empty_home))
+
+
+@pytest.fixture(autouse=True)
+def idle_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take threads that earlier tests left, such as those of Aer, for idle: a fork is safe.
+
+    Otherwise each circuit file is read in a process that loads Qiskit anew.
+    """
+    isolation = sys.modules.get("qrsession.circuits.isolation")
+    if isolation is None or sys.platform != "linux":
+        return
+    idle = threading.active_count()
+    monkeypatch.setattr(isolation, "_can_fork", lambda: threading.active_count() <= idle)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -113,22 +113,23 @@ def packed(data: bytes) -> str:
     return base64.b64encode(zlib.compress(data)).decode()
 
 
-# Of DEFLATE: the last one, with fixed codes, and nothing in it.
-_LAST_BLOCK = b"\x03\x00"
-
-
 def bomb(head: bytes, megabytes: int) -> str:
-    """Pack some bytes with so many megabytes of nothing behind them."""
-    block = bytes(2**20)
-    squeeze = zlib.compressobj(9)
-    first = squeeze.compress(head) + squeeze.flush(zlib.Z_FULL_FLUSH)
-    # Behind a full flush nothing refers to what was before, so the same piece can follow itself.
-    piece = squeeze.compress(block) + squeeze.flush(zlib.Z_FULL_FLUSH)
-    check = zlib.adler32(head)
-    for _ in range(megabytes):
-        check = zlib.adler32(block, check)
-    end = _LAST_BLOCK + check.to_bytes(4)
-    return base64.b64encode(first + piece * megabytes + end).decode()
+    """Pack some bytes with so many megabytes of nothing behind them.
+
+    One megabyte is packed, and stands there many times: after a full flush each is by itself.
+    """
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    start = squeeze.compress(head) + squeeze.flush(zlib.Z_FULL_FLUSH)
+    nothing = squeeze.compress(bytes(2**20)) + squeeze.flush(zlib.Z_FULL_FLUSH)
+    content = start + nothing * megabytes + squeeze.flush()
+    return base64.b64encode(b"\x78\xda" + content + _checksum(head, megabytes)).decode()
+
+
+def _checksum(head: bytes, megabytes: int) -> bytes:
+    """Return the Adler-32 of bytes and zeros: their sum stays, and the sum of sums grows by it."""
+    high, low = divmod(zlib.adler32(head), 2**16)
+    high = (high + low * megabytes * 2**20) % 65521
+    return (high * 2**16 + low).to_bytes(4, "big")
 
 
 def npy(header: str, data: bytes = b"", version: int = 1) -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 import io
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 BELL = """OPENQASM 3.0;
 include "stdgates.inc";
@@ -13,9 +17,21 @@ c = measure q;
 """
 
 
+def bell() -> "QuantumCircuit":
+    """Return a pair that is measured into the register ``meas``."""
+    # Imported here: most tests that submit a program need no Qiskit.
+    from qiskit import QuantumCircuit  # noqa: PLC0415
+
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure_all()
+    return circuit
+
+
 def with_a_gate_that_claims(num_qubits: int) -> bytes:
     """Return QPY whose header is fine, with a gate whose definition claims so many qubits."""
-    # Imported here: most tests that submit a program need no Qiskit.
+    # As above.
     from qiskit import QuantumCircuit, qpy  # noqa: PLC0415
 
     inner = QuantumCircuit(1, name="inner")

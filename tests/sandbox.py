@@ -19,10 +19,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn, Self
 
+from qrsession.errors import QrsessionError
 from qrsession.processes.limits import leave_no_core, limit_address_space
 
 _LENGTH = struct.Struct("!Q")
 _OUT_OF_MEMORY = 77
+# An error is for people: one that repeats what it was given says nothing.
+_LONGEST_MESSAGE = 1000
 
 
 class End(StrEnum):
@@ -47,6 +50,22 @@ class Outcome:
     end: End
     value: Any = None
     words: str = ""
+
+
+def told(read: Callable[[Any], object]) -> Callable[[Any], str]:
+    """Return what reads an example and says ``read``, or by which code an error of ours told why.
+
+    Whatever else is raised is for the sandbox to show.
+    """
+
+    def look(example: Any) -> str:
+        try:
+            read(example)
+        except QrsessionError as error:
+            return error.code if len(error.message) < _LONGEST_MESSAGE else "an endless message"
+        return "read"
+
+    return look
 
 
 class Sandbox:

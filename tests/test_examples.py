@@ -12,7 +12,7 @@ from qrsession.circuits.isolation import read_circuits
 from qrsession.circuits.sources import Transpilation, list_examples, read_source
 from qrsession.circuits.transpilation import transpile
 
-SHOTS = 20_000
+SHOTS = 5_000
 Counts = dict[str, int]
 
 

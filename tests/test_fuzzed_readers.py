@@ -5,11 +5,8 @@ damaged (`StorageError`, `WireFormatError`), and of records a damaged line is le
 """
 
 import io
-import struct
 import time
-import warnings
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -134,70 +131,6 @@ def test_damage_is_told(reading: tuple[Reader, Sandbox]) -> None:
 @pytest.mark.timeout(600)
 def test_more_damage_is_told(reading: tuple[Reader, Sandbox]) -> None:
     check_damaged_files(*reading, 2000)
-
-
-# Values as NPZ
-
-
-def zipped(members: Sequence[tuple[str, bytes]]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
-        # Of names that are there twice.
-        warnings.simplefilter("ignore")
-        for name, data in members:
-            archive.writestr(name, data)
-    return buffer.getvalue()
-
-
-def npy(values: object, **how: bool) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.asarray(values), **how)
-    return buffer.getvalue()
-
-
-def claiming(shape: str) -> bytes:
-    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(16)
-
-
-STRANGE_NPZ = {
-    "a pickle": zipped([("a.npy", npy(np.array([{}], object), allow_pickle=True))]),
-    "text": zipped([("a.npy", npy(["a", "b"]))]),
-    "a structure": zipped([("a.npy", npy(np.zeros(2, [("x", "f8")])))]),
-    "bytes without a type": zipped([("a.npy", npy(np.zeros(2, "V8")))]),
-    "complex numbers": zipped([("a.npy", npy([1j]))]),
-    "a time": zipped([("a.npy", npy(np.zeros(2, "M8[s]")))]),
-    "no number": zipped([("a.npy", npy([np.nan, 1.0]))]),
-    "a claim beyond all": zipped([("a.npy", claiming("(10**12,)"))]),
-    "a great claim": zipped([("a.npy", claiming("(1000000000000,)"))]),
-    "a negative size": zipped([("a.npy", claiming("(-1,)"))]),
-    "a bomb": zipped([("a.npy", claiming("(4,)") + bytes(2**24))]),
-    "a name twice": zipped([("a.npy", npy([1.0])), ("a.npy", npy([2.0]))]),
-    "no array": zipped([("a.txt", b"hello")]),
-    "nothing": zipped([]),
-    "two shapes": zipped([("a.npy", npy([1.0])), ("b.npy", npy([1.0, 2.0]))]),
-}
-
-
-@pytest.mark.parametrize("name", STRANGE_NPZ)
-def test_strange_arrays_are_refused(name: str) -> None:
-    with pytest.raises(InvalidValueError, match=r"values\.npz"):
-        parse_value_file(STRANGE_NPZ[name], "values.npz")
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        zipped([("a.npy", npy(np.asfortranarray([[1.0, 2.0], [3.0, 4.0]])))]),
-        zipped([("a.npy", npy(np.array([[1, 2], [3, 4]], ">i4")))]),
-        zipped([("a.npy", npy(np.array([[1, 2], [3, 4]], np.float32)))]),
-    ],
-    ids=["of Fortran", "big end first", "of single precision"],
-)
-def test_arrays_of_other_layouts_are_read(data: bytes) -> None:
-    values = parse_value_file(data, "values.npz")
-    assert values.shape == (2, 2)
-    assert list(values.columns["a"]) == [1.0, 2.0, 3.0, 4.0]
 
 
 def test_a_long_number_is_refused_at_once() -> None:

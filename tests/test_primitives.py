@@ -1,6 +1,5 @@
 """What the primitives make of pubs before they are sent, without a service."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +40,8 @@ class Captured(Estimator):
 
     pubs: list[EstimatorPub]
 
-    def _submit(self, pubs: list[Any], extra: Mapping[str, Any]) -> Any:
+    def _submit(self, pubs: list[Any]) -> Any:
         self.pubs = pubs
-        return extra
 
 
 class CapturedSampler(Sampler):
@@ -51,9 +49,8 @@ class CapturedSampler(Sampler):
 
     pubs: list[Any]
 
-    def _submit(self, pubs: list[Any], extra: Mapping[str, Any]) -> Any:
+    def _submit(self, pubs: list[Any]) -> Any:
         self.pubs = pubs
-        return extra
 
 
 def device(folder: Path, machine: str, **options: Any) -> Backend:

@@ -3,7 +3,6 @@
 Circuits are looked at by Qiskit, or as text where they are sent as they are. No Qiskit here.
 """
 
-import re
 import shlex
 from collections.abc import Iterable, Sequence
 
@@ -11,8 +10,8 @@ from qrsession.errors import CircuitError
 
 # A circuit may have thousands of parameters, and an error has three lines.
 _MOST_NAMES = 6
-# What numpy.savez calls an array that was given no name.
-_NAMELESS_ARRAY = re.compile(r"arr_\d+")
+# What numpy.savez calls an array that was given no name, with a number behind it.
+_NAMELESS_ARRAY = "arr_"
 TRANSPILE = (
     "Leave --no-transpile out, or give optimization_level, to have it transpiled to the backend."
 )
@@ -43,14 +42,18 @@ def without_values(parameters: Sequence[str]) -> CircuitError:
 
 def no_parameter(name: str, known: Iterable[str]) -> CircuitError:
     """Return the error for a value of a parameter that no circuit has."""
-    names = sorted(known, key=_in_order)
-    if not names:
-        advice = "There are none: leave its value out."
-    elif _NAMELESS_ARRAY.fullmatch(name):
-        advice = f"Save arrays with their names: numpy.savez(file, {names[0]}=...)."
-    else:
-        advice = f"Parameters are: {names_of(names)}."
-    return CircuitError(f"No circuit has a parameter {name!r}.", advice=advice)
+    return CircuitError(
+        f"No circuit has a parameter {name!r}.",
+        advice=_advice_on(name, sorted(known, key=_in_order)),
+    )
+
+
+def _advice_on(name: str, known: Sequence[str]) -> str:
+    if not known:
+        return "There are none: leave its value out."
+    if name.startswith(_NAMELESS_ARRAY) and name.removeprefix(_NAMELESS_ARRAY).isdecimal():
+        return f"Save arrays with their names: numpy.savez(file, {known[0]}=...)."
+    return f"Parameters are: {names_of(known)}."
 
 
 def names_of(names: Sequence[str]) -> str:

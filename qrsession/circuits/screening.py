@@ -7,7 +7,6 @@ text. No Qiskit here.
 
 import re
 from contextlib import suppress
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from qrsession.errors import CircuitError
@@ -106,6 +105,11 @@ class _Includes:
                 # What cannot be read the parser tells, with its line.
                 if data is not None:
                     parts.append((include, without_comments(data.decode("utf-8", "replace"))))
+        if len(parts) == 1:
+            return parts
+        # Imported here because few files include others.
+        from graphlib import CycleError, TopologicalSorter  # noqa: PLC0415
+
         try:
             TopologicalSorter(graph).prepare()
         except CycleError as error:

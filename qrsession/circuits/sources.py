@@ -17,7 +17,6 @@ from typing import Any
 from qrsession.cache import content_key
 from qrsession.circuits.screening import check_qasm2, check_qasm3, includes_of, without_comments
 from qrsession.errors import CircuitError
-from qrsession.protocol.qpy import read_header
 from qrsession.protocol.typed import TYPED_JSON_VERSION
 
 LARGEST_FILE_BYTES = 32 * 2**20
@@ -186,6 +185,8 @@ def circuit_names(sources: Sequence[Source]) -> list[str]:
     for source in sources:
         count = 1
         if source.format is SourceFormat.QPY:
+            from qrsession.protocol.qpy import read_header  # noqa: PLC0415 - others have one circuit
+
             # One that cannot be read is told by whoever reads it.
             with suppress(CircuitError):
                 count = read_header(source.data, _ANY_VERSION).num_circuits

@@ -11,7 +11,8 @@ import typer
 from qrsession.errors import UsageError
 
 if TYPE_CHECKING:
-    from qrsession.cli.judging import Expected, Judge
+    from qrsession.cli.expected import Expected
+    from qrsession.cli.judging import Judge
     from qrsession.job import RuntimeJob
 
 MinFidelity = Annotated[
@@ -106,7 +107,7 @@ def expected_of(
     """
     if asked.is_nothing:
         return None
-    from qrsession.cli.judging import Expected  # noqa: PLC0415 - few runs expect anything
+    from qrsession.cli.expected import Expected  # noqa: PLC0415 - few runs expect anything
 
     return Expected.of(asked, unseen=unseen, is_estimated=is_estimated)
 

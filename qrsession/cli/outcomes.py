@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,8 @@ from qrsession.cli.context import Context
 from qrsession.cli.files import check_target, write_target
 from qrsession.errors import InvalidValueError, QrsessionError, StorageError, UsageError
 from qrsession.render.counts import counts_lines
-from qrsession.render.envelope import to_json
+from qrsession.render.envelope import json_parts
 from qrsession.render.output import in_batches
-from qrsession.render.samples import samples_view
 from qrsession.render.terminal import Terminal
 from qrsession.results.captioning import with_names
 from qrsession.results.outcomes import Outcome, result_command
@@ -231,7 +231,7 @@ class _Shown:
     def text(self, form: Form, terminal: Terminal) -> str | Iterable[str]:
         """Return the results as text, or its lines."""
         if form is Form.JSON:
-            return to_json(self.data)
+            return chain(json_parts(self.data), "\n")
         if form is Form.CSV:
             from qrsession.render.comma_separated import csv_lines  # noqa: PLC0415 - seldom wanted
 
@@ -239,6 +239,8 @@ class _Shown:
         sampled = [pub for pub in self.pubs if isinstance(pub, SampledPub)]
         if sampled:
             if form is Form.HISTOGRAM:
+                from qrsession.render.samples import samples_view  # noqa: PLC0415 - for people
+
                 return samples_view(sampled, terminal).rstrip("\n")
             return counts_lines(sampled)
         # Imported here because most results are counts.

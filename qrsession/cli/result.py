@@ -9,7 +9,7 @@ from qrsession.cli.context import Context
 from qrsession.names import LAST_JOB
 
 if TYPE_CHECKING:
-    from qrsession.cli.judging import Expected
+    from qrsession.cli.expected import Expected
     from qrsession.job import RuntimeJob
     from qrsession.results.outcomes import Outcome
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qrsession.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
-    from qrsession.cli.judging import Expected
+    from qrsession.cli.expected import Expected
     from qrsession.options import Options
     from qrsession.pubs.values import ParameterValues
     from qrsession.pubs.wanted import WantedObservables
@@ -137,7 +137,11 @@ def values_of(param: Sequence[str], file: str | None, *, zipped: bool) -> "Param
     Raises:
         InvalidValueError: One cannot be read, or they do not go together.
     """
-    from qrsession.pubs.assignments import parse_values  # noqa: PLC0415 - as above
+    if not (param or file or zipped):
+        from qrsession.pubs.values import ParameterValues  # noqa: PLC0415 - as above
+
+        return ParameterValues()
+    from qrsession.pubs.assignments import parse_values  # noqa: PLC0415 - as below
 
     points = None
     if file is not None:

@@ -7,9 +7,11 @@ import io
 import re
 import struct
 import warnings
+from contextlib import nullcontext
 from json import JSONEncoder
 
 from qiskit import QuantumCircuit, qpy
+from qiskit import __version__ as qiskit_version
 from qiskit.circuit import Annotation
 from qiskit.circuit.annotation import QPYSerializer
 from qiskit.exceptions import QiskitError
@@ -36,6 +38,7 @@ class _Unread(QPYSerializer):
         return b""
 
 
+_OWN_VERSION = tuple(map(int, re.findall(r"\d+", qiskit_version)[:3]))
 # Of samplomatic, whose boxes tell what to randomize.
 _ANNOTATIONS = {"samplomatic": _Unread}
 
@@ -65,11 +68,13 @@ def circuits_from_qpy(data: bytes, most_circuits: int = MOST_CIRCUITS) -> list[Q
     Raises:
         CircuitError: Not QPY, of another version, damaged, or larger than anything that runs.
     """
-    read_header(data, qpy.QPY_VERSION, most_circuits)
+    header = read_header(data, qpy.QPY_VERSION, most_circuits)
+    # Qiskit warns of data from a newer release; its format is checked above. Filters are touched
+    # for such data alone, since that makes every later warning of the process slow.
+    is_newer = header.qiskit_version > _OWN_VERSION
+    quietly = warnings.catch_warnings(action="ignore") if is_newer else nullcontext()
     try:
-        with warnings.catch_warnings():
-            # The version is checked above; a newer minor release of Qiskit may be read.
-            warnings.simplefilter("ignore")
+        with quietly:
             loaded = without_panics(qpy.load, io.BytesIO(data), annotation_factories=_ANNOTATIONS)
     except Exception as error:
         # The reader raises whatever the damaged bytes lead it to, out of Python and Rust alike.

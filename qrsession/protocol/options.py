@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 from qrsession.errors import InvalidTypeError, InvalidValueError, UnknownOptionError
 
 AUTO = "auto"
+_LONGEST_SHOWN = 100
 # Far beyond what anything here counts, times or draws a seed from, and so far from the end of what
 # a float holds that numbers may be multiplied.
 LARGEST_NUMBER = 2.0**128
-_LONGEST_SHOWN = 100
 
 
 @dataclass(frozen=True)

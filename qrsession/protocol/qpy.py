@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 
 from qrsession.errors import CircuitError
+from qrsession.protocol.bounds import MOST_CLBITS
 
 MAGIC = b"QISKIT"
 OLDEST_VERSION = 13
@@ -16,7 +17,6 @@ OLDEST_VERSION = 13
 NEWEST_SERVICE_VERSION = 17
 # More than any device or simulator method takes; a claim beyond it is an accident or an attack.
 MOST_QUBITS = 10_000
-MOST_CLBITS = 1_000_000
 MOST_CIRCUITS = 100_000
 
 # Version from which a table of offsets stands before the circuits.
@@ -35,12 +35,14 @@ class QpyHeader:
         num_circuits: How many circuits it holds.
         num_qubits: Qubits of the first one.
         num_clbits: Classical bits of the first one.
+        qiskit_version: Of the Qiskit that wrote it: major, minor, patch.
     """
 
     version: int
     num_circuits: int
     num_qubits: int
     num_clbits: int
+    qiskit_version: tuple[int, int, int]
 
 
 def read_header(data: bytes, newest_version: int, most_circuits: int = MOST_CIRCUITS) -> QpyHeader:
@@ -54,7 +56,7 @@ def read_header(data: bytes, newest_version: int, most_circuits: int = MOST_CIRC
     """
     if len(data) < _FILE_HEADER.size + 1 or not data.startswith(MAGIC):
         raise CircuitError("The data is not QPY.")
-    _, version, *_, num_circuits, _ = _FILE_HEADER.unpack_from(data)
+    _, version, major, minor, patch, num_circuits, _ = _FILE_HEADER.unpack_from(data)
     if not OLDEST_VERSION <= version <= newest_version:
         raise CircuitError(
             f"The QPY data is of version {version}; versions {OLDEST_VERSION} to "
@@ -68,15 +70,14 @@ def read_header(data: bytes, newest_version: int, most_circuits: int = MOST_CIRC
     widths = [
         _check_circuit(data, offset) for offset in _circuit_offsets(data, version, num_circuits)
     ]
-    return QpyHeader(version, num_circuits, *widths[0])
+    return QpyHeader(version, num_circuits, *widths[0], (major, minor, patch))
 
 
 def _check_circuit(data: bytes, offset: int) -> tuple[int, int]:
     """Return how many qubits and bits a circuit claims to have."""
     if offset + _CIRCUIT_HEADER.size > len(data):
         raise CircuitError("The QPY data is cut off.")
-    header = _CIRCUIT_HEADER.unpack_from(data, offset)
-    num_qubits, num_clbits, *sizes = header[3:]
+    _, _, _, num_qubits, num_clbits, *sizes = _CIRCUIT_HEADER.unpack_from(data, offset)
     if num_qubits > MOST_QUBITS or num_clbits > MOST_CLBITS:
         raise CircuitError(
             f"The QPY data claims a circuit of {num_qubits} qubits and {num_clbits} bits; "

@@ -4,7 +4,10 @@ The samples are sorted, which takes room for a few bytes of each; a table of Pyt
 take a hundred for each outcome, and time in proportion.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,24 +23,58 @@ _BITS_OF_BYTE = 8
 _LAST_OF_BYTE = 0xFF
 
 
-def tally(parts: "Sequence[BitSamples]") -> Iterator[Iterator[tuple[str, int]]]:
-    """Yield each outcome of registers together with its count, most frequent first.
+class Tally:
+    """The outcomes of registers together, counted; most frequent first.
 
-    Equally frequent ones come in the order of their values. They come in blocks, since by
-    themselves a million of them would take twice the time.
+    Equally frequent ones come in the order of their values. A distinct outcome takes some bytes
+    here, a hundred as text in a dictionary.
 
     Args:
         parts: The registers, with as many samples each, in the order in which a bitstring has
             them from the left; bit 0 of each is on its right, and a space stands between two.
     """
-    import numpy as np
 
-    distinct, seen = _distinct(_keys(parts))
-    # The largest count first; a stable order leaves those with equal counts as they are: sorted.
-    order = np.argsort(-seen, kind="stable")
-    for start in range(0, len(order), _OUTCOMES_AT_ONCE):
-        some = order[start : start + _OUTCOMES_AT_ONCE]
-        yield zip(_bitstrings(distinct[some], parts), seen[some].tolist(), strict=True)
+    def __init__(self, parts: "Sequence[BitSamples]") -> None:
+        self._parts = [replace(part, packed=b"") for part in parts]
+        self._distinct, self._seen = _distinct(_keys(parts))
+
+    def __len__(self) -> int:
+        """Return how many outcomes there are."""
+        return len(self._seen)
+
+    def blocks(self) -> Iterator[Iterator[tuple[str, int]]]:
+        """Yield each outcome with its count, in blocks.
+
+        By themselves a million of them would take twice the time.
+        """
+        order = self._order
+        for start in range(0, len(order), _OUTCOMES_AT_ONCE):
+            yield self._texts(order[start : start + _OUTCOMES_AT_ONCE])
+
+    def first(self, number: int) -> list[tuple[str, int]]:
+        """Return so many outcomes with their counts, or all where there are fewer."""
+        return list(self._texts(self._order[:number]))
+
+    @cached_property
+    def _order(self) -> "NDArray[np.uint32]":
+        import numpy as np
+
+        # The largest count first, and of equal ones the least value: one number says both.
+        ranks = np.subtract(self._seen.max(initial=0), self._seen, dtype=np.uint64)
+        ranks <<= np.uint64(32)
+        ranks |= np.arange(len(ranks), dtype=np.uint32)
+        ranks.sort()
+        order: NDArray[np.uint32] = ranks.astype(np.uint32)
+        return order
+
+    def _texts(self, rows: "NDArray[np.uint32]") -> Iterator[tuple[str, int]]:
+        texts = _bitstrings(self._distinct[rows], self._parts)
+        return zip(texts, self._seen[rows].tolist(), strict=True)
+
+
+def tally(parts: "Sequence[BitSamples]") -> Iterator[Iterator[tuple[str, int]]]:
+    """Yield each outcome of registers together with its count, as `Tally.blocks` does."""
+    return Tally(parts).blocks()
 
 
 def _num_bytes(part: "BitSamples") -> int:
@@ -62,21 +99,22 @@ def _keys(parts: "Sequence[BitSamples]") -> "NDArray[Any]":
         at = end
     keys = rows.view(f">u{width}")
     # In this machine's order of bytes, which sorts several times faster.
-    return keys.astype(f"=u{width}")
+    return keys.byteswap(inplace=True).view(f"<u{width}") if sys.byteorder == "little" else keys
 
 
-def _distinct(keys: "NDArray[Any]") -> "tuple[NDArray[Any], NDArray[np.intp]]":
+def _distinct(keys: "NDArray[Any]") -> "tuple[NDArray[Any], NDArray[np.uint32]]":
     """Return the distinct rows in ascending order, and how often each occurs."""
     import numpy as np
 
     if keys.shape[1] == 1:
-        distinct, seen = np.unique(keys, return_counts=True)
-        return distinct[:, np.newaxis], seen
-    keys = keys[np.lexsort(keys.T[::-1])]
+        # Where they are: there are no more than 2^30 of them.
+        keys.sort(axis=0)
+    else:
+        keys = keys[np.lexsort(keys.T[::-1])]
     is_new = np.ones(len(keys), dtype=bool)
     is_new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
-    starts = np.flatnonzero(is_new)
-    return keys[starts], np.diff(starts, append=len(keys))
+    starts = np.flatnonzero(is_new).astype(np.uint32)
+    return keys[is_new], np.diff(starts, append=np.uint32(len(keys)))
 
 
 def _bitstrings(keys: "NDArray[Any]", parts: "Sequence[BitSamples]") -> list[str]:

@@ -8,10 +8,7 @@ Source: ``RuntimeEncoder`` of qiskit-ibm-runtime, and numpy's "NPY format".
 import binascii
 import json
 import math
-import struct
 import zlib
-from array import array
-from ast import literal_eval
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,16 +16,15 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 from qrsession.errors import WireFormatError
+from qrsession.protocol import npy
+from qrsession.protocol.bounds import MOST_CLBITS
 from qrsession.protocol.fields import as_object, required
-from qrsession.protocol.qpy import MOST_CLBITS
 
 # Part of every cache key: what an older codec wrote is not found by a newer one.
 TYPED_JSON_VERSION = 2
 
 # 2^30 bytes: the samples of a hundred million shots on 80 bits. More is an attack, or an accident.
 LARGEST_ARRAY_BYTES = 2**30
-_NPY_MAGIC = b"\x93NUMPY"
-_NPY_ALIGNMENT = 64
 _LARGE_BYTES = 2**15
 # Looking for repetitions takes three times as long: it should save a hundredth at least.
 _LEAST_GAIN = 100
@@ -36,16 +32,16 @@ _LEAST_GAIN = 100
 _PIECE_LETTERS = 2**14
 _PIECE_BYTES = 3 * 2**13
 _UNPACKED_BYTES = 2**16
+# Of a long text larger pieces are a small part too, and fewer are sooner done.
+_LONG_LETTERS = 2**20
+_TIMES_FOR_LONG = 8
 # Zlib shrinks nothing by more than 1032 to 1, so a claim beyond it is no reason to make room.
 _MOST_SHRUNK = 1100
 # So many samples of several bytes are counted by numpy sooner than without, its import included.
 _MANY_SAMPLES = 2**17
-_LONGEST_NPY_HEADER = 10_000
 _LONGEST_NAME = 40
 # Characters of base64 that hold any header: a multiple of four.
-_LONGEST_HEAD = 2 * _LONGEST_NPY_HEADER
-# Room that numpy leaves for the first dimension, so that an array can grow in its file.
-_NPY_GROWTH = 21
+_LONGEST_HEAD = 2 * npy.LONGEST_HEADER
 _WIDTH_OF_DTYPE = {
     **dict.fromkeys(("|b1", "|i1", "|u1"), 1),
     **dict.fromkeys(("<i2", "<u2", "<f2"), 2),
@@ -58,11 +54,7 @@ DTYPES = frozenset(_WIDTH_OF_DTYPE)
 _WIDTH_OF_DTYPE |= {
     dtype.replace("<", ">"): width for dtype, width in _WIDTH_OF_DTYPE.items() if width > 1
 }
-_CODE_OF_WIDTH = {array(code).itemsize: code for code in "BHIQ"}
 Data: TypeAlias = bytes | bytearray | memoryview
-# numpy's own bound, before its version 2.
-_MOST_DIMENSIONS = 32
-_LARGEST_DIMENSION = 2**31
 
 
 @dataclass(frozen=True)
@@ -82,16 +74,7 @@ class Array:
 
     def npy_header(self) -> bytes:
         """Return what stands before ``data`` in a file of the NPY format."""
-        # To the letter as numpy writes it, so that equal arrays are equal on the wire.
-        header = f"{{'descr': '{self.dtype}', 'fortran_order': False, 'shape': {self.shape}, }}"
-        if self.shape:
-            header += " " * (_NPY_GROWTH - len(str(self.shape[0])))
-        # Magic, version and length take ten bytes; spaces and a newline fill up to the alignment,
-        # and where nothing is missing numpy fills up all the same.
-        length = len(_NPY_MAGIC) + 4 + len(header) + 1
-        padding = _NPY_ALIGNMENT - length % _NPY_ALIGNMENT
-        text = f"{header}{' ' * padding}\n".encode("latin-1")
-        return b"".join((_NPY_MAGIC, b"\x01\x00", struct.pack("<H", len(text)), text))
+        return npy.header_of(self.dtype, self.shape)
 
     @classmethod
     def from_wire(cls, body: Any) -> "Array":
@@ -102,13 +85,15 @@ class Array:
         size_bytes = width * math.prod(shape)
         if size_bytes > LARGEST_ARRAY_BYTES:
             raise WireFormatError(f"An array holds more than {LARGEST_ARRAY_BYTES} bytes.")
-        data: Data | None = stream.read_exactly(size_bytes)
+        data = stream.read_exactly(size_bytes)
         if data is None or not stream.is_at_end():
             raise WireFormatError("An array does not hold as much as its header says.")
         if is_fortran and len(shape) > 1:
-            data = _in_c_order(data, shape, width)
+            data = npy.in_c_order(data, shape, width)
         if dtype.startswith(">"):
-            data, dtype = _turned_round(data, dtype), f"<{dtype[1:]}"
+            # A complex number is two, and each is turned round by itself.
+            data = npy.turned_round(data, width // 2 if dtype[1] == "c" else width)
+            dtype = f"<{dtype[1:]}"
         return cls(data, shape, dtype)
 
 
@@ -131,64 +116,14 @@ def _head_of(body: Any) -> "_Stream":
 
 
 def _read_npy_header(stream: "_Stream") -> tuple[str, bool, tuple[int, ...]]:
-    start = stream.read(len(_NPY_MAGIC) + 2)
-    if not start.startswith(_NPY_MAGIC) or len(start) < len(_NPY_MAGIC) + 2:
-        raise WireFormatError("An array is not in NPY format.")
-    length_bytes = 2 if start[-2] == 1 else 4
-    header_bytes = int.from_bytes(stream.read(length_bytes), "little")
-    if header_bytes > _LONGEST_NPY_HEADER:
-        raise WireFormatError("The header of an array is too long.")
     try:
-        header = literal_eval(stream.read(header_bytes).decode("latin-1").strip())
-        dtype, is_fortran, shape = header["descr"], header["fortran_order"], header["shape"]
-    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
-        raise WireFormatError("The header of an array cannot be read.") from None
+        dtype, is_fortran, shape = npy.read_header(stream.read, "an array")
+    except ValueError as error:
+        words = str(error)
+        raise WireFormatError(f"{words[0].upper()}{words[1:]}.") from None
     if not isinstance(dtype, str) or dtype not in _WIDTH_OF_DTYPE:
         raise WireFormatError(f"Arrays of type {_quoted(dtype)} are not taken.")
-    if (
-        not isinstance(shape, tuple)
-        or len(shape) > _MOST_DIMENSIONS
-        or not all(type(size) is int and 0 <= size <= _LARGEST_DIMENSION for size in shape)
-    ):
-        raise WireFormatError("An array has no shape that an array can have.")
-    return dtype, bool(is_fortran), shape
-
-
-def _turned_round(data: Data, dtype: str) -> bytearray:
-    """Return big-endian numbers as little-endian ones."""
-    width = _WIDTH_OF_DTYPE[dtype]
-    # A complex number is two, and each is turned round by itself.
-    items = array(_CODE_OF_WIDTH[width // 2 if dtype[1] == "c" else width])
-    items.frombytes(data)
-    items.byteswap()
-    return bytearray(items)
-
-
-def _in_c_order(data: Data, shape: tuple[int, ...], width: int) -> Data:
-    """Put items, whose first index runs fastest, into the order in which the last one does.
-
-    Items as numbers of their width, which no number of Python's is made of. A complex one of 16
-    bytes is two such: its halves are put into order each by itself, and side by side again.
-    """
-    if not data:
-        return data
-    code = _CODE_OF_WIDTH[min(width, 8)]
-    items = array(code)
-    items.frombytes(data)
-    num_parts = len(items) // math.prod(shape)
-    ordered = array(code, bytes(len(data)))
-    for part in range(num_parts):
-        ordered[part::num_parts] = _columns_as_rows(items[part::num_parts], shape)
-    return bytearray(ordered)
-
-
-def _columns_as_rows(items: "array[int]", shape: tuple[int, ...]) -> "array[int]":
-    if len(shape) <= 1 or shape[0] == len(items):
-        return items
-    rows = array(items.typecode)
-    for row in range(shape[0]):
-        rows += _columns_as_rows(items[row :: shape[0]], shape[1:])
-    return rows
+    return dtype, is_fortran, shape
 
 
 @dataclass(frozen=True)
@@ -243,7 +178,7 @@ class BitSamples:
         """Count the samples by bitstring, most frequent first, bit 0 on the right."""
         if self.num_bits == 0:
             return {"": self.num_samples} if self.num_samples else {}
-        if self.num_bits > 8 and self.num_samples >= _MANY_SAMPLES:  # noqa: PLR2004 - a byte
+        if are_many([self]):
             return _tallied([self])
         return _as_bitstrings(Counter(self.ints()), self.num_bits)
 
@@ -265,7 +200,7 @@ def join_counts(registers: Mapping[str, BitSamples]) -> dict[str, int]:
         return {" " * (len(parts) - 1): parts[0].num_samples} if parts[0].num_samples else {}
     if len(parts) == 1:
         return parts[0].counts()
-    if parts and parts[0].num_samples >= _MANY_SAMPLES:
+    if are_many(parts):
         return _tallied(parts)
     joint = Counter(zip(*(part.ints() for part in parts), strict=True))
     return {
@@ -274,6 +209,13 @@ def join_counts(registers: Mapping[str, BitSamples]) -> dict[str, int]:
         ): count
         for values, count in _most_frequent_first(joint)
     }
+
+
+def are_many(parts: Sequence[BitSamples]) -> bool:
+    """Tell whether samples of registers, counted together, are better counted by `tallies`."""
+    # A byte has few values, however often each was seen.
+    is_wide = sum(part.num_bits for part in parts) > 8  # noqa: PLR2004
+    return is_wide and parts[0].num_samples >= _MANY_SAMPLES
 
 
 def _tallied(parts: Sequence[BitSamples]) -> dict[str, int]:
@@ -340,7 +282,7 @@ def inflate(text: Any, largest_bytes: int = LARGEST_ARRAY_BYTES) -> bytes:
         WireFormatError: Not base64, not zlib, cut off, or larger than ``largest_bytes``.
     """
     stream = _Stream(text)
-    data = stream.read(largest_bytes + 1)
+    data = stream.read_whole(largest_bytes + 1)
     if len(data) > largest_bytes:
         raise WireFormatError(f"Compressed data holds more than {largest_bytes} bytes.")
     if not stream.is_at_end():
@@ -359,12 +301,25 @@ class _Stream:
             raise WireFormatError("Compressed data must be a base64 string.")
         self._text = text
         self._at = 0
+        self._times = _TIMES_FOR_LONG if len(text) > _LONG_LETTERS else 1
         self._compressed = b""
         self._zlib = zlib.decompressobj()
 
     def read(self, most_bytes: int) -> bytes:
         """Return so many bytes, or fewer where the data ends."""
         return b"".join(self._pieces(most_bytes))
+
+    def read_whole(self, most_bytes: int) -> bytes:
+        """Return what `read` does, sooner where the text is short: of which there may be many."""
+        if len(self._text) > _PIECE_LETTERS:
+            return self.read(most_bytes)
+        self._compressed = self._next_piece()
+        try:
+            data = self._zlib.decompress(self._compressed, most_bytes)
+        except zlib.error:
+            raise WireFormatError("Compressed data is damaged.") from None
+        self._compressed = self._zlib.unconsumed_tail
+        return data
 
     def read_exactly(self, size_bytes: int) -> bytearray | None:
         """Return so many bytes, which can be written to; None where the data ends before."""
@@ -386,13 +341,14 @@ class _Stream:
         return is_at_end
 
     def _pieces(self, most_bytes: int) -> Iterator[bytes]:
+        largest_bytes = self._times * _UNPACKED_BYTES
         while most_bytes and not self._zlib.eof:
             if not self._compressed:
                 self._compressed = self._next_piece()
             # Without more to take in there may yet be something that did not fit before.
             is_last = not self._compressed
             try:
-                piece = self._zlib.decompress(self._compressed, min(most_bytes, _UNPACKED_BYTES))
+                piece = self._zlib.decompress(self._compressed, min(most_bytes, largest_bytes))
             except zlib.error:
                 raise WireFormatError("Compressed data is damaged.") from None
             self._compressed = self._zlib.unconsumed_tail
@@ -403,7 +359,7 @@ class _Stream:
                 return
 
     def _next_piece(self) -> bytes:
-        letters = self._text[self._at : self._at + _PIECE_LETTERS]
+        letters = self._text[self._at : self._at + self._times * _PIECE_LETTERS]
         self._at += len(letters)
         try:
             piece = binascii.a2b_base64(letters, strict_mode=True)

@@ -84,9 +84,9 @@ def _places_of(observable: "Observable", circuit: PreparedCircuit, name: str) ->
     for places in circuit.layouts:
         if len(places) == observable.num_qubits:
             return places
-    widths = " or ".join(str(len(places)) for places in circuit.layouts)
+    widths = [len(places) for places in circuit.layouts]
+    qubits = f"{' or '.join(map(str, widths))} qubit{'s' * (widths[-1:] != [1])}"
     letters = f"{observable.num_qubits} letter{'s' * (observable.num_qubits != 1)}"
-    qubits = f"{widths} qubit{'s' * (widths != '1')}"
     raise CircuitError(
         f"{observable.short_text!r} has {letters}, and {name} has {qubits}.",
         advice="Give each qubit a letter, qubit 0 on the right; I for those left out.",

@@ -7,24 +7,22 @@ holds for all points. A vector may be named as a whole: ``{"theta": [0.1, 0.2]}`
 and ``theta[1]``.
 """
 
-import json
 import math
 from array import array
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias
+from itertools import filterfalse
+from typing import Any, TypeAlias
 
 from qrsession.errors import InvalidValueError
+from qrsession.pubs.nested import Numbers, kind_of, parse_document, read_numbers
 from qrsession.pubs.values import ParameterValues
 
 # 10,000 points of 40 parameters, with all digits of their values.
 LARGEST_LINE_BYTES = 8 * 2**20
-# Those of an array on the wire.
-_MOST_DIMENSIONS = 31
 _MOST_NAMES_SHOWN = 6
 _ADVICE = 'Write a list of numbers, such as [0.1, 0.2], or an object, such as {"theta": 0.1}.'
 
-_Flat: TypeAlias = "tuple[array[float], tuple[int, ...]]"
 _Columns: TypeAlias = "tuple[dict[str, Sequence[float]], tuple[int, ...]]"
 
 
@@ -52,7 +50,7 @@ def read_values(
         columns, shape = _listed(document, order)
     else:
         raise InvalidValueError(
-            f"It is {_kind(document)}, not a list or an object.", advice=_ADVICE
+            f"It is {kind_of(document)}, not a list or an object.", advice=_ADVICE
         )
     num_points = math.prod(shape)
     constant = {name: array("d", column) * num_points for name, column in fixed.columns.items()}
@@ -75,35 +73,12 @@ def _parse(line: bytes) -> Any:
     try:
         # Some programs put a mark of the encoding before the first line.
         text = line.removeprefix(BOM_UTF8).decode()
-        return json.loads(text, parse_constant=_not_finite, object_pairs_hook=_unique)
     except UnicodeDecodeError:
         raise InvalidValueError("The line is not UTF-8.", advice=_ADVICE) from None
-    except json.JSONDecodeError as error:
-        raise InvalidValueError(
-            f"The line is no JSON: {error.msg} at character {error.pos + 1}.", advice=_ADVICE
-        ) from None
-    except RecursionError:
-        raise _too_deep() from None
-    except InvalidValueError:
-        raise
-    except ValueError:
-        # Python reads no whole number of thousands of digits.
-        raise InvalidValueError(
-            "The line holds a number that is too long.", advice=_ADVICE
-        ) from None
-
-
-def _not_finite(word: str) -> NoReturn:
-    raise InvalidValueError(f"{word} is no value that a parameter can have.", advice=_ADVICE)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidValueError(f"{twice!r} is given twice.", advice=_ADVICE)
-    return found
+    try:
+        return parse_document(text)
+    except ValueError as problem:
+        raise _wrong(problem) from None
 
 
 def _listed(document: list[Any], order: Sequence[str] | None) -> _Columns:
@@ -128,7 +103,7 @@ def _listed(document: list[Any], order: Sequence[str] | None) -> _Columns:
 
 
 def _named(document: Mapping[str, Any], order: Sequence[str], fixed: ParameterValues) -> _Columns:
-    found: dict[str, _Flat] = {}
+    found: dict[str, Numbers] = {}
     for name, value in document.items():
         elements = [one for one in order if one.startswith(f"{name}[")]
         if name in order or not elements:
@@ -166,56 +141,21 @@ def _named(document: Mapping[str, Any], order: Sequence[str], fixed: ParameterVa
     return columns, shape
 
 
-def _flat(value: Any) -> _Flat:
-    """Return numbers in lists in lists in C order, and their shape."""
+def _flat(value: Any) -> Numbers:
     try:
-        return _flatten(value, 0)
-    except OverflowError:
-        raise InvalidValueError(
-            "The line holds a number that is too large.", advice=_ADVICE
-        ) from None
-
-
-def _flatten(value: Any, depth: int) -> _Flat:
-    if depth > _MOST_DIMENSIONS:
-        raise _too_deep()
-    if not isinstance(value, list):
-        return _checked([value]), ()
-    if not value:
-        raise InvalidValueError("The line has an empty list, so no point.", advice=_ADVICE)
-    if not any(isinstance(part, list) for part in value):
-        return _checked(value), (len(value),)
-    parts = [_flatten(part, depth + 1) for part in value]
-    shapes = {shape for _, shape in parts}
-    if len(shapes) > 1:
-        raise InvalidValueError("The line has lists of unequal lengths.", advice=_ADVICE)
-    numbers = array("d")
-    for part, _ in parts:
-        numbers.extend(part)
-    return numbers, (len(value), *shapes.pop())
-
-
-def _checked(numbers: list[Any]) -> "array[float]":
-    # `bool` is a number to Python, and none to JSON.
-    strange = next((one for one in numbers if type(one) not in {int, float}), None)
-    if strange is not None or None in numbers:
-        raise InvalidValueError(
-            f"The line has {_kind(strange)} in place of a number.", advice=_ADVICE
-        )
-    found = array("d", numbers)
-    if not all(map(math.isfinite, found)):
-        raise InvalidValueError("The line holds a number that is too large.", advice=_ADVICE)
-    return found
+        numbers, shape = read_numbers(value)
+    except ValueError as problem:
+        raise _wrong(problem) from None
+    strange = next(filterfalse(math.isfinite, numbers), None)
+    if strange is not None:
+        what = "NaN in place of a number" if math.isnan(strange) else "a number that is too large"
+        raise _wrong(f"has {what}")
+    return numbers, shape
 
 
 def _counted(number: int) -> str:
     return {0: "no values", 1: "one value"}.get(number, f"{number} values")
 
 
-def _kind(value: Any) -> str:
-    kinds = {bool: "true or false", str: "text", list: "a list", dict: "an object"}
-    return "null" if value is None else kinds.get(type(value), "a number")
-
-
-def _too_deep() -> InvalidValueError:
-    return InvalidValueError("The line has lists in too many lists.", advice=_ADVICE)
+def _wrong(problem: object) -> InvalidValueError:
+    return InvalidValueError(f"The line {problem}.", advice=_ADVICE)

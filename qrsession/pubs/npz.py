@@ -11,17 +11,13 @@ import sys
 import zipfile
 import zlib
 from array import array
-from ast import literal_eval
-from collections.abc import Sequence
-from typing import IO, Any
+from typing import IO
 
+from qrsession.protocol.npy import in_c_order, read_header
 from qrsession.pubs.values import MOST_VALUES
 
-_MAGIC = b"\x93NUMPY"
 _SUFFIX = ".npy"
 _MOST_ARRAYS = 10_000
-_LONGEST_HEADER = 10_000
-_MOST_DIMENSIONS = 32
 # numpy's letters of numbers with a sign, without one, and with a fraction, by their width.
 _CODES = {
     **{f"i{array(code).itemsize}": code for code in "bhiq"},
@@ -78,39 +74,18 @@ def _read_npy(stream: IO[bytes], name: str, most: int) -> tuple["array[float]", 
     if swaps:
         numbers.byteswap()
     floats = array("d", numbers)
-    return (array("d", _in_c_order(floats, shape)) if is_fortran else floats), shape
+    if not is_fortran:
+        return floats, shape
+    ordered = array("d")
+    ordered.frombytes(in_c_order(floats.tobytes(), shape, floats.itemsize))
+    return ordered, shape
 
 
 def _read_header(stream: IO[bytes], name: str) -> tuple[str, bool, bool, tuple[int, ...]]:
     """Return the letter of `array` for the numbers, whether to swap bytes, the order, the shape."""
-    start = stream.read(len(_MAGIC) + 2)
-    if len(start) != len(_MAGIC) + 2 or not start.startswith(_MAGIC):
-        raise ValueError(f"{name!r} in it is no array")
-    length_bytes = 2 if start[-2] == 1 else 4
-    header_bytes = int.from_bytes(stream.read(length_bytes), "little")
-    if header_bytes > _LONGEST_HEADER:
-        raise ValueError(f"the header of the array {name!r} is too long")
-    try:
-        header: Any = literal_eval(stream.read(header_bytes).decode("latin-1").strip())
-        dtype, is_fortran, shape = header["descr"], header["fortran_order"], header["shape"]
-    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError):
-        raise ValueError(f"the header of the array {name!r} cannot be read") from None
+    dtype, is_fortran, shape = read_header(stream.read, f"the array {name!r}")
     match = _DTYPE.fullmatch(dtype) if isinstance(dtype, str) else None
     if match is None or match[2] not in _CODES:
         raise ValueError(f"the array {name!r} is of type {dtype!r}, and has no real numbers")
-    if (
-        not isinstance(shape, tuple)
-        or len(shape) > _MOST_DIMENSIONS
-        or not all(type(size) is int and 0 <= size <= sys.maxsize for size in shape)
-    ):
-        raise ValueError(f"the array {name!r} has no shape that an array can have")
     is_big = match[1] == ">" or (match[1] == "=" and sys.byteorder == "big")
-    return _CODES[match[2]], is_big != (sys.byteorder == "big"), bool(is_fortran), shape
-
-
-def _in_c_order(numbers: Sequence[float], shape: tuple[int, ...]) -> Sequence[float]:
-    """Put numbers, whose first index runs fastest, into the order in which the last one does."""
-    if not numbers or len(shape) <= 1:
-        return numbers
-    rows = (_in_c_order(numbers[row :: shape[0]], shape[1:]) for row in range(shape[0]))
-    return [number for row in rows for number in row]
+    return _CODES[match[2]], is_big != (sys.byteorder == "big"), is_fortran, shape

@@ -17,6 +17,7 @@ def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise InvalidValueError(f"{name[:_MOST_SHOWN]!r} is there twice.")
+            shown = name[:_MOST_SHOWN]
+            raise InvalidValueError(f"{shown!r} is there twice.", details={"name": shown})
         found[name] = value
     return found

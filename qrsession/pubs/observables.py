@@ -114,10 +114,11 @@ def parse_observable(text: str) -> Observable:
 
 
 def _why_no_term(text: str, at: int) -> str:
-    rest = text[at:].strip()
+    rest = _in_short(text[at:].strip())
     number = _COEFFICIENT.match(text, at)
     if number and "." in number[1]:
-        return f"{number[1]!r} is no term; a number stands before letters: {number[1]}*ZZ"
+        shown = _in_short(number[1])
+        return f"{shown!r} is no term; a number stands before letters: {shown}*ZZ"
     if rest.startswith((",", ";")):
         return f"{_in_short(rest)!r} is no term; several observables have an --observable each"
     return f"{_in_short(rest)!r} is no term" if rest else "a term is missing"

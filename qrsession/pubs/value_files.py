@@ -7,25 +7,22 @@ line has the names and each further one is a point.
 
 import csv
 import io
-import json
 import re
 import sys
 from array import array
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from qrsession.errors import InvalidValueError
+from qrsession.pubs.nested import Numbers, parse_document, read_numbers
 from qrsession.pubs.npz import read_npz
 from qrsession.pubs.numbers import parse_number
-from qrsession.pubs.objects import unique
 from qrsession.pubs.values import MOST_VALUES, ParameterValues, check_finite, check_size
 
 LARGEST_FILE_BYTES = 2**28
 STANDARD_INPUT = "-"
-_MOST_DIMENSIONS = 32
 _ZIP_MAGIC = b"PK"
 _NPY_MAGIC = b"\x93NUMPY"
 # In what office programs write: a ZIP file, too.
@@ -35,7 +32,7 @@ _DECIMAL_COMMA = re.compile(r"[+\-\u2212]?\d+,\d+(?:[eE][+-]?\d+)?")
 _ADVICE = (
     'Give JSON {"theta": [0, 0.5]}, CSV with names in its first line, or an NPZ file of arrays.'
 )
-_Columns = dict[str, tuple["array[float]", tuple[int, ...]]]
+_Columns = dict[str, Numbers]
 
 
 def read_value_file(name: str) -> ParameterValues:
@@ -120,48 +117,18 @@ def _of_one_shape(columns: _Columns) -> ParameterValues:
 
 def _read_json(text: str) -> _Columns:
     try:
-        document = json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"line {error.lineno}: it is no JSON: {error.msg}") from None
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    except InvalidValueError:
-        raise
-    except ValueError:
-        # Python reads no whole number of thousands of digits.
-        raise ValueError("it has a number that is too long") from None
+        document = parse_document(text)
+    except ValueError as problem:
+        raise ValueError(f"it {problem}") from None
     if not isinstance(document, dict):
         raise ValueError("it has values without names")  # noqa: TRY004 - the file, not the caller
-    return {name: _read_nested(name, value) for name, value in document.items()}
-
-
-def _read_nested(name: str, value: Any) -> tuple["array[float]", tuple[int, ...]]:
-    shape: list[int] = []
-    level = value
-    while isinstance(level, list):
-        shape.append(len(level))
-        if len(shape) > _MOST_DIMENSIONS:
-            raise ValueError(f"{name} has more than {_MOST_DIMENSIONS} axes")
-        level = level[0] if level else None
-    numbers = array("d", _flat(name, value, tuple(shape)))
-    return numbers, tuple(shape)
-
-
-def _flat(name: str, value: Any, shape: tuple[int, ...]) -> Iterator[float]:
-    """Yield the numbers of nested lists in C order, and refuse lists that are no rectangle."""
-    if not shape:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            what = "a list" if isinstance(value, list) else json.dumps(value)[:40]
-            raise ValueError(f"{name} has {what} where a number should be")
+    columns: _Columns = {}
+    for name, value in document.items():
         try:
-            yield float(value)
-        except OverflowError:
-            raise ValueError(f"{name} has too large a number") from None
-        return
-    if not isinstance(value, list) or len(value) != shape[0]:
-        raise ValueError(f"the lists of {name} are of different lengths")
-    for entry in value:
-        yield from _flat(name, entry, shape[1:])
+            columns[name] = read_numbers(value)
+        except ValueError as problem:
+            raise ValueError(f"{name} {problem}") from None
+    return columns
 
 
 def _read_csv(text: str) -> _Columns:

@@ -62,5 +62,5 @@ def _rows(pub: Pub) -> Iterator[tuple[int, list[Any]]]:
 def _outcomes(pub: SampledPub) -> Iterator[tuple[int, list[Any]]]:
     registers = " ".join(clean(name) for name in reversed(list(pub.samples)))
     for number, point in enumerate(pub.points()):
-        for bits, count in point.counts.items():
+        for bits, count in point.outcomes():
             yield number, [registers, bits, count, point.shots]

@@ -16,7 +16,7 @@ def counts_lines(pubs: Sequence[SampledPub]) -> Iterator[str]:
         of_pub = f"{index}\t" if len(pubs) > 1 else ""
         for number, point in enumerate(pub.points()):
             before = f"{of_pub}{number}\t" if has_points else of_pub
-            for bits, count in point.counts.items():
+            for bits, count in point.outcomes():
                 yield f"{before}{bits}\t{count}\n"
 
 

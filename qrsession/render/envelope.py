@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,33 @@ def to_json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
     Times are written as RFC 3339 in UTC. A number that is not finite has no place in JSON and
     becomes null.
     """
+    return "".join(json_parts(document, indent=indent))
+
+
+def json_parts(document: Mapping[str, Any], *, indent: int | None = None) -> Iterator[str]:
+    """Yield what `to_json` returns: in one part, save where large results are made as they go."""
+    if not _is_lazy(document):
+        yield _dumped(document, indent)
+        return
+    from qrsession.render.large_json import large_json_parts  # noqa: PLC0415 - few are large
+
+    yield from large_json_parts(document, _dumped, indent)
+
+
+def _is_lazy(value: Any) -> bool:
+    """Tell whether a part of a document is made when it is written. A list has one kind of part."""
+    if isinstance(value, dict):
+        return any(map(_is_lazy, value.values()))
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return any(map(_is_lazy, value))
+    return isinstance(value, Mapping | Sequence) and not isinstance(value, str | list | tuple)
+
+
+def _dumped(value: Any, indent: int | None) -> str:
     try:
-        return json.dumps(document, default=_plain, allow_nan=False, indent=indent)
+        return json.dumps(value, default=_plain, allow_nan=False, indent=indent)
     except ValueError:
-        return json.dumps(_finite(document), default=_plain, allow_nan=False, indent=indent)
+        return json.dumps(_finite(value), default=_plain, allow_nan=False, indent=indent)
 
 
 def _plain(value: Any) -> Any:

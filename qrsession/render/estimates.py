@@ -80,7 +80,9 @@ def _table(pubs: Mapping[int, EstimatedPub], terminal: Terminal, *, has_several:
     total = sum(len(pub.evs) for pub in pubs.values())
     if total > len(first):
         first.pop()
-    parts = [(columns[at][0], [row[at] for row in first]) for at in shown]
+    parts: list[tuple[Column, Sequence[str]]] = [
+        (columns[at][0], [row[at] for row in first]) for at in shown
+    ]
     if terminal.is_terminal:
         parts = [_with_points_aligned(*part) for part in parts]
     cells = zip(*(column for _, column in parts), strict=True)
@@ -103,7 +105,7 @@ def _rows(index: int, pub: EstimatedPub, names: Sequence[str]) -> Iterator[list[
         yield [str(index), file, where, *values, written, *measured(ev, std)]
 
 
-def _with_points_aligned(column: Column, cells: list[str]) -> tuple[Column, list[str]]:
+def _with_points_aligned(column: Column, cells: Sequence[str]) -> tuple[Column, Sequence[str]]:
     if not column.is_quantity:
         return column, cells
     numbers = aligned(cells)

@@ -1,6 +1,7 @@
 """Counts for people: bars in a terminal."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from qrsession.render.counts import most_frequent_first
@@ -15,19 +16,35 @@ _SHORTEST_BAR = 10
 _GAP = "  "
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """The most frequent outcomes of a pub with their counts, and how much there is in all."""
+
+    first: Sequence[tuple[str, int]]
+    num_outcomes: int
+    shots: int
+
+
 def histogram_text(
-    pubs: Sequence[Mapping[str, int]], terminal: Terminal, *, most_bars: int = MOST_BARS
+    pubs: Sequence[Mapping[str, int] | Ranking],
+    terminal: Terminal,
+    *,
+    most_bars: int = MOST_BARS,
 ) -> str:
     """Return a histogram of each pub, most frequent outcome first, bit 0 on the right.
 
     What has no bar of its own is summed up in a line: how many outcomes, and how many shots.
 
     Args:
-        pubs: The counts by bitstring of each pub.
+        pubs: The counts by bitstring of each pub, or the most frequent with at least one more
+            than ``most_bars``, where there are more.
         terminal: Where it is to be shown.
         most_bars: How many outcomes of a pub get a bar.
     """
-    parts = [_one(counts, terminal, most_bars) for counts in pubs]
+    parts = [
+        _one(one if isinstance(one, Ranking) else _ranking(one), terminal, most_bars)
+        for one in pubs
+    ]
     if len(parts) > 1:
         parts = [
             f"{terminal.paint(f'pub {index}', Style.STRONG)}\n{part}"
@@ -36,20 +53,24 @@ def histogram_text(
     return "\n".join(parts)
 
 
-def _one(counts: Mapping[str, int], terminal: Terminal, most_bars: int) -> str:
-    outcomes = most_frequent_first(counts)
-    shots = sum(counts.values())
+def _ranking(counts: Mapping[str, int]) -> Ranking:
+    return Ranking(most_frequent_first(counts), len(counts), sum(counts.values()))
+
+
+def _one(found: Ranking, terminal: Terminal, most_bars: int) -> str:
+    shots = found.shots
     # A line for a single rest would take the room of its bar.
-    shown = outcomes if len(outcomes) == most_bars + 1 else outcomes[:most_bars]
+    is_one_over = found.num_outcomes == most_bars + 1
+    shown = found.first if is_one_over else found.first[:most_bars]
     lines = _bars(shown, shots, terminal) if shown else []
     rest = shots - sum(count for _, count in shown)
-    if len(shown) < len(outcomes):
+    if len(shown) < found.num_outcomes:
         dots = "…" if terminal.has_unicode else "..."
-        more = len(outcomes) - len(shown)
+        more = found.num_outcomes - len(shown)
         left_out = f"{number_of(more, 'more outcome')}, {number_of(rest, 'shot')}"
         tail = f"{dots} {left_out} ({share_text(rest, shots)})"
         lines.append(terminal.paint(tail, Style.FAINT))
-    total = f"{number_of(shots, 'shot')}, {number_of(len(outcomes), 'outcome')}"
+    total = f"{number_of(shots, 'shot')}, {number_of(found.num_outcomes, 'outcome')}"
     lines.append(terminal.paint(total, Style.FAINT))
     return "".join(f"{line}\n" for line in lines)
 

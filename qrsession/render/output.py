@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from qrsession.diagnostics import SAID, Log
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 log = Log(SAID)
 
 _INDENT_ON_TERMINAL = 2
-_LINES_OF_BATCH = 1000
+_LETTERS_OF_BATCH = 2**16
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,20 @@ class Output:
         """
         if self.mode.json:
             # Imported here because people seldom ask for it, and start-up time counts.
-            from qrsession.render.envelope import envelope_of, to_json  # noqa: PLC0415
+            from qrsession.render.envelope import envelope_of, json_parts  # noqa: PLC0415
 
             is_line = self.mode.events or not self.terminal.is_terminal
             indent = None if is_line else _INDENT_ON_TERMINAL
-            self.data(to_json(envelope_of(command, data), indent=indent))
+            for part in in_batches(json_parts(envelope_of(command, data), indent=indent)):
+                self._write(part)
+            self._write("\n")
         else:
             found = text(self.terminal)
-            for part in (found,) if isinstance(found, str) else in_batches(found):
-                self.data(part)
+            if isinstance(found, str):
+                self.data(found)
+                return
+            for part in in_batches(found):
+                self._write(part)
 
     def binary(self, parts: Iterable[bytes]) -> None:
         """Write bytes to stdout.
@@ -104,16 +108,18 @@ class Output:
             StorageError: stdout is closed, or cannot be written.
             BrokenPipeError: Whoever read it has gone.
         """
-        if not text:
-            return
+        if text:
+            self._write(text if text.endswith("\n") else f"{text}\n")
+
+    @staticmethod
+    def _write(text: str) -> None:
         if sys.stdout is None:
             raise StorageError("stdout is closed.", advice="Redirect it to a file or /dev/null.")
         try:
-            sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+            sys.stdout.write(text)
         except UnicodeEncodeError:
             encoding = sys.stdout.encoding
-            shown = text.encode(encoding, "backslashreplace").decode(encoding)
-            sys.stdout.write(f"{shown}\n")
+            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -214,11 +220,18 @@ class Output:
             sys.stderr.flush()
 
 
-def in_batches(lines: Iterable[str]) -> Iterator[str]:
-    """Yield lines many at a time: a stream takes a few long texts faster than many short ones."""
-    rest = iter(lines)
-    while batch := "".join(islice(rest, _LINES_OF_BATCH)):
-        yield batch
+def in_batches(parts: Iterable[str]) -> Iterator[str]:
+    """Yield texts many at a time: a stream takes a few long ones faster than many short ones."""
+    batch: list[str] = []
+    size = 0
+    for part in parts:
+        batch.append(part)
+        size += len(part)
+        if size >= _LETTERS_OF_BATCH:
+            yield "".join(batch)
+            batch.clear()
+            size = 0
+    yield "".join(batch)
 
 
 def _is_for_programs(value: Any) -> bool:

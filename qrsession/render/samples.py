@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from qrsession.render.histogram import histogram_text
+from qrsession.render.histogram import MOST_BARS, Ranking, histogram_text
 from qrsession.render.terminal import Style, Terminal, clean, cut
 from qrsession.results.pubs import SampledPub
 
@@ -20,7 +20,8 @@ def samples_view(pubs: Sequence[SampledPub], terminal: Terminal) -> str:
 
 def _one(pub: SampledPub, terminal: Terminal) -> str:
     if not pub.shape:
-        picture = histogram_text([pub.counts], terminal)
+        first = pub.first_outcomes(MOST_BARS + 1)
+        picture = histogram_text([Ranking(first, pub.num_outcomes, pub.shots)], terminal)
     else:
         # Imported here because most results are of single points.
         from qrsession.render.sweep_counts import sweep_text  # noqa: PLC0415

@@ -1,11 +1,9 @@
 """Samples of a sweep for people: the shares of the most frequent outcomes from point to point."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from qrsession.render.counts import most_frequent_first
 from qrsession.render.histogram import MOST_BARS, folded, share_text
 from qrsession.render.scales import number_of, short, span
 from qrsession.render.terminal import Style, Terminal, clean, cut
@@ -41,12 +39,9 @@ def sweep_text(pub: SampledPub, terminal: Terminal, *, most_outcomes: int = MOST
     titles = _titles(pub, terminal, label_width)
     has_room_beside = terminal.width - label_width - _OTHER_WIDTH >= _NARROWEST
     strip = terminal.width - _OTHER_WIDTH - label_width * has_room_beside
-    bins = _Bins.of(pub, min(pub.num_points, strip, _WIDEST) if titles is None else pub.num_points)
-    total = Counter[str]()
-    for counts in bins.counts:
-        total.update(counts)
-    outcomes = most_frequent_first(total)
-    shown = outcomes[:most_outcomes]
+    shown = pub.first_outcomes(most_outcomes)
+    columns = min(pub.num_points, strip, _WIDEST) if titles is None else pub.num_points
+    bins = _Bins.of(pub, columns, {bits for bits, _ in shown})
     if titles is not None:
         lines = list(_table(pub, shown, titles, bins, terminal))
     else:
@@ -54,7 +49,7 @@ def sweep_text(pub: SampledPub, terminal: Terminal, *, most_outcomes: int = MOST
         lines = list(
             _strips(pub, shown, bins, _Room(label_width * has_room_beside, each), terminal)
         )
-    notes = _notes(pub, outcomes, len(shown), terminal)
+    notes = _notes(pub, shown, terminal)
     lines += [terminal.paint(note, Style.FAINT) for note in notes]
     return "".join(f"{line}\n" for line in lines)
 
@@ -64,7 +59,7 @@ class _Bins:
     """Neighbouring points counted together, as many as there are columns.
 
     Attributes:
-        counts: The counts of each bin.
+        counts: The counts of each bin, of the outcomes that are shown.
         shots: The samples in each.
     """
 
@@ -72,10 +67,10 @@ class _Bins:
     shots: Sequence[int]
 
     @classmethod
-    def of(cls, pub: SampledPub, number: int) -> "_Bins":
+    def of(cls, pub: SampledPub, number: int, shown: Collection[str]) -> "_Bins":
         ends = [at * pub.num_points // number for at in range(number + 1)]
         return cls(
-            [pub.between(*bounds).counts for bounds in pairwise(ends)],
+            [_counts_of(pub.between(*bounds), shown) for bounds in pairwise(ends)],
             [(last - first) * pub.shots_at_point for first, last in pairwise(ends)],
         )
 
@@ -85,6 +80,10 @@ class _Bins:
             counts.get(bits, 0) / shots
             for counts, shots in zip(self.counts, self.shots, strict=True)
         ]
+
+
+def _counts_of(pub: SampledPub, shown: Collection[str]) -> Mapping[str, int]:
+    return {bits: count for bits, count in pub.outcomes() if bits in shown}
 
 
 @dataclass(frozen=True)
@@ -177,17 +176,12 @@ def _axis_line(pub: SampledPub, width: int, label_width: int) -> str:
     return f"{'':{label_width}}{_GAP}{first}{name:^{room}}{last}"
 
 
-def _notes(
-    pub: SampledPub,
-    outcomes: Sequence[tuple[str, int]],
-    num_shown: int,
-    terminal: Terminal,
-) -> Iterator[str]:
-    left = outcomes[num_shown:]
-    if left:
+def _notes(pub: SampledPub, shown: Sequence[tuple[str, int]], terminal: Terminal) -> Iterator[str]:
+    num_left = pub.num_outcomes - len(shown)
+    if num_left:
         dots = "…" if terminal.has_unicode else "..."
-        rest = sum(count for _, count in left)
-        more = f"{number_of(len(left), 'more outcome')}, {number_of(rest, 'shot')}"
+        rest = pub.shots - sum(count for _, count in shown)
+        more = f"{number_of(num_left, 'more outcome')}, {number_of(rest, 'shot')}"
         yield f"{dots} {more} ({share_text(rest, pub.shots)})"
     name, _ = _axis(pub)
     others = [
@@ -206,4 +200,4 @@ def _notes(
         axes = " x ".join(f"{size:,}" for size in pub.shape)
         points += f" ({axes}, the last axis fastest)"
     of_each = number_of(pub.shots_at_point, "shot")
-    yield f"{points} of {of_each}, {number_of(len(outcomes), 'outcome')}"
+    yield f"{points} of {of_each}, {number_of(pub.num_outcomes, 'outcome')}"

@@ -76,17 +76,25 @@ def read_outcome(job: "RuntimeJob") -> Outcome:
     return Outcome(JobReport.of_record(job.record()), pubs)
 
 
-def keep_result(job: "RuntimeJob", text: str) -> Path | None:
+def keep_result(
+    job: "RuntimeJob", text: str, report: JobReport | None = None, *, durable: bool = True
+) -> Path | None:
     """Keep a completed job's result, and what it used; return where, None for a private job's.
+
+    Args:
+        job: The job.
+        text: Its result.
+        report: What it came to; None: as it was last seen.
+        durable: Whether it is on the disk when this returns.
 
     Raises:
         StorageError: It cannot be kept; the service has it still.
     """
-    report, records = JobReport.of_record(job.record()), job.service.records
+    report, records = report or JobReport.of_record(job.record()), job.service.records
     path = None
     if not job.record().private:
         try:
-            path = records.write_result(report.job_id, text.encode())
+            path = records.write_result(report.job_id, text.encode(), durable=durable)
         except StorageError as error:
             raise StorageError(
                 f"The result of job {report.job_id} cannot be kept: {error.message}",
@@ -95,22 +103,31 @@ def keep_result(job: "RuntimeJob", text: str) -> Path | None:
                 details={**error.details, "job_id": report.job_id},
             ) from error
     records.settle_job(
-        report.session_id, report.job_id, status=report.status, usage_s=report.usage_s
+        report.session_id,
+        report.job_id,
+        status=report.status,
+        usage_s=report.usage_s,
+        durable=durable,
     )
     return path
 
 
 def recall_outcome(records: Records, entry: JobEntry) -> Outcome | None:
     """Return a result that was kept on disk, None where there is none that can be read."""
-    data = records.read_result(entry.job_id)
-    if data is None:
-        return None
     report = replace(JobReport.of_entry(entry), status=entry.status or JobStatus.COMPLETED)
     with suppress(WireFormatError, UnicodeDecodeError):
-        pubs = with_captions(read_pubs(data.decode(), entry.job_id), records, entry.job_id)
-        return Outcome(report, pubs)
+        # The text is in no variable here: it may be megabytes, and goes as soon as it is parsed.
+        pubs = read_pubs(_kept_text(records, entry.job_id), entry.job_id)
+        return Outcome(report, with_captions(pubs, records, entry.job_id))
     # It is damaged; the service may have it still.
     return None
+
+
+def _kept_text(records: Records, job_id: str) -> str:
+    data = records.read_result(job_id)
+    if data is None:
+        raise WireFormatError("No result was kept.")
+    return data.decode()
 
 
 def recall_result(job: "RuntimeJob") -> Outcome | None:

@@ -14,14 +14,13 @@ from typing import Any, TypeVar
 
 from qrsession.errors import WireFormatError
 from qrsession.protocol.fields import as_object, objects, required
+from qrsession.protocol.npy import MOST_DIMENSIONS
 from qrsession.protocol.typed import Array, BitSamples
 
 _T = TypeVar("_T")
 _Floats = tuple[Sequence[float], tuple[int, ...]]
 _Parts = tuple[dict[str, BitSamples], dict[str, _Floats], dict[str, Array]]
 
-# numpy's own bound, before its version 2.
-_MOST_DIMENSIONS = 32
 # Wider than any device by far; a width says how much room its samples take.
 _MOST_BITS = 2**20
 
@@ -111,7 +110,7 @@ def _flatten(value: Any, read: Callable[[Any], _T]) -> tuple[list[_T], tuple[int
         if len({len(one) if isinstance(one, list) else -1 for one in level}) > 1:
             raise WireFormatError("The lists of a result have no shape.")
         shape = (*shape, len(level[0]))
-        if len(shape) > _MOST_DIMENSIONS:
+        if len(shape) > MOST_DIMENSIONS:
             raise WireFormatError("An array of a result has too many dimensions.")
         level = list(chain.from_iterable(level))
     return [read(one) for one in level], shape

@@ -9,10 +9,10 @@ import math
 import struct
 import sys
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import takewhile
+from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qrsession.errors import UsageError, WireFormatError
@@ -21,14 +21,16 @@ from qrsession.protocol.fields import as_object, required
 from qrsession.protocol.typed import (
     Array,
     BitSamples,
+    are_many,
     is_program_result,
     join_counts,
     parse_result,
     typed_value,
 )
-from qrsession.pubs.values import nest
+from qrsession.results.lazily import LazyCounts, list_lazily, nest_lazily
 
 if TYPE_CHECKING:
+    from qrsession.protocol.tallies import Tally
     from qrsession.pubs.captions import Caption
 
 Floats: TypeAlias = tuple[Sequence[float], tuple[int, ...]]
@@ -89,6 +91,36 @@ class SampledPub:
             return dict.fromkeys(self.samples, self.counts)
         return {name: register.counts() for name, register in self.samples.items()}
 
+    def outcomes(self) -> Iterable[tuple[str, int]]:
+        """Return what `counts` has as pairs, of which there are never many at a time."""
+        return (
+            self.counts.items()
+            if self._tally is None
+            else chain.from_iterable(self._tally.blocks())
+        )
+
+    def first_outcomes(self, number: int) -> list[tuple[str, int]]:
+        """Return so many of the most frequent outcomes with their counts."""
+        if self._tally is None:
+            return list(islice(self.counts.items(), number))
+        return self._tally.first(number)
+
+    @property
+    def num_outcomes(self) -> int:
+        """How many different outcomes there are, over all points."""
+        return len(self.counts if self._tally is None else self._tally)
+
+    @cached_property
+    def _tally(self) -> "Tally | None":
+        """Counts of very many samples, None where there are fewer."""
+        parts = list(self.samples.values())[::-1]
+        if not are_many(parts):
+            return None
+        # Imported here because few results are so large.
+        from qrsession.protocol.tallies import Tally  # noqa: PLC0415
+
+        return Tally(parts)
+
     @property
     def parameters(self) -> Mapping[str, Sequence[float]]:
         """The values of each parameter at all points, where they are known."""
@@ -116,8 +148,13 @@ class SampledPub:
         shown = _counts_document(self)
         if self.shape:
             shown["shape"] = list(self.shape)
-            shown["points"] = [_counts_document(point) for point in self.points()]
+            shown["points"] = list_lazily(
+                self.num_points, self._point_document, self.shots_at_point
+            )
         return shown | _parameters_document(self.caption)
+
+    def _point_document(self, point: int) -> dict[str, Any]:
+        return _counts_document(self.between(point, point + 1))
 
     @property
     def _any(self) -> BitSamples:
@@ -181,8 +218,8 @@ class EstimatedPub:
     def document(self) -> dict[str, Any]:
         """Return the pub as the envelope has it."""
         shown: dict[str, Any] = {
-            "evs": nest(self.evs, self.shape),
-            "stds": nest(self.stds, self.shape),
+            "evs": nest_lazily(self.evs, self.shape),
+            "stds": nest_lazily(self.stds, self.shape),
             "shape": list(self.shape),
         }
         if self.caption is not None and self.caption.observables:
@@ -194,14 +231,26 @@ Pub: TypeAlias = SampledPub | EstimatedPub
 
 
 def _counts_document(pub: SampledPub) -> dict[str, Any]:
-    return {"shots": pub.shots, "counts": pub.counts, "registers": pub.registers}
+    if not are_many([*pub.samples.values()]):
+        return {"shots": pub.shots, "counts": pub.counts, "registers": pub.registers}
+    registers = {
+        name: _counts_lazily(pub if len(pub.samples) == 1 else replace(pub, samples={name: one}))
+        for name, one in pub.samples.items()
+    }
+    return {"shots": pub.shots, "counts": _counts_lazily(pub), "registers": registers}
+
+
+def _counts_lazily(pub: SampledPub) -> Mapping[str, int]:
+    tally = pub._tally  # noqa: SLF001 - of a class beside it
+    return pub.counts if tally is None else LazyCounts(tally.blocks)
 
 
 def _parameters_document(caption: "Caption | None") -> dict[str, Any]:
     if caption is None or not caption.values:
         return {}
     values = caption.values
-    return {"parameters": {name: values.nested(name) for name in values.columns}}
+    columns = values.columns.items()
+    return {"parameters": {name: nest_lazily(column, values.shape) for name, column in columns}}
 
 
 def _between(samples: BitSamples, first: int, last: int) -> BitSamples:
@@ -224,8 +273,10 @@ def read_pubs(text: str, job_id: str = "JOB") -> list[Pub]:
         WireFormatError: It is neither.
         UsageError: It is raw data that is not meant to be read here.
     """
-    document = parse_result(text)
-    check_claims(document, len(text))
+    document, num_characters = parse_result(text), len(text)
+    # It may be megabytes, and so is what is made of it.
+    del text
+    check_claims(document, num_characters)
     if is_program_result(document):
         # Imported here, as below, because few jobs are another client's.
         from qrsession.results.programs import read_items  # noqa: PLC0415
@@ -236,7 +287,8 @@ def read_pubs(text: str, job_id: str = "JOB") -> list[Pub]:
 
         return [_pub_of(*parts, job_id) for parts in read_plain(document)]
     result = as_object(typed_value(document, "PrimitiveResult"), "The result")
-    return [_read_pub(pub, job_id) for pub in required(result, "pub_results", list)]
+    pubs = required(result, "pub_results", list)
+    return [_read_pub(pub, job_id) for pub in pubs]
 
 
 def _read_pub(typed: Any, job_id: str) -> Pub:

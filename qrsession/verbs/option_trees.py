@@ -1,29 +1,19 @@
 """The options of a job as a tree: from a file, and from single settings ``PATH=VALUE``."""
 
 import math
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from qrsession.errors import InvalidTypeError, InvalidValueError, UnknownOptionError
-from qrsession.option_tree import ENVIRONMENT, OPTIMIZATION_LEVELS
-from qrsession.protocol.bounds import LONGEST_COST_S
-from qrsession.protocol.options import (
-    OPTIONS_OF,
-    RESILIENCE_LEVELS,
-    Field,
-    Table,
-    check_options,
-    merged,
-)
+from qrsession.option_tree import OWN
+from qrsession.protocol.options import OPTIONS_OF, Field, Table, check_options, merged
 
 LARGEST_FILE_BYTES = 2**20
-_LARGEST_SEED = 2**63 - 1
-# What programs in other languages have a type for.
-_LARGEST_WHOLE = 2**64
+# Those of the largest number that is a float.
+_MOST_BITS = 1024
 _ADVICE = "Write --set resilience.zne_mitigation=true"
 
 
@@ -55,14 +45,13 @@ class OptionTree:
 
 def table_of(primitive: str) -> Table:
     """Return all that can be said of a primitive's job: what `Options` takes."""
+    # A file says nothing of an option by leaving it out: TOML has no null.
     table: Table = {
-        "optimization_level": _whole(OPTIMIZATION_LEVELS[-1]),
-        "seed_transpiler": _whole(_LARGEST_SEED),
-        "max_execution_time": _whole(LONGEST_COST_S, low=1),
+        name: replace(entry, nullable=False) if isinstance(entry, Field) else entry
+        for name, entry in OWN.items()
+        if name != "resilience_level" or primitive == "estimator"
     }
-    if primitive == "estimator":
-        table["resilience_level"] = _whole(RESILIENCE_LEVELS[-1])
-    return {**table, "environment": ENVIRONMENT, **OPTIONS_OF[primitive]}
+    return {**table, **OPTIONS_OF[primitive]}
 
 
 def read_option_tree(primitive: str, file: Path | None, settings: Sequence[str]) -> OptionTree:
@@ -99,11 +88,9 @@ def paths_of(table: Table, path: str = "") -> Iterator[tuple[str, Field]]:
             yield from paths_of(entry, f"{path}{name}.")
 
 
-def _whole(high: int, low: int = 0) -> Field:
-    return Field(int, low=low, high=high)
-
-
 def _read_file(file: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - few runs have options, and all of them load this module
+
     try:
         with file.open("rb") as stream:
             data = stream.read(LARGEST_FILE_BYTES + 1)
@@ -119,6 +106,8 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise _unreadable(file, "it is nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(file, f"it is no TOML: {error}") from None
+    except InvalidValueError:
+        raise
     except ValueError:
         # Python reads no whole number of thousands of digits.
         raise _unreadable(file, "it holds a number that is too long") from None
@@ -140,10 +129,12 @@ def _put(tree: dict[str, Any], setting: str) -> None:
 
 
 def _value_of(text: str) -> Any:
+    import tomllib  # noqa: PLC0415 - as above
+
     try:
         found = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
-        # It is no TOML, or a number of thousands of digits.
+        # It is no TOML, or a whole number of thousands of digits, which Python reads as none.
         return text.strip()
     # A text of several lines would be several settings.
     return found["value"] if len(found) == 1 else text
@@ -189,8 +180,8 @@ def _check_plain(value: Any, path: str) -> None:
     elif isinstance(value, list):
         for entry in value:
             _check_plain(entry, path)
-    elif isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
-        # Not shown: it may have more digits than Python writes.
+    elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        # Written in base 16, it may have more digits than Python writes in base 10.
         raise InvalidValueError(f"{path} is too large a number.", details={"path": path})
     elif not isinstance(value, str | int | float) or (
         isinstance(value, float) and not math.isfinite(value)

@@ -14,7 +14,6 @@ from qrsession.errors import InvalidValueError, StorageError
 from qrsession.job import RuntimeJob
 from qrsession.options import Options
 from qrsession.pubs.building import check_names, estimator_pub, sampler_pub, values_for
-from qrsession.pubs.captions import Caption, write_captions
 from qrsession.pubs.values import ParameterValues
 from qrsession.pubs.wanted import WantedObservables
 from qrsession.results.captioning import with_known
@@ -25,10 +24,10 @@ from qrsession.submission.patience import Patience
 from qrsession.submission.submit import Sending, submit
 
 if TYPE_CHECKING:
+    from qrsession.pubs.captions import Caption
     from qrsession.results.outcomes import Outcome
 
 ESTIMATOR = "estimator"
-PROGRAM_VERSION = 2
 # What IBM runs in one job of the sampler; a service may take fewer.
 MOST_SHOTS = 10_000_000
 
@@ -90,7 +89,7 @@ class Submitted:
 
     jobs: Sequence[RuntimeJob]
     circuit_cache: str
-    captions: Sequence[Sequence[Caption]] = ()
+    captions: "Sequence[Sequence[Caption]]" = ()
 
     def captioned(self, outcomes: "Sequence[Outcome]") -> "list[Outcome]":
         """Return the results of the jobs with what they are of."""
@@ -201,22 +200,15 @@ def params_of(
             an observable has another width than a circuit.
     """
     check_names(circuits, request.values)
-    params = {
-        "pubs": [],
-        "options": request.options.for_primitive(request.primitive),
-        "version": PROGRAM_VERSION,
-        "support_qiskit": True,
-    }
-    if not request.is_estimated:
+    if request.is_estimated:
+        names = names or [f"circuit {at}" for at in range(len(circuits))]
+        pubs = [
+            estimator_pub(circuit, name, request.observables, request.values, request.precision)
+            for name, circuit in zip(names, circuits, strict=True)
+        ]
+    else:
         pubs = [sampler_pub(circuit, request.values, request.shots) for circuit in circuits]
-        return {**params, "pubs": pubs}
-    names = names or [f"circuit {at}" for at in range(len(circuits))]
-    pubs = [
-        estimator_pub(circuit, name, request.observables, request.values, request.precision)
-        for name, circuit in zip(names, circuits, strict=True)
-    ]
-    level = request.options.resilience_level
-    return {**params, "pubs": pubs, **({} if level is None else {"resilience_level": level})}
+    return request.options.to_params(request.primitive, pubs)
 
 
 def check_letters(observables: WantedObservables, place: Place) -> None:
@@ -320,9 +312,13 @@ def _with_own_values(request: RunRequest, circuits: Sequence[PreparedCircuit]) -
     return replace(request, values=request.values.of(known))
 
 
-def captions_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> list[Caption]:
+def captions_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> "list[Caption]":
     """Return what the pubs of a job are of, nothing where that is no more than a file's name."""
-    names = circuit_names(request.sources)
+    if not (request.values or request.observables):
+        return []
+    # Imported here, as below, because most jobs are of a single point.
+    from qrsession.pubs.captions import Caption  # noqa: PLC0415
+
     captions = [
         Caption(
             name,
@@ -330,14 +326,16 @@ def captions_of(circuits: Sequence[PreparedCircuit], request: RunRequest) -> lis
             tuple(one.text for one in request.observables.items),
             request.observables.has_axis,
         )
-        for name, circuit in zip(names, circuits, strict=True)
+        for name, circuit in zip(circuit_names(request.sources), circuits, strict=True)
     ]
     return captions if any(caption.says_something for caption in captions) else []
 
 
-def _keep_captions(service: RuntimeService, job_id: str, captions: Sequence[Caption]) -> None:
+def _keep_captions(service: RuntimeService, job_id: str, captions: "Sequence[Caption]") -> None:
     if not captions:
         return
+    from qrsession.pubs.captions import write_captions  # noqa: PLC0415 - as above
+
     # The job is submitted, whether this can be kept or not.
     with suppress(StorageError):
         service.records.write_captions(job_id, write_captions(captions))

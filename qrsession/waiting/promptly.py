@@ -13,7 +13,7 @@ from qrsession.job import RuntimeJob
 from qrsession.money.paying import has_budget, settle
 from qrsession.protocol.status import JobStatus
 from qrsession.results.captioning import with_captions
-from qrsession.results.outcomes import Outcome
+from qrsession.results.outcomes import Outcome, keep_result
 from qrsession.results.pubs import read_pubs
 from qrsession.verbs.reports import JobReport
 from qrsession.waiting.awaiting import await_jobs
@@ -63,21 +63,8 @@ def _keep(job: RuntimeJob, text: str) -> Outcome:
             record = job.refresh()
             settle(job.service, record)
     report = JobReport.of_record(record)
-    _keep_copy(job, report, text, is_private=record.private)
+    # Nobody waits for our own copy, nor for the disk: the service has one for days.
+    with suppress(StorageError):
+        keep_result(job, text, report, durable=False)
     pubs = read_pubs(text, report.job_id)
     return Outcome(report, with_captions(pubs, job.service.records, report.job_id))
-
-
-def _keep_copy(job: RuntimeJob, report: JobReport, text: str, *, is_private: bool) -> None:
-    """Keep our own copy of a result, which nobody waits for: the service has one for days."""
-    records = job.service.records
-    with suppress(StorageError):
-        if not is_private:
-            records.write_result(report.job_id, text.encode(), durable=False)
-        records.settle_job(
-            report.session_id,
-            report.job_id,
-            status=report.status,
-            usage_s=report.usage_s,
-            durable=False,
-        )

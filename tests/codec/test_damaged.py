@@ -15,7 +15,8 @@ from qiskit import QuantumCircuit, qpy
 
 from qrsession.codec import circuits_from_qpy, circuits_to_qpy, decode, encode
 from qrsession.errors import CircuitError, WireFormatError
-from qrsession.protocol.qpy import MOST_CLBITS, MOST_QUBITS
+from qrsession.protocol.bounds import MOST_CLBITS
+from qrsession.protocol.qpy import MOST_QUBITS
 
 pytestmark = pytest.mark.fast
 

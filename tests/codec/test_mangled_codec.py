@@ -20,8 +20,8 @@ from qrsession.codec.panics import PanicError, without_panics
 from qrsession.codec.tensors import array_to_tensor
 from qrsession.errors import CircuitError, WireFormatError
 from qrsession.protocol import claims
-from tests.limited import Limited
 from tests.mangling import ANY_JSON, mangled
+from tests.sandbox import End, Sandbox, told
 
 SAMPLES = DataBin(
     a=BitArray.from_samples([1, 2, 3], num_bits=3), b=BitArray.from_samples([1, 0, 1], num_bits=1)
@@ -79,17 +79,18 @@ def test_a_mangled_circuit_is_read_or_is_one_kind_of_error() -> None:
 
     So what users send is parsed in a lane, or in a child.
     """
-    reader = Limited("qrsession.codec:decode", 1024)
     seen: set[str] = set()
+    with Sandbox(told(decode)) as reader:
 
-    @settings(max_examples=300, deadline=None)
-    @given(mangled([encode(circuit())], times=6))
-    def look(document: Any) -> None:
-        seen.add(reader.outcome(document))
+        @settings(max_examples=300, deadline=None)
+        @given(mangled([encode(circuit())], times=6))
+        def look(document: Any) -> None:
+            outcome = reader.run(document)
+            assert outcome.end in {End.RETURNED, End.DIED}, outcome.words
+            seen.add(outcome.value)
 
-    look()
-    reader.close()
-    assert seen <= {"value", "wire_format", "invalid_circuit", "died"}
+        look()
+    assert seen <= {"read", "wire_format", "invalid_circuit", None}
     assert "invalid_circuit" in seen
 
 

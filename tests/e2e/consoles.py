@@ -27,15 +27,15 @@ _FORMS = (
     (re.compile(r"crn:v1:[\w:/.-]*"), "CRN"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b"), "UUID"),
     (re.compile(r"\b[0-9a-v]{20}\b"), "JOB"),
-    (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8}\b"), "ID"),
+    (re.compile(r"(?<!\.)\b(?=[0-9a-f]*\d)[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"http://127\.0\.0\.1:\d+"), "URL"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+( UTC|Z)?"), "WHEN"),
     (re.compile(r"\d+(\.\d+)? (days?|h|min|m|s|ms) ago|just now"), "AGO"),
     (re.compile(r"(\d+d ?)?(\d+h ?)?(\d+m ?)?\d+(\.\d+)? ?m?s\b|\d+h( \d+m)?\b|\b\d+m\b"), "TIME"),
     (re.compile(r"[█▉▊▋▌▍▎▏]+"), "BAR"),
-    # A plot's dots, and the sign of a value near zero, are as chance has them.
-    (re.compile(r"[\u2800-\u28ff ]*[\u2800-\u28ff]"), ""),
-    (re.compile(r"(?:[<>]|(?<![\w.)-])-)?\b\d[\d,]*(\.\d+)?(e-?\d+)?\b"), "N"),
+    # A curve of values with noise: which dots of which cells, is chance.
+    (re.compile(r"[\u2800-\u28ff][\u2800-\u28ff ]*"), "CURVE"),
+    (re.compile(r"[<>]?-?\b\d[\d,]*(\.\d+)?(e-?\d+)?\b"), "N"),
     (re.compile(r"[─━-]{2,}"), "--"),
     (re.compile(r"[ \t]+"), " "),
 )

@@ -30,6 +30,7 @@ from qrsession.protocol import routes
 from tests.client.conftest import Server
 from tests.e2e.conftest import Cli
 from tests.e2e.programs import CRN, SLOW, default_account, wait_for, write
+from tests.sample_circuits import bell
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -44,14 +45,6 @@ def service(shared_home: Path) -> RuntimeService:
 def session(service: RuntimeService) -> Iterator[Session]:
     with Session(service=service, backend="aer_simulator") as opened:
         yield opened
-
-
-def bell() -> QuantumCircuit:
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    circuit.measure_all()
-    return circuit
 
 
 def sent_circuits(service: RuntimeService, job_id: str) -> list[QuantumCircuit]:

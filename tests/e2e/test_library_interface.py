@@ -31,6 +31,7 @@ from qrsession.errors import (
 )
 from qrsession.session import current_session
 from tests.e2e.programs import wait_for
+from tests.sample_circuits import bell
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -51,14 +52,6 @@ def session(home: Path) -> Iterator[Session]:
     assert home.is_dir()
     with Session(service=RuntimeService("local"), backend="aer_simulator") as opened:
         yield opened
-
-
-def bell() -> QuantumCircuit:
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    circuit.measure_all()
-    return circuit
 
 
 def turning() -> QuantumCircuit:

@@ -32,6 +32,15 @@ def zipped(content: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def twice(name: str, data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, data)
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
 def npy(header: str, data: bytes = b"", length: int | None = None) -> bytes:
     text = header.encode()
     size = struct.pack("<H", len(text) if length is None else length)
@@ -81,21 +90,21 @@ WRONG: list[tuple[bytes, str]] = [
     # JSON
     (b"[1, 2]", "values without names"),
     (b"{}", "no parameter"),
-    (b'{"a": [1, 2}', "line 1: it is no JSON"),
-    (b'{"a": ' + b"[" * 100_000, "nested too deeply"),
-    (b'{"a": ' + b"[" * 40 + b"1" + b"]" * 40 + b"}", "more than 32 axes"),
+    (b'{"a": [1, 2}', "it is no JSON: Expecting ',' delimiter at character 12"),
+    (b'{"a": ' + b"[" * 100_000, "it has lists in too many lists"),
+    (b'{"a": ' + b"[" * 40 + b"1" + b"]" * 40 + b"}", "a has lists in too many lists"),
     (b'{"a": [1, 2], "b": [1, 2, 3]}', "a has values of the shape (2,), b of (3,)"),
-    (b'{"a": [[1, 2], [3]]}', "of different lengths"),
-    (b'{"a": [1, [2]]}', "a list where a number should be"),
-    (b'{"a": [[1], 2]}', "of different lengths"),
-    (b'{"a": "1"}', 'a has "1" where a number'),
-    (b'{"a": true}', "a has true where"),
-    (b'{"a": null}', "a has null where"),
-    (b'{"a": []}', "shape (0,) have no point"),
+    (b'{"a": [[1, 2], [3]]}', "a has lists of unequal lengths"),
+    (b'{"a": [1, [2]]}', "a has lists of unequal lengths"),
+    (b'{"a": [[1], 2]}', "a has lists of unequal lengths"),
+    (b'{"a": "1"}', "a has text in place of a number"),
+    (b'{"a": true}', "a has true or false in place"),
+    (b'{"a": null}', "a has null in place"),
+    (b'{"a": []}', "a has an empty list, so no point"),
     (b'{"a": [1, NaN]}', "a is nan at point 1"),
     (b'{"a": -Infinity}', "a is -inf; it must"),
-    (b'{"a": 1' + b"0" * 400 + b"}", "too large a number"),
-    (b'{"a": 1, "a": 2}', "'a' is there twice"),
+    (b'{"a": 1' + b"0" * 400 + b"}", "a has a number that is too large"),
+    (b'{"a": 1, "a": 2}', "it has 'a' twice"),
     # CSV
     (b"a,b\n1,2\n3\n", "line 3 has 1 cell, and the first 2"),
     (b"a,b\n1,2\n\n3,x\n", "line 4, column b: 'x' is no number"),
@@ -116,13 +125,16 @@ WRONG: list[tuple[bytes, str]] = [
     (npz(a=np.array([{"x": 1}], dtype=object)), "type '|O', and has no real numbers"),
     (npz(a=np.array([1j])), "'<c16', and has no real"),
     (npz(a=np.array(["x"])), "and has no real numbers"),
+    (npz(a=np.zeros(2, [("x", "f8")])), "and has no real numbers"),
+    (npz(a=np.zeros(2, "V8")), "'|V8', and has no real numbers"),
+    (npz(a=np.zeros(2, "M8[s]")), "and has no real numbers"),
     (npz(a=np.array([1.0, np.inf])), "a is inf at point 1"),
     (npz(a=np.zeros((0, 2))), "shape (0, 2) have no point"),
     (npz(a=np.zeros(2), b=np.zeros((2, 1))), "of the shape (2,), b of (2, 1)"),
     (zipped({"[Content_Types].xml": b"<Types/>"}), "a document of an office program"),
     (b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis", "office program"),
     (zipped({"a.txt": b"1"}), "'a.txt' in it is no array"),
-    (zipped({"a.npy": b"1"}), "'a' in it is no array"),
+    (zipped({"a.npy": b"1"}), "the array 'a' is not in NPY format"),
     (zipped({"a.npy": npy("{")}), "header of the array 'a' cannot be read"),
     (zipped({"a.npy": npy("(" * 9000)}), "header of the array 'a' cannot be read"),
     (zipped({"a.npy": npy("", length=60_000)}), "is too long"),
@@ -130,6 +142,10 @@ WRONG: list[tuple[bytes, str]] = [
     (zipped({"a.npy": npy(HEADER % 1, b"\0" * 9)}), "does not hold as much"),
     (zipped({"a.npy": npy(HEADER % (MOST_VALUES + 1))}), "more than 10000000 numbers"),
     (zipped({"a.npy": npy(HEADER % -1)}), "no shape that an array can have"),
+    (zipped({"a.npy": npy(HEADER % 10**12)}), "no shape that an array can have"),
+    (zipped({"a.npy": npy(HEADER % "10**12")}), "header of the array 'a' cannot be read"),
+    (zipped({"a.npy": npy(HEADER % 4, bytes(2**24))}), "does not hold as much"),
+    (twice("a.npy", npy(HEADER % 1, bytes(8))), "the array 'a' is there twice"),
     (zipped({"a.npy": npy(HEADER % "'x'")}), "no shape that an array can have"),
     (b'{"a": ' + b"9" * 5000 + b"}", "it has a number that is too long"),
     (b"a\n" + b"9" * 5000 + b"\n", "…' is not finite"),

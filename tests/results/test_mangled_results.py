@@ -17,11 +17,13 @@ from qrsession.errors import UsageError, WireFormatError
 from qrsession.protocol import claims
 from qrsession.protocol.typed import Array
 from qrsession.results.pubs import EstimatedPub, SampledPub, read_pubs
-from tests.limited import Limited
 from tests.mangling import ANY_JSON, bomb, mangled, nested, npy, packed
+from tests.sandbox import End, Outcome, Sandbox, told
 
-ROOM_MB = 128
-OUTCOMES = {"value", "wire_format", "usage"}
+ROOM_BYTES = 128 * 2**20
+READ, REFUSED = Outcome(End.RETURNED, "read"), Outcome(End.RETURNED, "wire_format")
+# Of a program that measures nothing there is nothing to show.
+OUTCOMES = [READ, REFUSED, Outcome(End.RETURNED, "usage")]
 
 
 def typed(name: str, value: Any) -> dict[str, Any]:
@@ -68,27 +70,26 @@ VALID = [
 
 
 @pytest.fixture(scope="module")
-def reader() -> Iterator[Limited]:
-    """A child that reads results with little room to spare; no Qiskit is in it."""
-    child = Limited("qrsession.results.pubs:read_pubs", ROOM_MB)
-    yield child
-    child.close()
+def reader() -> Iterator[Sandbox]:
+    """A process that reads results with little room to spare."""
+    with Sandbox(told(read_pubs), memory_bytes=ROOM_BYTES) as running:
+        yield running
 
 
 @pytest.mark.parametrize("examples", [80, pytest.param(5000, marks=pytest.mark.deep)])
-def test_a_mangled_result_is_read_or_is_one_kind_of_error(reader: Limited, examples: int) -> None:
+def test_a_mangled_result_is_read_or_is_one_kind_of_error(reader: Sandbox, examples: int) -> None:
     @settings(max_examples=examples, deadline=None)
     @given(mangled(VALID) | ANY_JSON)
     def look(document: Any) -> None:
-        assert reader.outcome(json.dumps(document)) in OUTCOMES
+        assert reader.run(json.dumps(document)) in OUTCOMES
 
     look()
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=40) | st.sampled_from([json.dumps(one) for one in VALID]), st.integers())
-def test_text_that_is_cut_off_is_one_kind_of_error(reader: Limited, text: str, at: int) -> None:
-    assert reader.outcome(text[: at % (len(text) + 1)]) in OUTCOMES
+def test_text_that_is_cut_off_is_one_kind_of_error(reader: Sandbox, text: str, at: int) -> None:
+    assert reader.run(text[: at % (len(text) + 1)]) in OUTCOMES
 
 
 GIB = 2**30
@@ -110,14 +111,14 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("document", BOMBS.values(), ids=BOMBS)
-def test_what_claims_more_than_it_holds_is_refused(reader: Limited, document: Any) -> None:
-    assert reader.outcome(json.dumps(document)) == "wire_format"
+def test_what_claims_more_than_it_holds_is_refused(reader: Sandbox, document: Any) -> None:
+    assert reader.run(json.dumps(document)) == REFUSED
 
 
 @pytest.mark.parametrize("levels", [70, 400, 900, 5000])
-def test_values_that_are_nested_without_end(reader: Limited, levels: int) -> None:
+def test_values_that_are_nested_without_end(reader: Sandbox, levels: int) -> None:
     text = json.dumps(result({"evs": "HERE", "stds": 0})).replace('"HERE"', nested(levels, "1"))
-    assert reader.outcome(text) == "wire_format"
+    assert reader.run(text) == REFUSED
 
 
 def test_arrays_that_are_too_large_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,11 +134,11 @@ def test_arrays_that_are_too_large_together(monkeypatch: pytest.MonkeyPatch) -> 
         read_pubs(json.dumps(many))
 
 
-def test_samples_of_no_bits_are_counted_and_not_looked_at(reader: Limited) -> None:
+def test_samples_of_no_bits_are_counted_and_not_looked_at(reader: Sandbox) -> None:
     shots = 2**30
     empty = bits(0, array("|u1", f"({shots}, 0)"))
     text = json.dumps(result({"a": empty, "b": empty}))
-    assert reader.outcome(text) == "value"
+    assert reader.run(text) == READ
     (pub,) = read_pubs(text)
     assert isinstance(pub, SampledPub)
     assert (pub.shots, pub.counts) == (shots, {" ": shots})

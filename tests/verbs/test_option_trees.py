@@ -107,7 +107,6 @@ def test_a_value_of_several_lines_is_one_value() -> None:
         (b"x" * (2**20 + 1), "more than 1 MiB"),
         (b"default_shots = " + b"9" * 5000, "holds a number that is too long"),
         (b"default_shot = 1", "Did you mean 'default_shots'"),
-        (b"default_shots = " + b"9" * 5000, "a number that is too long"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, data: bytes, words: str) -> None:

@@ -1,6 +1,5 @@
 """How much memory a lane may use: a fair share of the machine's, or of the container's."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -27,7 +26,7 @@ def share_mb(num_lanes: int, limit_bytes: int | None = None) -> int:
 
 
 def _available_bytes() -> int:
-    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    physical = limits.physical_bytes() or sys.maxsize
     for file in _CGROUP_FILES:
         try:
             limit = file.read_text(encoding="ascii").strip()

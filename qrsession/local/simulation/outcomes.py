@@ -1,7 +1,7 @@
 """What circuits give, and where their randomness comes from."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -91,6 +91,14 @@ def outcomes_of(counts: Mapping[str, int] | None, width: int, shots: int) -> Out
         # With errors of readout, bits beyond the width may differ where all others are the same.
         return counted(packed, width, seen)
     return Outcomes(_unpacked(packed, width), seen)
+
+
+def dealt(outcomes: Outcomes, number: int, rng: np.random.Generator) -> Iterator[Outcomes]:
+    """Deal the shots of a run out at random, to so many points, each the same number of them."""
+    order = rng.permutation(outcomes.of_shots())
+    for shots in order.reshape(number, -1):
+        rows, seen = np.unique(shots, return_counts=True)
+        yield Outcomes(outcomes.bits[rows], seen.astype(np.int64))
 
 
 def joined(parts: Sequence[tuple[Outcomes, Sequence[int]]], width: int, seed: int) -> Outcomes:

@@ -19,7 +19,14 @@ from qrsession.local.simulation.failures import failed
 from qrsession.local.simulation.noise.channels import DeviceNoise
 from qrsession.local.simulation.noise.inserting import Method, NoisyCircuit
 from qrsession.local.simulation.noise.runs import NoisyRuns, Way
-from qrsession.local.simulation.outcomes import Outcomes, Wanted, derive_seed, outcomes_of
+from qrsession.local.simulation.outcomes import (
+    Outcomes,
+    Wanted,
+    dealt,
+    derive_seed,
+    outcomes_of,
+)
+from qrsession.local.simulation.portions import SHOTS_AT_ONCE
 from qrsession.local.simulation.twin import Twin
 from qrsession.protocol import faults
 
@@ -122,8 +129,13 @@ class Simulator:
         one_by_one = is_dynamic(circuit)
         if one_by_one:
             aer, circuit = self._whole, guarded(circuit)
-        # Without parameters Aer knows of one point, however many there are.
-        at_once = 1 if one_by_one or not circuit.parameters else _POINTS_AT_ONCE
+        # The more shots a point has, the fewer share a call: their outcomes are all held at once.
+        at_once = max(1, min(_POINTS_AT_ONCE, SHOTS_AT_ONCE // max(shots, 1)))
+        if not circuit.parameters and len(values) > 1:
+            yield from self._run_alike(aer, circuit, wanted, at_once)
+            return
+        if one_by_one:
+            at_once = 1
         for start in range(0, len(values), at_once):
             rows = values[start : start + at_once]
             part_seed = derive_seed(seed, start)
@@ -151,6 +163,19 @@ class Simulator:
                 outcomes = outcomes_of(counts, width, shots)
                 del counts
                 yield outcomes
+
+    def _run_alike(
+        self, aer: AerSimulator, circuit: QuantumCircuit, wanted: Wanted, at_once: int
+    ) -> Iterator[Outcomes]:
+        """Run points that nothing tells apart: shots of one run, dealt out at random."""
+        shots, num_points = wanted.shots, len(wanted.values)
+        for start in range(0, num_points, at_once):
+            number = min(at_once, num_points - start)
+            seed = derive_seed(wanted.seed, start)
+            (result,) = self._execute(aer, circuit, None, number * shots, seed)
+            counts = getattr(result.data, "counts", None)
+            outcomes = outcomes_of(counts, wanted.circuit.num_clbits, number * shots)
+            yield from dealt(outcomes, number, np.random.default_rng(derive_seed(seed, "dealt")))
 
     def _execute_noisy(
         self,

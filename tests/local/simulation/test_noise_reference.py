@@ -26,6 +26,7 @@ from qrsession.circuits.target import build_target
 from qrsession.local.devices.snapshots import carried_folder, find_snapshots, read_document
 from qrsession.local.simulation.simulator import Simulator
 from qrsession.local.simulation.twin import Twin
+from tests.sample_circuits import bell
 
 _FEWEST = 20
 _SIGNIFICANCE = 0.001
@@ -106,15 +107,6 @@ def theirs(circuit: QuantumCircuit, model: NoiseModel, shots: int) -> Counter[in
     assert result.success
     counts = result.data(0)["counts"]
     return Counter({int(key, 16): count for key, count in counts.items()})
-
-
-def bell() -> QuantumCircuit:
-    """Return a pair."""
-    circuit = QuantumCircuit(2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    circuit.measure_all()
-    return circuit
 
 
 def delayed() -> QuantumCircuit:

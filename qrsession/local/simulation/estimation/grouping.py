@@ -5,7 +5,7 @@ qubit 0. ``I`` leaves a qubit out; ``X Y Z`` are Paulis, with values +1 and -1; 
 projectors onto one of a Pauli's two states, with values 0 and 1.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,27 +67,41 @@ def group_terms(terms: Iterable[str]) -> list[Group]:
     return groups
 
 
-def term_values(
-    terms: Iterable[str], bits: NDArray[np.bool_], column_of: Mapping[int, int]
-) -> NDArray[np.float64]:
-    """Return the value of each term for each outcome.
+@dataclass(frozen=True, slots=True)
+class TermReader:
+    """What values terms have for outcomes, made ready once for all points of a sweep.
 
-    Args:
-        terms: The terms.
-        bits: The outcomes: bool, shape ``(outcomes, bits)``.
-        column_of: Which bit each measured qubit was measured into.
-
-    Returns:
-        Float64, shape ``(outcomes, terms)``.
+    Attributes:
+        parities: Whether a bit counts in a term's sign: float64, shape ``(bits, terms)``.
+        projectors: Number of a term, bit, and what that must be for the term not to be 0.
     """
-    columns = []
-    for term in terms:
-        letters = letters_of(term)
-        paulis = [column_of[q] for q, letter in letters.items() if letter in _PAULIS]
-        odd = np.bitwise_xor.reduce(bits[:, paulis], axis=1)
-        value = np.where(odd, -1.0, 1.0)
-        for qubit, letter in letters.items():
-            if letter not in _PAULIS:
-                value *= bits[:, column_of[qubit]] == (letter in _ONTO_ONE)
-        columns.append(value)
-    return np.stack(columns, axis=1)
+
+    parities: NDArray[np.float64]
+    projectors: list[tuple[int, int, bool]]
+
+    @classmethod
+    def of(cls, terms: Sequence[str], column_of: Mapping[int, int], num_bits: int) -> "TermReader":
+        """Make one for terms whose qubits are measured into these of so many bits."""
+        parities = np.zeros((num_bits, len(terms)))
+        projectors = []
+        for index, term in enumerate(terms):
+            for qubit, letter in letters_of(term).items():
+                if letter in _PAULIS:
+                    parities[column_of[qubit], index] = 1.0
+                else:
+                    projectors.append((index, column_of[qubit], letter in _ONTO_ONE))
+        return cls(parities, projectors)
+
+    def values(self, bits: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the value of each term for each outcome.
+
+        Args:
+            bits: The outcomes: bool, shape ``(outcomes, bits)``.
+
+        Returns:
+            Float64, shape ``(outcomes, terms)``.
+        """
+        values: NDArray[np.float64] = 1.0 - 2.0 * ((bits.astype(np.float64) @ self.parities) % 2.0)
+        for index, column, wanted in self.projectors:
+            values[:, index] *= bits[:, column] == wanted
+        return values

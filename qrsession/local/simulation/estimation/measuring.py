@@ -14,7 +14,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Clbit
 
 from qrsession.local.simulation.estimation.basis_change import gates_before_measuring
-from qrsession.local.simulation.estimation.grouping import Group, term_values
+from qrsession.local.simulation.estimation.grouping import Group, TermReader
 from qrsession.local.simulation.outcomes import Outcomes, derive_seed
 from qrsession.local.simulation.treatment.bench import Bench, split_shots
 from qrsession.local.simulation.twin import Twin
@@ -142,6 +142,7 @@ def measure(
         weights = scaled[first : first + len(group.terms)]
         first += len(group.terms)
         measured, column_of = with_measurements(circuit, group.basis, bench.twin)
+        reader = TermReader.of(group.terms, column_of, measured.num_clbits)
         seed = derive_seed(setting.seed, number)
         points = []
         runs = bench.run(measured, values, setting.shots, seed, setting.factor)
@@ -150,7 +151,7 @@ def measure(
             if setting.in_batches and len(randomizations) == 1:
                 shots = int(randomizations[0].counts.sum())
                 parted = split_shots(randomizations[0], min(BATCHES, shots), rng)
-            means, variance = _of_point(parted, group, column_of, weights)
+            means, variance = _of_point(parted, reader, weights)
             points.append(means)
             variances[point] += variance
         parts.append(np.stack(points, axis=1))
@@ -160,14 +161,11 @@ def measure(
 
 
 def _of_point(
-    randomizations: Sequence[Outcomes],
-    group: Group,
-    column_of: Mapping[int, int],
-    weights: _Floats,
+    randomizations: Sequence[Outcomes], reader: TermReader, weights: _Floats
 ) -> tuple[_Floats, _Floats]:
     means, spread = [], _Spread()
     for outcomes in randomizations:
-        values = term_values(group.terms, outcomes.bits, column_of)
+        values = reader.values(outcomes.bits)
         means.append(outcomes.counts @ values / outcomes.counts.sum())
         spread.add(values @ weights, outcomes.counts)
     return np.stack(means), spread.variance(np.abs(weights).sum(axis=0))

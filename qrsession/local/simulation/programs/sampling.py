@@ -1,12 +1,13 @@
 """The program ``sampler``: the bits that circuits give, shot by shot."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from qrsession.codec import encode
@@ -18,6 +19,7 @@ from qrsession.local.simulation.inputs.fitting import check_limits, check_size
 from qrsession.local.simulation.inputs.isa import check_isa
 from qrsession.local.simulation.inputs.pubs import SamplerPub, read_sampler_pub
 from qrsession.local.simulation.outcomes import Outcomes, derive_seed
+from qrsession.local.simulation.portions import portions
 from qrsession.local.simulation.programs.reporting import declared
 from qrsession.local.simulation.programs.spans import Span
 from qrsession.local.simulation.programs.writing import Samples, typed, write_samples
@@ -133,20 +135,30 @@ def _run(pub: SamplerPub, bench: Bench, seed: int) -> dict[str, BitArray]:
         for name, bits in positions.items()
     }
     rng = np.random.default_rng(derive_seed(seed, "order"))
-    for point, randomizations in enumerate(bench.run(plain, values, pub.shots, seed)):
-        end = 0
-        for outcomes in randomizations:
-            # Aer counts outcomes; an order drawn at random makes them shots again.
-            order = outcomes.of_shots()
-            rng.shuffle(order)
-            start, end = end, min(end + len(order), pub.shots)
-            for name, bits in positions.items():
-                # The last randomization may have more shots than are wanted.
-                arrays[name][point, start:end] = _pack(outcomes, bits)[order[: end - start]]
+    first = 0
+    for portion, shots in enumerate(_portions(plain, pub.shots, bench)):
+        portion_seed = derive_seed(seed, "portion", portion) if portion else seed
+        for point, randomizations in enumerate(bench.run(plain, values, shots, portion_seed)):
+            end = first
+            for outcomes in randomizations:
+                # Aer counts outcomes; an order drawn at random makes them shots again.
+                order = outcomes.of_shots()
+                rng.shuffle(order)
+                start, end = end, min(end + len(order), first + shots)
+                for name, bits in positions.items():
+                    # The last randomization may have more shots than are wanted.
+                    arrays[name][point, start:end] = _pack(outcomes, bits)[order[: end - start]]
+        first += shots
     return {
         name: BitArray(array.reshape(*pub.shape, *array.shape[1:]), len(positions[name]))
         for name, array in arrays.items()
     }
+
+
+def _portions(circuit: QuantumCircuit, shots: int, bench: Bench) -> Iterable[int]:
+    """Return how many shots are run at once; with noise, which is drawn for all together, all."""
+    is_noisy = bench.twin is not None and bench.twin.is_noisy
+    return (shots,) if is_noisy else portions(circuit, shots)
 
 
 def _pack(outcomes: Outcomes, bits: list[int]) -> NDArray[np.uint8]:
