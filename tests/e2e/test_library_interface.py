@@ -60,9 +60,9 @@ def turning() -> QuantumCircuit:
     return circuit
 
 
-def test_the_program_that_everyone_begins_with(home: Path) -> None:
+def test_the_program_that_everyone_begins_with(shared_home: Path) -> None:
     """As it stands, with the built-in account that counts where there is no other."""
-    assert home.is_dir()
+    assert shared_home.is_dir()
     circ = bell()
     options = Options(optimization_level=3)
     with Session(backend="ibmq_qasm_simulator") as session:
@@ -77,9 +77,9 @@ def test_the_program_that_everyone_begins_with(home: Path) -> None:
 
 @pytest.mark.parametrize("page", ["library", "options"])
 def test_the_programs_of_the_pages_run(
-    home: Path, page: str, capsys: pytest.CaptureFixture[str]
+    shared_home: Path, page: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert home.is_dir()
+    assert shared_home.is_dir()
     text = (REFERENCE / f"{page}.md").read_text()
     (program,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     names: dict[str, Any] = {}
@@ -172,9 +172,9 @@ def test_a_decoder_may_be_a_function_an_object_or_several(session: Session) -> N
 
 
 @pytest.mark.deep
-def test_properties_are_those_of_a_device(home: Path) -> None:
+def test_properties_are_those_of_a_device(shared_home: Path) -> None:
     """As they were when the job ran."""
-    assert home.is_dir()
+    assert shared_home.is_dir()
     circuit = QuantumCircuit(1, 1)
     circuit.x(0)
     circuit.measure(0, 0)
@@ -347,8 +347,8 @@ session.run("sampler", inputs, callback=lambda job, result: print(result[0].data
 
 
 @pytest.mark.deep
-def test_a_program_that_ends_waits_for_its_callback(home: Path) -> None:
-    assert home.is_dir()
+def test_a_program_that_ends_waits_for_its_callback(shared_home: Path) -> None:
+    assert shared_home.is_dir()
     done = run([executable, "-c", LEAVING], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "{'1': 9}\n"
 
