@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Parameter
@@ -43,12 +44,9 @@ def open_descriptors() -> int:
     return len(os.listdir("/dev/fd"))  # noqa: PTH208 - not a folder of files
 
 
-def has_child() -> bool:
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return False
-    return True
+def children() -> set[int]:
+    """Return the processes that this one has started; earlier tests may have left some."""
+    return {one.pid for one in psutil.Process().children()}
 
 
 @ON_LINUX
@@ -87,9 +85,10 @@ def test_a_crash_is_told_by_its_signal(
 def test_what_lasts_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "parse_and_leave", lambda *_: signal.pause())
     monkeypatch.setattr(isolation, "_WALL_PER_CPU_TIME", 0.001)
+    before = children()
     with pytest.raises(CircuitError, match="reading it took more than 60 s"):
         read_circuits(bell())
-    assert not has_child()
+    assert children() == before
 
 
 @ON_LINUX
@@ -99,11 +98,11 @@ def test_no_child_outlives_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(isolation, "parse_and_leave", lambda *_: signal.pause())
     monkeypatch.setattr(isolation, "_read", interrupt)
-    before = open_descriptors()
+    before, files_before = children(), open_descriptors()
     with pytest.raises(KeyboardInterrupt):
         read_circuits(bell())
-    assert not has_child()
-    assert open_descriptors() == before
+    assert children() == before
+    assert open_descriptors() == files_before
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXCPU"), reason="Windows has no such signal")

@@ -85,7 +85,7 @@ def test_a_session_that_could_not_be_entered_is_closed_and_owed_to_nobody(
 def test_a_result_that_cannot_be_kept_is_still_to_be_had(
     shared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def be_full(_records: Records, _job_id: str, _data: bytes) -> Path:
+    def be_full(*_arguments: object, **_options: object) -> Path:
         raise StorageError("No space left on device.")
 
     assert shared_home.is_dir()
