@@ -173,7 +173,7 @@ class _Primitive:
 
     def _transpile(self, circuit: QuantumCircuit) -> tuple[QuantumCircuit, bool]:
         """Return a circuit of the backend's, and whether angles in it depend on parameters."""
-        source = Source(_NAME, circuits_to_qpy([circuit]), SourceFormat.QPY)
+        source = Source(_NAME, circuits_to_qpy([circuit]), SourceFormat.QPY, is_ours=True)
         key = self._transpilation(), source.data
         if key not in self._transpiled:
             (prepared,) = self._preparation().prepare(source)

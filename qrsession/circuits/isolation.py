@@ -74,6 +74,8 @@ def read_circuits(source: Source) -> list[QuantumCircuit]:
         CircuitError: It does not parse, or its parser crashed, or took more memory or time than a
             file of its size may. ``details`` has ``path`` and, for OpenQASM, ``line``.
     """
+    if source.is_ours:
+        return parse_circuits(source)
     bounds = _bounds_of(source)
     try:
         ending = _fork(source, bounds) if _can_fork() else _start(source, bounds)

@@ -51,6 +51,7 @@ class Source:
         format: What they hold.
         folder: Where its own include files are looked for.
         is_self_contained: Whether its bytes say all: it includes no file of the user's.
+        is_ours: Whether this process has written it, of a circuit of Qiskit's: it is not damaged.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Source:
     format: SourceFormat
     folder: Path = Path()
     is_self_contained: bool = True
+    is_ours: bool = False
 
     def text(self) -> str:
         """Return the program's text, for the two formats that have one."""

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from qrsession.circuits.parser_process import OUT_OF_MEMORY, Bounds
 from qrsession.circuits.parsing import parse_circuits
 from qrsession.circuits.sources import Source, SourceFormat, list_examples, read_source
 from qrsession.errors import CircuitError
+from tests import sample_circuits
 from tests.sample_circuits import with_a_gate_that_claims
 
 ON_LINUX = pytest.mark.skipif(
@@ -47,6 +49,17 @@ def open_descriptors() -> int:
 def children() -> set[int]:
     """Return the processes that this one has started; earlier tests may have left some."""
     return {one.pid for one in psutil.Process().children()}
+
+
+def test_what_this_process_has_written_takes_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError
+
+    pair = sample_circuits.bell()
+    monkeypatch.setattr(isolation, "_fork", fail)
+    monkeypatch.setattr(isolation, "_start", fail)
+    (circuit,) = read_circuits(replace(as_qpy(pair), is_ours=True))
+    assert circuit == pair
 
 
 @ON_LINUX

@@ -31,7 +31,7 @@ print(job.status(), flush=True)
 print(job.result(timeout=120)[0].data.c.num_shots)
 """
 LONGEST_LANE_LIFE_S = 2.0
-ENDS_SOON = ("--idle-timeout", "4", "--workers", "1")
+ENDS_SOON = ("--idle-timeout", "2", "--workers", "1")
 
 
 def statuses(cli: Cli) -> dict[str, str]:
@@ -61,7 +61,7 @@ def test_jobs_outlive_a_runtime_that_is_killed(
     slow = write(cli, "slow.qasm", SLOW)
     # One more than run at once, so that one and what comes after it waits.
     files = [*[slow] * (default_num_lanes() + 1), "@bell", "@ghz"]
-    ran = cli.data("run", *files, "--separate", "--detach", "--shots", "6000")
+    ran = cli.data("run", *files, "--separate", "--detach", "--shots", "5000")
     job_ids = [job["job_id"] for job in ran["jobs"]]
     assert len(set(job_ids)) == len(files)
     service = RuntimeService("local")
@@ -90,7 +90,7 @@ def test_jobs_outlive_a_runtime_that_is_killed(
         said, complaints = by_command.communicate(timeout=120)
         assert by_command.returncode == 0, complaints
         number, complaints = by_library.communicate(timeout=120)
-        assert (by_library.returncode, number.strip()) == (0, "6000"), complaints
+        assert (by_library.returncode, number.strip()) == (0, "5000"), complaints
 
     results = {
         job_id: cli.data("result", job_id, "--wait", "--timeout", "120") for job_id in job_ids
@@ -161,7 +161,7 @@ def test_a_shell_does_not_hang_on_the_runtime(own_cli: Cli, fresh_home: Path) ->
 
 @pytest.fixture
 def idle_runtime(own_cli: Cli) -> Iterator["subprocess.Popen[str]"]:
-    """Return a runtime of the home that ends after four seconds of idleness."""
+    """Return a runtime of the home that ends after two seconds of idleness."""
     assert own_cli.data("local", "status")["runtime"]["state"] == "down"
     with start(sys.executable, "-m", "qrsession.local", *ENDS_SOON) as process:
         try:
@@ -180,13 +180,13 @@ def test_it_ends_when_nobody_needs_it_and_not_before(
     cli.ok("open", "--local")
     assert runtime_pid(cli) == idle_runtime.pid
     with pytest.raises(subprocess.TimeoutExpired):
-        idle_runtime.wait(timeout=6)
+        idle_runtime.wait(timeout=3)
     slow = write(cli, "slow.qasm", SLOW)
-    job_id = cli.ok("run", slow, "--shots", "15000", "--detach", "--quiet").strip()
+    job_id = cli.ok("run", slow, "--shots", "9000", "--detach", "--quiet").strip()
     cli.ok("close")
     assert idle_runtime.wait(timeout=60) == 0
     # Without --wait: it had finished when the runtime ended.
-    assert cli.data("result", job_id)["pubs"][0]["shots"] == 15000
+    assert cli.data("result", job_id)["pubs"][0]["shots"] == 9000
 
 
 def test_a_service_that_ended_is_started_again_by_the_library(fresh_home: Path) -> None:
