@@ -98,7 +98,7 @@ def test_jobs_outlive_a_runtime_that_is_killed(
     assert results[job_ids[0]] == json.loads(said)["data"]
     for result in results.values():
         assert result["job"]["status"] == "Completed"
-        assert result["pubs"][0]["shots"] == 6000
+        assert result["pubs"][0]["shots"] == 5000
     assert statuses(cli) == dict.fromkeys(job_ids, "Completed")
     # What the service has is what was handed out, for as long as it is asked.
     for job_id in job_ids:
