@@ -33,7 +33,7 @@ _PIECE_LETTERS = 2**14
 _PIECE_BYTES = 3 * 2**13
 _UNPACKED_BYTES = 2**16
 # Of a long text larger pieces are a small part too, and fewer are sooner done.
-_LONG_LETTERS = 2**20
+_LONG_LETTERS = 2**19
 _TIMES_FOR_LONG = 8
 # Zlib shrinks nothing by more than 1032 to 1, so a claim beyond it is no reason to make room.
 _MOST_SHRUNK = 1100
