@@ -334,7 +334,7 @@ class _Stream:
 
     def is_at_end(self) -> bool:
         """Return whether all was read and the checksum holds."""
-        is_at_end = not self.read(1) and self._zlib.eof
+        is_at_end = self._zlib.eof or (not self.read(1) and self._zlib.eof)
         while self._at < len(self._text):
             # What stands behind the end is of no use, and has to be base64 all the same.
             self._next_piece()
