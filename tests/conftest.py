@@ -57,6 +57,9 @@ def _place_in_the_queue(item: pytest.Item) -> int:
 
 def pytest_configure() -> None:
     """Hold what is printed against its schemas, and spare tests what none of them is about."""
+    # Ignored where the suite was started in the background, and so by all that tests start: a shell
+    # then takes no trap of it.
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     start_with_one_lane()
     check_all_that_is_printed()
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES:
