@@ -103,7 +103,7 @@ def test_whatever_ends_the_command_the_session_is_closed(
                 # One that is pending still would be one with the next.
                 wait_for(lambda: not pending_in(process.pid), what="the signal")
         out, err = process.communicate(timeout=LIMIT_S)
-        # A program that the shell is just starting does not ignore SIGQUIT yet, and the shell says so.
+        # A program that the shell is just starting takes SIGQUIT yet, and the shell says so.
         err = err.removeprefix("Quit\n")
     assert (process.returncode, out.split(), err) == (exit_code, said, "")
     assert state_of(session_id) == "closed"
