@@ -90,8 +90,9 @@ def _table(pubs: Mapping[int, EstimatedPub], terminal: Terminal, *, has_several:
     if total == len(first):
         return text
     rest = list(islice(chain.from_iterable(pub.evs for pub in pubs.values()), len(first), None))
-    dots = "…" if terminal.has_unicode else "..."
-    line = f"{dots} {number_of(len(rest), 'more value')}, {span(rest)}: --format csv has all"
+    line = (
+        f"{terminal.dots} {number_of(len(rest), 'more value')}, {span(rest)}: --format csv has all"
+    )
     return f"{text}{terminal.paint(line, Style.FAINT)}\n"
 
 

@@ -65,10 +65,9 @@ def _one(found: Ranking, terminal: Terminal, most_bars: int) -> str:
     lines = _bars(shown, shots, terminal) if shown else []
     rest = shots - sum(count for _, count in shown)
     if len(shown) < found.num_outcomes:
-        dots = "…" if terminal.has_unicode else "..."
         more = found.num_outcomes - len(shown)
         left_out = f"{number_of(more, 'more outcome')}, {number_of(rest, 'shot')}"
-        tail = f"{dots} {left_out} ({share_text(rest, shots)})"
+        tail = f"{terminal.dots} {left_out} ({share_text(rest, shots)})"
         lines.append(terminal.paint(tail, Style.FAINT))
     total = f"{number_of(shots, 'shot')}, {number_of(found.num_outcomes, 'outcome')}"
     lines.append(terminal.paint(total, Style.FAINT))

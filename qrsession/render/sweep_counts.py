@@ -179,10 +179,9 @@ def _axis_line(pub: SampledPub, width: int, label_width: int) -> str:
 def _notes(pub: SampledPub, shown: Sequence[tuple[str, int]], terminal: Terminal) -> Iterator[str]:
     num_left = pub.num_outcomes - len(shown)
     if num_left:
-        dots = "…" if terminal.has_unicode else "..."
         rest = pub.shots - sum(count for _, count in shown)
         more = f"{number_of(num_left, 'more outcome')}, {number_of(rest, 'shot')}"
-        yield f"{dots} {more} ({share_text(rest, pub.shots)})"
+        yield f"{terminal.dots} {more} ({share_text(rest, pub.shots)})"
     name, _ = _axis(pub)
     others = [
         f"{clean(other)} {span(values)}"

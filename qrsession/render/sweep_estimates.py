@@ -92,9 +92,8 @@ def _name(pub: EstimatedPub, number: int, terminal: Terminal) -> str:
 def _notes(pub: EstimatedPub, num_shown: int, terminal: Terminal) -> list[str]:
     notes = []
     if pub.num_observables > num_shown:
-        dots = "…" if terminal.has_unicode else "..."
         more = number_of(pub.num_observables - num_shown, "more observable")
-        notes.append(f"{dots} {more}: --format csv has all")
+        notes.append(f"{terminal.dots} {more}: --format csv has all")
     errors = span(pub.stds, "{:.2g}")
     notes.append(f"{number_of(pub.num_points, 'point')}, standard error {errors}")
     return notes

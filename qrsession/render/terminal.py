@@ -63,6 +63,11 @@ class Terminal:
             height=_height_of(stream, environ),
         )
 
+    @property
+    def dots(self) -> str:
+        """What stands for something that was left out."""
+        return "…" if self.has_unicode else "..."
+
     def paint(self, text: str, style: Style) -> str:
         """Return the text with the style's colour, where colours may be used."""
         if not self.has_colour or style is Style.PLAIN:
@@ -106,8 +111,9 @@ def clean(text: str) -> str:
 def cut(text: str, longest: int, terminal: Terminal) -> str:
     """Return text that is safe to show, and ends in dots where it was longer than this."""
     shown = clean(text)
-    dots = "…" if terminal.has_unicode else "..."
-    return shown if len(shown) <= longest else shown[: longest - len(dots)] + dots
+    if len(shown) <= longest:
+        return shown
+    return shown[: longest - len(terminal.dots)] + terminal.dots
 
 
 def filled(text: str, terminal: Terminal, margin: int = 0) -> str:
