@@ -7,6 +7,7 @@ from itertools import chain, islice
 from qrsession.render.scales import aligned, measured, number_of, short, span
 from qrsession.render.tables import Column, table_text
 from qrsession.render.terminal import Style, Terminal, clean
+from qrsession.render.titles import pub_title
 from qrsession.results.pubs import EstimatedPub
 
 MOST_ROWS = 40
@@ -46,18 +47,13 @@ def estimates_view(pubs: Sequence[EstimatedPub], terminal: Terminal) -> str:
             if picture is not None:
                 drawn[index] = picture
     parts = [
-        picture if len(pubs) == 1 else f"{_title(index, pubs[index], terminal)}\n{picture}"
+        picture if len(pubs) == 1 else f"{pub_title(index, pubs[index], terminal)}\n{picture}"
         for index, picture in drawn.items()
     ]
     rest = {index: pub for index, pub in enumerate(pubs) if index not in drawn}
     if rest:
         parts.append(_table(rest, terminal, has_several=len(pubs) > 1))
     return "\n".join(parts)
-
-
-def _title(index: int, pub: EstimatedPub, terminal: Terminal) -> str:
-    name = "" if pub.caption is None else clean(pub.caption.file)
-    return terminal.paint(f"pub {index}  {name}".rstrip(), Style.STRONG)
 
 
 def _table(pubs: Mapping[int, EstimatedPub], terminal: Terminal, *, has_several: bool) -> str:

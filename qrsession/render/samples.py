@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from qrsession.render.histogram import MOST_BARS, Ranking, histogram_text
-from qrsession.render.terminal import Style, Terminal, clean, cut
+from qrsession.render.terminal import Style, Terminal, cut
+from qrsession.render.titles import pub_title
 from qrsession.results.pubs import SampledPub
 
 
@@ -12,7 +13,7 @@ def samples_view(pubs: Sequence[SampledPub], terminal: Terminal) -> str:
     parts = [_one(pub, terminal) for pub in pubs]
     if len(parts) > 1:
         parts = [
-            f"{_title(index, pub, terminal)}\n{part}"
+            f"{pub_title(index, pub, terminal)}\n{part}"
             for index, (pub, part) in enumerate(zip(pubs, parts, strict=True))
         ]
     return "\n".join(parts)
@@ -31,8 +32,3 @@ def _one(pub: SampledPub, terminal: Terminal) -> str:
         return picture
     names = cut(f"registers: {' '.join(reversed(list(pub.samples)))}", terminal.width, terminal)
     return f"{picture}{terminal.paint(names, Style.FAINT)}\n"
-
-
-def _title(index: int, pub: SampledPub, terminal: Terminal) -> str:
-    name = "" if pub.caption is None else clean(pub.caption.file)
-    return terminal.paint(f"pub {index}  {name}".rstrip(), Style.STRONG)
