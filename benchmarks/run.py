@@ -150,6 +150,12 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _two_homes(stack: ExitStack, own: Path, work: Path) -> list[Home]:
+    """Return a home of this package's, and one of the peer's."""
+    both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
+    return [stack.enter_context(one) for one in both]
+
+
 def _iteration_rows(stack: ExitStack, own: Path, work: Path, wanted: set[str]) -> list[Row]:
     """Return the rows of optimisers and sweeps that are wanted, with what they need up."""
     chosen: list[Row] = []
@@ -157,9 +163,8 @@ def _iteration_rows(stack: ExitStack, own: Path, work: Path, wanted: set[str]) -
         alone = stack.enter_context(ends.new_home(own))
         chosen += stack.enter_context(iterations.loop_rows(alone))
     if not wanted.isdisjoint(iterations.PEER_NAMES):
-        both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
-        alone, peer = (stack.enter_context(one) for one in both)
-        chosen += stack.enter_context(iterations.peer_rows(alone, peer))
+        homes = _two_homes(stack, own, work)
+        chosen += stack.enter_context(iterations.peer_rows(*homes))
     return chosen
 
 
@@ -167,8 +172,7 @@ def _size_rows(stack: ExitStack, own: Path, work: Path, wanted: set[str]) -> lis
     """Return the rows of sizes and of noise that are wanted."""
     if wanted.isdisjoint({noise.NAME, *sizes.NAMES}):
         return []
-    both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
-    homes = [stack.enter_context(one) for one in both]
+    homes = _two_homes(stack, own, work)
     rows = [] if wanted.isdisjoint(sizes.NAMES) else sizes.size_rows(*homes)
     if noise.NAME in wanted:
         rows += stack.enter_context(noise.noise_row(*homes))
@@ -194,15 +198,13 @@ def main() -> None:
             homes = [stack.enter_context(ends.new_home(own)) for _ in range(2)]
             chosen += stack.enter_context(shell_rows.shell_rows(*homes))
         if not wanted.isdisjoint(device_rows.NAMES):
-            both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
-            homes = [stack.enter_context(one) for one in both]
+            homes = _two_homes(stack, own, work)
             chosen += stack.enter_context(device_rows.device_rows(*homes))
         if not wanted.isdisjoint(capacity.OWN_NAMES):
             alone = stack.enter_context(ends.new_home(own))
             chosen += stack.enter_context(capacity.own_rows(alone))
         if not wanted.isdisjoint(capacity.PEER_NAMES):
-            both = [ends.new_home(venv) for venv in (own, venvs.peer_venv(work))]
-            alone, peer = (stack.enter_context(one) for one in both)
+            alone, peer = _two_homes(stack, own, work)
             port = stack.enter_context(ends.emulator(peer, is_noisy=True))
             chosen.append(capacity.peer_row(alone, peer, port))
         chosen += _iteration_rows(stack, own, work, wanted)
