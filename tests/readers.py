@@ -4,11 +4,13 @@ Each runs in a sandbox (`tests.sandbox`), in a folder of its own.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from qrsession.errors import QrsessionError, StorageError, UsageError, WireFormatError
@@ -56,6 +58,20 @@ def sandbox_of(reader: Reader, folder: Path) -> Iterator[Sandbox]:
 
     with Sandbox(look, memory_bytes=2**29, limit_s=10) as sandbox:
         yield sandbox
+
+
+def reading_of(readers: Mapping[str, Reader]) -> Any:
+    """Return a fixture that gives each of the readers, with a sandbox for the tests of a module."""
+
+    @pytest.fixture(scope="module", params=readers)
+    def reading(
+        request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[tuple[Reader, Sandbox]]:
+        reader = readers[request.param]
+        with sandbox_of(reader, tmp_path_factory.mktemp("fuzz")) as sandbox:
+            yield reader, sandbox
+
+    return reading
 
 
 def check_whole_files(reader: Reader, sandbox: Sandbox) -> None:

@@ -6,7 +6,6 @@ damaged (`StorageError`, `WireFormatError`), and of records a damaged line is le
 
 import io
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ from tests.readers import (
     by_file,
     check_damaged_files,
     check_whole_files,
-    sandbox_of,
+    reading_of,
 )
 from tests.sandbox import Sandbox
 
@@ -110,13 +109,7 @@ READERS = {
 }
 
 
-@pytest.fixture(scope="module", params=READERS)
-def reading(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Reader, Sandbox]]:
-    reader = READERS[request.param]
-    with sandbox_of(reader, tmp_path_factory.mktemp("fuzz")) as sandbox:
-        yield reader, sandbox
+reading = reading_of(READERS)
 
 
 def test_a_file_as_it_was_written_is_read(reading: tuple[Reader, Sandbox]) -> None:

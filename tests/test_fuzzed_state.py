@@ -4,7 +4,7 @@ Where something is kept to save time alone, what is damaged counts as never kept
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,7 +45,7 @@ from tests.readers import (
     by_file,
     check_damaged_files,
     check_whole_files,
-    sandbox_of,
+    reading_of,
 )
 from tests.sandbox import Sandbox
 
@@ -268,13 +268,7 @@ READERS = {
 }
 
 
-@pytest.fixture(scope="module", params=READERS)
-def reading(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Reader, Sandbox]]:
-    reader = READERS[request.param]
-    with sandbox_of(reader, tmp_path_factory.mktemp("fuzz")) as sandbox:
-        yield reader, sandbox
+reading = reading_of(READERS)
 
 
 def test_a_file_as_it_was_written_is_read(reading: tuple[Reader, Sandbox]) -> None:
